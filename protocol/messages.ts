@@ -1,0 +1,62 @@
+/** Messages on LOGS: batches, ticks, control messages, ends of input. */
+import { type RecordBatch, validateBatch } from './batch.ts';
+import { LogweirError } from './errors.ts';
+import { decodeFrame, encodeFrame } from './frame.ts';
+
+/**
+ * What the leader tells a partition through its own stream, so that it takes effect at the same record in every
+ * replay. Idempotent: a version at or under the one in the state is ignored.
+ */
+export interface ControlMessage {
+  kind: 'analysis';
+  version: number;
+  /** Raw analysis config as validated by `parseAnalysisConfig`. */
+  config: unknown;
+}
+
+export type LogsMessage =
+  | { kind: 'batch'; batch: RecordBatch }
+  | { kind: 'tick' }
+  | { kind: 'control'; control: ControlMessage }
+  | { kind: 'end'; lane: string };
+
+export function encodeLogsMessage(message: LogsMessage): Uint8Array {
+  switch (message.kind) {
+    case 'batch':
+      return encodeFrame('batch', message.batch);
+    case 'tick':
+      return encodeFrame('tick', null);
+    case 'control':
+      return encodeFrame('control', message.control);
+    case 'end':
+      return encodeFrame('end', { lane: message.lane });
+  }
+}
+
+/** Decodes and validates whole, so that state is only touched by a message that will not fail half way. */
+export function decodeLogsMessage(bytes: Uint8Array): LogsMessage {
+  const { kind, value } = decodeFrame(bytes);
+  switch (kind) {
+    case 'batch':
+      if (value === null || typeof value !== 'object') throw malformed('a batch without columns');
+      return { kind, batch: validateBatch(value as RecordBatch) };
+    case 'tick':
+      return { kind };
+    case 'control': {
+      const control = value as Partial<ControlMessage> | null;
+      if (control?.kind !== 'analysis' || !Number.isInteger(control.version)) throw malformed('unknown control message');
+      return { kind, control: control as ControlMessage };
+    }
+    case 'end': {
+      const lane = (value as { lane?: unknown } | null)?.lane;
+      if (typeof lane !== 'string' || lane === '') throw malformed('an end of input without a lane');
+      return { kind, lane };
+    }
+    default:
+      throw malformed(`a message of kind ${kind} on LOGS`);
+  }
+}
+
+function malformed(detail: string): LogweirError {
+  return new LogweirError('MESSAGE_MALFORMED', `LOGS carries ${detail}.`, 'It was set aside as a dead letter.');
+}

@@ -1,0 +1,47 @@
+/** Names of streams, subjects and buckets. The only place where they are spelled. */
+export const streams = { logs: 'LOGS', results: 'RESULTS', anomalies: 'ANOMALIES', alerts: 'ALERTS' } as const;
+export type StreamName = (typeof streams)[keyof typeof streams];
+
+export const subjects = {
+  logs: (partition: number): string => `logs.${partition}`,
+  results: (partition: number): string => `results.${partition}`,
+  anomalies: (partition: number): string => `anomalies.${partition}`,
+  alerts: (shard = 0): string => `alerts.${shard}`,
+  /** Core NATS, not stored: what the dashboard shows as it happens. */
+  live: { alerts: 'live.alerts', anomalies: 'live.anomalies' },
+  heartbeat: (role: string, id: string): string => `heartbeat.${role}.${id}`,
+  heartbeats: 'heartbeat.>',
+} as const;
+
+export const streamSubjects: Record<StreamName, string> = {
+  LOGS: 'logs.*',
+  RESULTS: 'results.*',
+  ANOMALIES: 'anomalies.*',
+  ALERTS: 'alerts.*',
+};
+
+/** The partition that a subject such as `logs.17` names. */
+export function partitionOfSubject(subject: string): number {
+  return Number(subject.slice(subject.indexOf('.') + 1));
+}
+
+export const buckets = {
+  /** Cluster facts, leader lease, assignment. */
+  cluster: 'logweir_cluster',
+  /** Checkpoint pointers by partition. */
+  checkpoints: 'logweir_checkpoints',
+  /** Readers' marks and in-doubt blocks. */
+  marks: 'logweir_marks',
+} as const;
+
+export const objectBuckets = { checkpoints: 'logweir_state' } as const;
+
+export const keys = {
+  facts: 'facts',
+  leader: 'leader',
+  assignment: 'assignment',
+  analysisConfig: 'analysis',
+  checkpoint: (partition: number): string => `p.${partition}`,
+  writer: 'writer',
+  alerting: 'alerting',
+} as const;
