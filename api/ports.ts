@@ -1,0 +1,125 @@
+/**
+ * What the API needs from the rest of the cluster. The cli wires real ones in (storage's queries, the coordinator's
+ * view of the cluster, a subscription to the streams); tests give it seeded ones. All times are ms since 1970, all
+ * ranges [fromMs, toMs). A query that fails throws a LogweirError (QUERY_FAILED, CLICKHOUSE_UNAVAILABLE, TIMEOUT).
+ */
+import type {
+  AlertItem,
+  AlertState,
+  AnomalyEvidence,
+  AnomalySummary,
+  ClusterStatus,
+  LiveEvent,
+  LogItem,
+  Page,
+  ServiceSummary,
+  SeverityCounts,
+  TemplateItem,
+  TimeRange,
+  Totals,
+} from './types.ts';
+
+/** Keyset paging: `after` is the `next` of the page before (opaque, made by the queries). */
+export interface Paging {
+  limit: number;
+  after?: string | undefined;
+}
+
+export interface AnomalyFilter {
+  range: TimeRange;
+  service?: string | undefined;
+  detector?: string | undefined;
+  /** Inclusive, 0–100. */
+  scoreMin?: number | undefined;
+  /** Case-insensitive part of the description, subject or service. */
+  text?: string | undefined;
+}
+
+export interface LogFilter {
+  range: TimeRange;
+  service?: string | undefined;
+  /** Inclusive, 1–24; a record without a severity counts by its predicted one. */
+  severityMin?: number | undefined;
+  /** Case-insensitive part of the body. */
+  text?: string | undefined;
+  templateId?: string | undefined;
+  traceId?: string | undefined;
+  category?: string | undefined;
+}
+
+export interface TemplateFilter {
+  service?: string | undefined;
+  text?: string | undefined;
+  templateId?: string | undefined;
+  sort: 'count' | 'newest' | 'rarest';
+}
+
+export interface AlertFilter {
+  range: TimeRange;
+  service?: string | undefined;
+  state?: AlertState | undefined;
+}
+
+/** A step of one service's trend, from the minute rollups; steps without logs may be left out. */
+export interface TrendRow {
+  service: string;
+  /** A multiple of the step. */
+  startMs: number;
+  logs: number;
+  errors: number;
+  warns: number;
+}
+
+/** Thrown (as `code`) where `after` is not a position that the queries made. */
+export const cursorInvalid = 'CURSOR_INVALID';
+
+export interface Queries {
+  totals(range: TimeRange): Promise<Totals>;
+  /** Oldest and newest event time stored; null when nothing is. Cheap: from the rollups. */
+  extent(): Promise<{ oldestMs: number; newestMs: number } | null>;
+  /** `range` is aligned to `stepMs`, a whole number of minutes. */
+  trend(query: { range: TimeRange; stepMs: number; service?: string | undefined }): Promise<TrendRow[]>;
+  services(range: TimeRange): Promise<ServiceSummary[]>;
+  severities(query: { range: TimeRange; service?: string | undefined }): Promise<{ service: string; counts: SeverityCounts }[]>;
+  /** By window start, newest first; those whose window touches the range. */
+  anomalies(filter: AnomalyFilter, paging: Paging): Promise<Page<AnomalySummary>>;
+  detectors(range: TimeRange, service?: string): Promise<{ detector: string; count: number }[]>;
+  anomaly(id: string): Promise<AnomalyEvidence | null>;
+  /** By event time, newest first. */
+  logs(filter: LogFilter, paging: Paging): Promise<Page<LogItem>>;
+  templates(filter: TemplateFilter, paging: Paging): Promise<Page<TemplateItem>>;
+  /** The present state of each alert that changed within the range or still fires, newest change first. */
+  alerts(filter: AlertFilter, paging: Paging): Promise<Page<AlertItem>>;
+  alertsFiring(): Promise<number>;
+}
+
+export interface LiveSource {
+  /** Calls `listener` for every event from now on; returns what ends that. Listeners never throw. */
+  subscribe(listener: (event: LiveEvent) => void): () => void;
+}
+
+export interface ApiLog {
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+export interface ApiDeps {
+  host: string;
+  /** 0 = any free port. */
+  port: number;
+  /** Folder of the built page; undefined = no page, the API only. */
+  dashboardDir: string | undefined;
+  /** Further names that the Host header may carry on a loopback bind (a proxy's, say); lower case, without port. */
+  allowedHosts?: readonly string[];
+  queries: Queries;
+  cluster: () => ClusterStatus;
+  live: LiveSource;
+  /** What keeps this process from serving, in words; empty = ready. */
+  notReady?: () => readonly string[] | Promise<readonly string[]>;
+  /** Prometheus text of this process, the API's own lines aside. */
+  metrics?: () => string | Promise<string>;
+  /** Wall clock, ms since 1970. */
+  clock: () => number;
+  log: ApiLog;
+}

@@ -1,0 +1,291 @@
+/**
+ * The shapes that the HTTP API answers with: all that the page knows of the cluster. Pure types, no imports, so
+ * that a browser build takes nothing else along. Times are ms since 1970 (UTC), ranges are [fromMs, toMs).
+ */
+
+export interface TimeRange {
+  fromMs: number;
+  toMs: number;
+}
+
+/** A page of a keyset-paged list. `next` is opaque: pass it back as `after`; null = nothing further. */
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+}
+
+export const severityNames = ['FATAL', 'ERROR', 'WARN', 'INFO', 'DEBUG', 'TRACE', 'UNKNOWN'] as const;
+export type SeverityName = (typeof severityNames)[number];
+export type SeverityCounts = Record<SeverityName, number>;
+
+/** What a time range holds. `errors` counts severities ERROR and FATAL. */
+export interface Totals {
+  logs: number;
+  errors: number;
+  warns: number;
+  services: number;
+  anomalies: number;
+}
+
+export interface Overview {
+  range: TimeRange;
+  totals: Totals;
+  /** The range of the same length just before, to compare with. */
+  previous: Totals;
+  /** Alerts that fire now, whatever the range. */
+  alertsFiring: number;
+  /** Oldest and newest event time stored at all; null = no log has arrived yet. */
+  extent: { oldestMs: number; newestMs: number } | null;
+  nowMs: number;
+}
+
+/** One line of the trend: the value at index i belongs to the step that starts at `Trend.timesMs[i]`. */
+export interface TrendSeries {
+  service: string;
+  logs: number[];
+  errors: number[];
+  warns: number[];
+}
+
+/** Volume and errors over time, from the minute rollups, one series per service. */
+export interface Trend {
+  range: TimeRange;
+  stepMs: number;
+  timesMs: number[];
+  /** Largest first. */
+  series: TrendSeries[];
+  /** The services beyond the limit, added up; null = none. */
+  others: (Omit<TrendSeries, 'service'> & { services: number }) | null;
+}
+
+export interface ServiceSummary {
+  service: string;
+  logs: number;
+  errors: number;
+  warns: number;
+  anomalies: number;
+  lastSeenMs: number;
+}
+
+export interface Services {
+  range: TimeRange;
+  services: ServiceSummary[];
+}
+
+export interface ErrorDistribution {
+  range: TimeRange;
+  total: SeverityCounts;
+  /** Most errors first. */
+  services: { service: string; counts: SeverityCounts }[];
+  /** Services beyond the limit. */
+  omitted: number;
+}
+
+export interface AnomalySummary {
+  id: string;
+  service: string;
+  lane: string;
+  /** Name of what was found: error_spike, rate_zscore, new_template, … */
+  detector: string;
+  /** What it is about within the detector: a feature, template, pattern or rule; may be ''. */
+  subject: string;
+  startMs: number;
+  endMs: number;
+  decidedAtMs: number;
+  /** 0–100. */
+  score: number;
+  actual: number;
+  typical: number;
+  /** One sentence for people. */
+  description: string;
+  /** Late records changed it after it was decided. */
+  revised: boolean;
+}
+
+export interface Influencer {
+  kind: string;
+  name: string;
+  /** 0–1. */
+  share: number;
+}
+
+/** When the finding passed each station, wall-clock ms; 0 = not recorded. */
+export interface LatencyReceipt {
+  eventMs: number;
+  gatewayMs: number;
+  processingMs: number;
+  detectedMs: number;
+}
+
+export interface AnomalyEvidence extends AnomalySummary {
+  influencers: Influencer[];
+  /** Bodies, cut short. */
+  samples: string[];
+  watermarkMs: number;
+  lateCount: number;
+  receipt: LatencyReceipt;
+}
+
+export interface AnomalyDetail {
+  anomaly: AnomalyEvidence;
+  /** The range that `logs` was taken from: the anomaly's window with some room around it. */
+  logsRange: TimeRange;
+  /** Raw logs of the service around the anomaly, newest first; the list continues under /api/v1/logs. */
+  logs: LogItem[];
+  logsNext: string | null;
+}
+
+export interface AnomalyPage extends Page<AnomalySummary> {
+  range: TimeRange;
+  /** Detectors that found something in the range (other filters aside), most findings first. */
+  detectors: { detector: string; count: number }[];
+}
+
+export interface LogItem {
+  timeMs: number;
+  /** Nanoseconds within that millisecond. */
+  subNs: number;
+  service: string;
+  /** The sender's own word, '' = none. */
+  severityText: string;
+  /** 0–24, 0 = the sender did not say. */
+  severityNumber: number;
+  /** What the classifier filled in, '' = nothing. */
+  predictedSeverityText: string;
+  predictedSeverityNumber: number;
+  /** 0–1, of the prediction. */
+  confidence: number;
+  category: string;
+  body: string;
+  templateId: string;
+  traceId: string;
+  spanId: string;
+  attributes: Record<string, string>;
+  resource: Record<string, string>;
+  lane: string;
+  /** Where it stood in the stream: partition and sequence. */
+  partition: number;
+  sequence: number;
+}
+
+export interface LogPage extends Page<LogItem> {
+  range: TimeRange;
+}
+
+export interface TemplateItem {
+  templateId: string;
+  service: string;
+  /** Text with `<*>` for variables. */
+  template: string;
+  count: number;
+  firstSeenMs: number;
+  lastSeenMs: number;
+  category: string;
+  severityText: string;
+}
+
+export type TemplatePage = Page<TemplateItem>;
+
+export type AlertState = 'firing' | 'resolved' | 'suppressed';
+
+/** Where an alert stands now, and how its notifications went. */
+export interface AlertItem {
+  id: string;
+  service: string;
+  /** Rule that raised it. */
+  rule: string;
+  state: AlertState;
+  severity: string;
+  title: string;
+  startedMs: number;
+  changedMs: number;
+  /** The anomaly it is about, '' = none. */
+  anomalyId: string;
+  /** Findings folded into it. */
+  count: number;
+  deliveries: { channel: string; state: string; atMs: number; attempts: number; error: string }[];
+}
+
+export type AlertPage = Page<AlertItem>;
+
+export interface WorkerStatus {
+  id: string;
+  pid: number;
+  partitions: number[];
+  recordsPerSecond: number;
+  lagMessages: number;
+  heartbeatAgeMs: number;
+  rssBytes: number;
+}
+
+export interface GatewayStatus {
+  id: string;
+  pid: number;
+  recordsPerSecond: number;
+  rejectedPerSecond: number;
+  heartbeatAgeMs: number;
+  rssBytes: number;
+}
+
+export interface StreamStatus {
+  name: string;
+  messages: number;
+  bytes: number;
+  /** 0 = no limit. */
+  limitBytes: number;
+}
+
+export interface ServiceRate {
+  service: string;
+  recordsPerSecond: number;
+  errorsPerSecond: number;
+}
+
+export interface ClusterStatus {
+  /** Partitions of the cluster; fixed for its life. */
+  partitions: number;
+  /** Id of the leading coordinator, null = none known. */
+  leader: string | null;
+  /** Epoch of the assignment in force. */
+  epoch: number;
+  workers: WorkerStatus[];
+  gateways: GatewayStatus[];
+  streams: StreamStatus[];
+  services: ServiceRate[];
+  totals: {
+    recordsPerSecond: number;
+    errorsPerSecond: number;
+    lagMessages: number;
+    rejectedTotal: number;
+    deadLettersTotal: number;
+  };
+}
+
+/** A sample of the rates, about once a second. */
+export interface RateSample {
+  timeMs: number;
+  recordsPerSecond: number;
+  errorsPerSecond: number;
+  services: ServiceRate[];
+}
+
+/** What `GET /api/v1/live` pushes: the `type` is the event name, the rest its data. */
+export type LiveEvent =
+  | { type: 'rate'; sample: RateSample }
+  | { type: 'anomaly'; anomaly: AnomalySummary }
+  | { type: 'alert'; alert: AlertItem }
+  /** Events that this client was too slow for, since it connected: what it shows is to be fetched again. */
+  | { type: 'dropped'; total: number };
+
+/** RFC 9457. `code` is stable; `remedy` says what to do next. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  instance: string;
+  code: string;
+  remedy: string;
+  /** Every parameter that is wrong, for QUERY_INVALID. */
+  errors?: { parameter: string; detail: string }[];
+}
