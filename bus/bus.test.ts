@@ -1,0 +1,127 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { streams } from '#protocol/mod.ts';
+import { type Bus, connectNats, MemoryBus } from './mod.ts';
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const text = (data: Uint8Array | undefined): string => Buffer.from(data ?? []).toString();
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+function contract(name: string, start: () => Promise<{ bus: Bus; end: () => Promise<void> }>): void {
+  describe(`${name} bus`, () => {
+    let bus: Bus;
+    let end: () => Promise<void>;
+    beforeAll(async () => {
+      ({ bus, end } = await start());
+      await bus.streams.ensure({ name: streams.logs, subjects: ['logs.*'], bytesMax: 100_000, replicas: 1, duplicateWindowMs: 60_000 });
+    });
+    afterAll(() => end());
+
+    it('numbers messages, recognises repeats, filters and starts anywhere', async () => {
+      const first = await bus.streams.publish('logs.1', bytes('a'), { messageId: 'm1' });
+      const again = await bus.streams.publish('logs.1', bytes('a'), { messageId: 'm1' });
+      expect(again).toEqual({ sequence: first.sequence, duplicate: true });
+      await bus.streams.publish('logs.2', bytes('b'));
+      await bus.streams.publish('logs.1', bytes('c'));
+      const subscription = await bus.streams.consume(streams.logs, { subject: 'logs.1', fromSequence: 1 });
+      const seen: string[] = [];
+      for await (const message of subscription) {
+        seen.push(`${message.sequence}:${text(message.data)}`);
+        expect(Number.isInteger(message.timeMs)).toBe(true);
+        if (seen.length === 2) await bus.streams.publish('logs.1', bytes('d'));
+        if (seen.length === 3) break;
+      }
+      await subscription.stop();
+      expect(seen).toEqual(['1:a', '3:c', '4:d']);
+      expect(text((await bus.streams.last(streams.logs, 'logs.2'))?.data)).toBe('b');
+      expect(await bus.streams.last(streams.logs, 'logs.9')).toBeNull();
+    });
+
+    it('purges one subject below a sequence', async () => {
+      await bus.streams.purge(streams.logs, 4, 'logs.1');
+      const info = await bus.streams.info(streams.logs);
+      expect(info).toMatchObject({ firstSequence: 2, lastSequence: 4, messages: 2 });
+    });
+
+    it('refuses new messages when full, and keeps the old', async () => {
+      const fill = async (): Promise<void> => {
+        for (let i = 0; i < 20; i++) await bus.streams.publish('logs.3', new Uint8Array(10_000));
+      };
+      await expect(fill()).rejects.toMatchObject({ code: 'STREAM_FULL' });
+      expect(text((await bus.streams.last(streams.logs, 'logs.2'))?.data)).toBe('b');
+    });
+
+    it('compares and sets', async () => {
+      const store = await bus.keyValue('bucket');
+      const revision = await store.create('k', bytes('1'));
+      expect(await store.create('k', bytes('2'))).toBeNull();
+      expect(await store.update('k', bytes('2'), (revision as number) + 7)).toBeNull();
+      const seen: string[] = [];
+      const stop = await store.watch('k', (entry) => seen.push(text(entry?.value)));
+      expect(await store.update('k', bytes('2'), revision as number)).toBeGreaterThan(revision as number);
+      expect(text((await store.get('k'))?.value)).toBe('2');
+      expect(await store.keys()).toEqual(['k']);
+      await expect.poll(() => seen.at(-1)).toBe('2');
+      stop();
+      await store.delete('k');
+      expect(await store.get('k')).toBeNull();
+    });
+
+    it('stores objects', async () => {
+      const objects = await bus.objects('things');
+      const large = new Uint8Array(400_000).fill(7);
+      await objects.put('x', large);
+      expect(Buffer.compare((await objects.get('x')) as Uint8Array, large)).toBe(0);
+      expect(await objects.list()).toEqual(['x']);
+      await objects.delete('x');
+      expect(await objects.get('x')).toBeNull();
+      expect(await objects.get('never')).toBeNull();
+    });
+
+    it('tells listeners by pattern', async () => {
+      const heard: string[] = [];
+      const stop = bus.listen('heartbeat.>', (data, subject) => heard.push(`${subject}=${text(data)}`));
+      await expect
+        .poll(() => {
+          bus.tell('heartbeat.worker.1', bytes('x'));
+          return heard.length;
+        })
+        .toBeGreaterThan(0);
+      expect(heard[0]).toBe('heartbeat.worker.1=x');
+      stop();
+    });
+  });
+}
+
+contract('memory', async () => ({ bus: new MemoryBus(() => 1_700_000_000_000), end: async () => {} }));
+
+const server = ['/usr/sbin/nats-server', '/usr/bin/nats-server', '/usr/local/bin/nats-server', '/opt/homebrew/bin/nats-server'].find((path) => existsSync(path));
+if (server !== undefined) {
+  contract('nats', async () => {
+    const port = await freePort();
+    const directory = mkdtempSync(join(tmpdir(), 'logweir-bus-'));
+    const child: ChildProcess = spawn(server, ['-js', '-sd', directory, '-a', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
+    const bus = await connectNats({ url: `nats://127.0.0.1:${port}`, name: 'test' });
+    return {
+      bus,
+      end: async () => {
+        await bus.close();
+        child.kill('SIGKILL');
+        rmSync(directory, { recursive: true, force: true });
+      },
+    };
+  });
+}

@@ -1,0 +1,133 @@
+/**
+ * Ordered publishing over a window of unacknowledged messages. After a failed or unknown publish, that message and
+ * all after it are sent again, in order: an acknowledgement of a later message counts for nothing, since readers
+ * refuse what came before its predecessor (R3).
+ */
+import type { LogweirError } from '#protocol/mod.ts';
+
+interface Entry {
+  subject: string;
+  data: Uint8Array;
+  acknowledged: boolean;
+  resolve: () => void;
+}
+
+export interface GoBackNOptions {
+  publish: (subject: string, data: Uint8Array) => Promise<unknown>;
+  /** Waits ms before sending again. */
+  sleep: (ms: number) => Promise<void>;
+  /** Messages in flight at most. */
+  window: number;
+  /** Bytes queued (in flight included) from which `send` makes its caller wait. */
+  queueBytesMax: number;
+  onRetry?: (error: LogweirError | Error, queued: number) => void;
+}
+
+const backoffMsMin = 50;
+const backoffMsMax = 2_000;
+
+export class GoBackN {
+  private readonly options: GoBackNOptions;
+  private queue: Entry[] = [];
+  /** Index of the first entry that was not sent in this attempt. */
+  private next = 0;
+  private attempt = 0;
+  private backoffMs = backoffMsMin;
+  private waiting = false;
+  private stopped = false;
+  private bytes = 0;
+  private roomWaiters: (() => void)[] = [];
+  private idleWaiters: (() => void)[] = [];
+
+  constructor(options: GoBackNOptions) {
+    this.options = options;
+  }
+
+  get queuedBytes(): number {
+    return this.bytes;
+  }
+
+  get queued(): number {
+    return this.queue.length;
+  }
+
+  /** Queues a message. The result settles when it is acknowledged; never rejects: publishing goes on until `stop`. */
+  send(subject: string, data: Uint8Array): Promise<void> {
+    this.bytes += data.length;
+    return new Promise((resolve) => {
+      this.queue.push({ subject, data, acknowledged: false, resolve });
+      this.pump();
+    });
+  }
+
+  /** Settles when the queue has room again. */
+  room(): Promise<void> {
+    if (this.bytes < this.options.queueBytesMax || this.stopped) return Promise.resolve();
+    return new Promise((resolve) => this.roomWaiters.push(resolve));
+  }
+
+  /** Settles when everything queued until now is acknowledged (or publishing was stopped). */
+  idle(): Promise<void> {
+    if (this.queue.length === 0 || this.stopped) return Promise.resolve();
+    return new Promise((resolve) => this.idleWaiters.push(resolve));
+  }
+
+  /** Abandons what is queued. Whoever waits is woken; unacknowledged sends never settle. */
+  stop(): void {
+    this.stopped = true;
+    this.queue = [];
+    this.bytes = 0;
+    this.wake(this.roomWaiters.splice(0));
+    this.wake(this.idleWaiters.splice(0));
+  }
+
+  private wake(waiters: (() => void)[]): void {
+    for (const waiter of waiters) waiter();
+  }
+
+  private pump(): void {
+    while (!this.waiting && !this.stopped && this.next < this.queue.length && this.next < this.options.window) {
+      const entry = this.queue[this.next] as Entry;
+      const attempt = this.attempt;
+      this.next++;
+      this.options.publish(entry.subject, entry.data).then(
+        () => this.onAck(entry, attempt),
+        (error: Error) => this.onFailure(entry, attempt, error),
+      );
+    }
+  }
+
+  private onAck(entry: Entry, attempt: number): void {
+    if (attempt !== this.attempt || this.stopped) return;
+    entry.acknowledged = true;
+    this.backoffMs = backoffMsMin;
+    let done = 0;
+    while (done < this.queue.length && (this.queue[done] as Entry).acknowledged) done++;
+    if (done === 0) return;
+    const settled = this.queue.splice(0, done);
+    this.next -= done;
+    for (const one of settled) {
+      this.bytes -= one.data.length;
+      one.resolve();
+    }
+    if (this.bytes < this.options.queueBytesMax) this.wake(this.roomWaiters.splice(0));
+    if (this.queue.length === 0) this.wake(this.idleWaiters.splice(0));
+    this.pump();
+  }
+
+  private onFailure(entry: Entry, attempt: number, error: Error): void {
+    if (attempt !== this.attempt || this.stopped) return;
+    const index = this.queue.indexOf(entry);
+    this.attempt++;
+    this.next = Math.max(index, 0);
+    for (let i = this.next; i < this.queue.length; i++) (this.queue[i] as Entry).acknowledged = false;
+    this.options.onRetry?.(error, this.queue.length);
+    this.waiting = true;
+    const pause = this.backoffMs;
+    this.backoffMs = Math.min(this.backoffMs * 2, backoffMsMax);
+    void this.options.sleep(pause).then(() => {
+      this.waiting = false;
+      this.pump();
+    });
+  }
+}

@@ -1,0 +1,18 @@
+/** Ports to streams, key-value and objects, their two adapters, and the chain rule (R3). */
+export { type Admission, admit, comparePositions, type Mark, startMark } from './chain.ts';
+export { GoBackN, type GoBackNOptions } from './go-back-n.ts';
+export { MemoryBus } from './memory.ts';
+export { connectNats, type NatsOptions } from './nats.ts';
+export type {
+  Bus,
+  ConsumeOptions,
+  KeyValue,
+  KeyValueEntry,
+  Objects,
+  PublishOptions,
+  StreamInfo,
+  StreamMessage,
+  StreamSettings,
+  Streams,
+  Subscription,
+} from './ports.ts';

@@ -1,0 +1,297 @@
+/**
+ * NATS adapter of the ports, for nats-server 2.9 and newer. Old servers ignore stream and KV fields that they do
+ * not know, so what was configured is read back.
+ */
+import {
+  DeliverPolicy,
+  DiscardPolicy,
+  type JetStreamClient,
+  type JetStreamManager,
+  JetStreamApiError,
+  type JsMsg,
+  jetstream,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
+import { type KV, Kvm } from '@nats-io/kv';
+import { Objm } from '@nats-io/obj';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { LogweirError, type StreamName } from '#protocol/mod.ts';
+import type {
+  Bus,
+  ConsumeOptions,
+  KeyValue,
+  KeyValueEntry,
+  Objects,
+  PublishOptions,
+  StreamInfo,
+  StreamMessage,
+  StreamSettings,
+  Subscription,
+} from './ports.ts';
+
+export interface NatsOptions {
+  /** `nats://host:port`, or several with commas. */
+  url: string;
+  /** Shown in the server's connection list. */
+  name: string;
+  /** Give up connecting for the first time after this long, in ms, default 10_000. Once connected, reconnects for ever. */
+  connectTimeoutMs?: number;
+  replicas?: number;
+}
+
+const publishTimeoutMs = 5_000;
+const bytesAheadDefault = 8 * 1024 * 1024;
+const maximumBytesExceeded = 10077;
+const wrongLastSequence = 10071;
+
+/** @throws LogweirError NATS_UNAVAILABLE where no server answers. */
+export async function connectNats(options: NatsOptions): Promise<Bus> {
+  const servers = options.url.split(',').map((url) => url.trim());
+  const deadline = Date.now() + (options.connectTimeoutMs ?? 10_000);
+  let connection: NatsConnection | undefined;
+  for (;;) {
+    try {
+      connection = await connect({ servers, name: options.name, maxReconnectAttempts: -1, reconnectTimeWait: 250, timeout: 3_000 });
+      break;
+    } catch (cause) {
+      if (Date.now() >= deadline)
+        throw new LogweirError(
+          'NATS_UNAVAILABLE',
+          `No NATS server answers at ${options.url}.`,
+          'Start one (`logweir up` does), or set NATS_URL to where it listens.',
+          { cause },
+        );
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+  const manager = await jetstreamManager(connection, { checkAPI: false });
+  return new NatsBus(connection, jetstream(connection), manager, options.replicas ?? 1);
+}
+
+class NatsBus implements Bus {
+  readonly payloadBytesMax: number;
+  readonly streams: Bus['streams'];
+  private readonly connection: NatsConnection;
+  private readonly client: JetStreamClient;
+  private readonly manager: JetStreamManager;
+  private readonly replicas: number;
+
+  constructor(connection: NatsConnection, client: JetStreamClient, manager: JetStreamManager, replicas: number) {
+    this.connection = connection;
+    this.client = client;
+    this.manager = manager;
+    this.replicas = replicas;
+    this.payloadBytesMax = connection.info?.max_payload ?? 1024 * 1024;
+    this.streams = {
+      ensure: (settings) => this.ensure(settings),
+      publish: (subject, data, publishOptions) => this.publish(subject, data, publishOptions),
+      consume: (stream, consumeOptions) => this.consume(stream, consumeOptions),
+      last: (stream, subject) => this.last(stream, subject),
+      info: (stream) => this.info(stream),
+      purge: (stream, below, subject) => this.purge(stream, below, subject),
+    };
+  }
+
+  get connected(): boolean {
+    return !this.connection.isClosed() && this.connection.info !== undefined;
+  }
+
+  private async ensure(settings: StreamSettings): Promise<StreamInfo> {
+    const wanted = {
+      name: settings.name,
+      subjects: settings.subjects,
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      discard: DiscardPolicy.New,
+      max_bytes: settings.bytesMax,
+      max_age: 0,
+      num_replicas: settings.replicas,
+      duplicate_window: settings.duplicateWindowMs * 1_000_000,
+      allow_direct: false,
+      deny_delete: false,
+    };
+    const known = await this.manager.streams.info(settings.name).catch(orNull);
+    if (known === null) await this.manager.streams.add(wanted);
+    else if (known.config.max_bytes !== settings.bytesMax) await this.manager.streams.update(settings.name, wanted);
+    const { config } = await this.manager.streams.info(settings.name);
+    const kept = {
+      discard: config.discard === DiscardPolicy.New,
+      max_bytes: config.max_bytes === settings.bytesMax,
+      duplicate_window: config.duplicate_window === wanted.duplicate_window,
+      subjects: config.subjects.join() === settings.subjects.join(),
+      max_age: config.max_age === 0,
+    };
+    for (const [field, ok] of Object.entries(kept)) {
+      if (!ok)
+        throw new LogweirError(
+          'STREAM_CONFIG_IGNORED',
+          `Stream ${settings.name} does not have the ${field} that Logweir relies on.`,
+          `Use nats-server 2.9 or newer, or remove a stream ${settings.name} that something else created.`,
+        );
+    }
+    return this.info(settings.name);
+  }
+
+  private async publish(
+    subject: string,
+    data: Uint8Array,
+    options: PublishOptions = {},
+  ): Promise<{ sequence: number; duplicate: boolean }> {
+    // The client builds an Error per request; without its stack trace that costs a tenth of the CPU less.
+    const depth = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
+    let pending: Promise<{ seq: number; duplicate: boolean }>;
+    try {
+      pending = this.client.publish(subject, data, {
+        timeout: options.timeoutMs ?? publishTimeoutMs,
+        retries: 0,
+        ...(options.messageId === undefined ? {} : { msgID: options.messageId }),
+      });
+    } finally {
+      Error.stackTraceLimit = depth;
+    }
+    try {
+      const ack = await pending;
+      return { sequence: ack.seq, duplicate: ack.duplicate };
+    } catch (cause) {
+      if (cause instanceof JetStreamApiError && cause.code === maximumBytesExceeded)
+        throw new LogweirError(
+          'STREAM_FULL',
+          `The stream behind ${subject} is full.`,
+          'Readers must catch up; add workers, or raise the stream size in the configuration.',
+          { cause },
+        );
+      throw new LogweirError(
+        'NATS_UNAVAILABLE',
+        `NATS did not take a message for ${subject}: ${cause instanceof Error ? cause.message : String(cause)}.`,
+        'It is sent again when the server is back.',
+        { cause },
+      );
+    }
+  }
+
+  private async consume(stream: StreamName, options: ConsumeOptions): Promise<Subscription> {
+    const consumer = await this.client.consumers.get(stream, {
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: Math.max(options.fromSequence, 1),
+      ...(options.subject === undefined ? {} : { filter_subjects: options.subject }),
+    });
+    const messages = await consumer.consume({ max_bytes: options.bytesAhead ?? bytesAheadDefault });
+    return {
+      async stop() {
+        await messages.close();
+        await consumer.delete().catch(() => false);
+      },
+      async *[Symbol.asyncIterator]() {
+        for await (const message of messages) yield toMessage(message);
+      },
+    };
+  }
+
+  private async last(stream: StreamName, subject: string): Promise<StreamMessage | null> {
+    const stored = await this.manager.streams.getMessage(stream, { last_by_subj: subject }).catch(orNull);
+    if (stored === null) return null;
+    return { stream, subject: stored.subject, sequence: stored.seq, timeMs: stored.time.getTime(), data: stored.data };
+  }
+
+  private async info(stream: StreamName): Promise<StreamInfo> {
+    const { state, config, created } = await this.manager.streams.info(stream);
+    return {
+      firstSequence: state.first_seq,
+      lastSequence: state.last_seq,
+      messages: state.messages,
+      bytes: state.bytes,
+      bytesMax: config.max_bytes,
+      createdMs: Date.parse(created),
+    };
+  }
+
+  private async purge(stream: StreamName, below: number, subject?: string): Promise<void> {
+    await this.manager.streams.purge(stream, { seq: below, ...(subject === undefined ? {} : { filter: subject }) });
+  }
+
+  async keyValue(bucket: string): Promise<KeyValue> {
+    const store = await new Kvm(this.client).create(bucket, { history: 1, replicas: this.replicas, storage: StorageType.File });
+    return natsKeyValue(store);
+  }
+
+  async objects(bucket: string): Promise<Objects> {
+    const store = await new Objm(this.client).create(bucket, { replicas: this.replicas, storage: StorageType.File });
+    return {
+      put: async (name, data) => void (await store.putBlob({ name }, data)),
+      get: (name) => store.getBlob(name),
+      delete: async (name) => void (await store.delete(name).catch(orNull)),
+      list: async () => (await store.list()).filter((info) => !info.deleted).map((info) => info.name),
+    };
+  }
+
+  tell(subject: string, data: Uint8Array): void {
+    if (!this.connection.isClosed()) this.connection.publish(subject, data);
+  }
+
+  listen(subject: string, onMessage: (data: Uint8Array, subject: string) => void): () => void {
+    const subscription = this.connection.subscribe(subject, {
+      callback: (error, message) => {
+        if (error === null) onMessage(message.data, message.subject);
+      },
+    });
+    return () => subscription.unsubscribe();
+  }
+
+  async close(): Promise<void> {
+    await this.connection.close();
+  }
+}
+
+function toMessage(message: JsMsg): StreamMessage {
+  const { stream, streamSequence, timestampNanos } = message.info;
+  return {
+    stream,
+    subject: message.subject,
+    sequence: streamSequence,
+    timeMs: Math.floor(timestampNanos / 1_000_000),
+    data: message.data,
+  };
+}
+
+function orNull(error: unknown): null {
+  if (error instanceof JetStreamApiError && (error.status === 404 || error.status === 400)) return null;
+  if (error instanceof Error && /not found/i.test(error.message)) return null;
+  throw error;
+}
+
+function natsKeyValue(store: KV): KeyValue {
+  /** Null where another writer was first; anything else that went wrong is thrown. */
+  const conflict = (error: unknown): null => {
+    if (error instanceof JetStreamApiError && error.code === wrongLastSequence) return null;
+    throw error;
+  };
+  const present = (entry: { key: string; value: Uint8Array; revision: number; operation: string } | null): KeyValueEntry | null =>
+    entry === null || entry.operation !== 'PUT' ? null : { key: entry.key, value: entry.value, revision: entry.revision };
+  return {
+    get: async (key) => present(await store.get(key)),
+    create: (key, value) => store.create(key, value).catch(conflict),
+    update: (key, value, revision) => store.update(key, value, revision).catch(conflict),
+    put: (key, value) => store.put(key, value),
+    delete: (key) => store.delete(key),
+    keys: async () => {
+      const keys: string[] = [];
+      for await (const key of await store.keys()) keys.push(key);
+      return keys;
+    },
+    watch: async (key, onChange) => {
+      const changes = await store.watch({ key });
+      let seen = false;
+      void (async () => {
+        for await (const entry of changes) {
+          seen = true;
+          onChange(present(entry));
+        }
+      })();
+      if ((await store.get(key)) === null && !seen) onChange(null);
+      return () => changes.stop();
+    },
+  };
+}

@@ -1,0 +1,108 @@
+/**
+ * The ports to streams, key-value and objects: what the rest of Logweir knows of NATS. Two adapters stand behind
+ * them: `nats.ts` and `memory.ts`. Times are wall-clock ms as the stream recorded them.
+ */
+import type { StreamName } from '#protocol/mod.ts';
+
+export interface StreamMessage {
+  stream: string;
+  subject: string;
+  /** Position in the stream, from 1. */
+  sequence: number;
+  /** When the stream stored it, integer ms since 1970; the same at every replay. */
+  timeMs: number;
+  data: Uint8Array;
+}
+
+export interface StreamInfo {
+  firstSequence: number;
+  /** 0 for a stream that never held a message. */
+  lastSequence: number;
+  messages: number;
+  bytes: number;
+  bytesMax: number;
+  createdMs: number;
+}
+
+export interface StreamSettings {
+  name: StreamName;
+  subjects: string[];
+  /** Bytes the stream may hold; at the limit it refuses new messages. */
+  bytesMax: number;
+  replicas: number;
+  /** How long a repeated message id is recognised, in ms. */
+  duplicateWindowMs: number;
+}
+
+export interface PublishOptions {
+  /** Repeats of it within the stream's duplicate window are stored once. */
+  messageId?: string;
+  /** Wait for the acknowledgement, in ms, default 5_000. */
+  timeoutMs?: number;
+}
+
+export interface ConsumeOptions {
+  /** One subject, no list: nats-server 2.9 knows one filter a consumer. */
+  subject?: string;
+  /** First sequence wanted; what is gone is skipped. */
+  fromSequence: number;
+  /** Bytes asked for ahead of the reader, default 8 MiB. */
+  bytesAhead?: number;
+}
+
+/** Messages in stream order, from a position on, without end until stopped. Not acknowledged: the checkpoint is the cursor. */
+export interface Subscription extends AsyncIterable<StreamMessage> {
+  stop(): Promise<void>;
+}
+
+export interface Streams {
+  /** Creates or verifies a stream. @throws LogweirError STREAM_CONFIG_IGNORED where the server dropped a setting. */
+  ensure(settings: StreamSettings): Promise<StreamInfo>;
+  /** @throws LogweirError NATS_UNAVAILABLE | STREAM_FULL; in both cases the message may be sent again. */
+  publish(subject: string, data: Uint8Array, options?: PublishOptions): Promise<{ sequence: number; duplicate: boolean }>;
+  consume(stream: StreamName, options: ConsumeOptions): Promise<Subscription>;
+  /** Newest message of a subject, or null. */
+  last(stream: StreamName, subject: string): Promise<StreamMessage | null>;
+  info(stream: StreamName): Promise<StreamInfo>;
+  /** Removes a subject's (or all) messages below a sequence. */
+  purge(stream: StreamName, below: number, subject?: string): Promise<void>;
+}
+
+export interface KeyValueEntry {
+  key: string;
+  value: Uint8Array;
+  revision: number;
+}
+
+export interface KeyValue {
+  get(key: string): Promise<KeyValueEntry | null>;
+  /** Revision, or null where the key exists. */
+  create(key: string, value: Uint8Array): Promise<number | null>;
+  /** Compare-and-set: revision, or null where another writer was first. */
+  update(key: string, value: Uint8Array, revision: number): Promise<number | null>;
+  put(key: string, value: Uint8Array): Promise<number>;
+  delete(key: string): Promise<void>;
+  keys(): Promise<string[]>;
+  /** Calls back with the present value (null: none) and every change. Returns the way to stop. */
+  watch(key: string, onChange: (entry: KeyValueEntry | null) => void): Promise<() => void>;
+}
+
+export interface Objects {
+  put(name: string, data: Uint8Array): Promise<void>;
+  get(name: string): Promise<Uint8Array | null>;
+  delete(name: string): Promise<void>;
+  list(): Promise<string[]>;
+}
+
+export interface Bus {
+  streams: Streams;
+  keyValue(bucket: string): Promise<KeyValue>;
+  objects(bucket: string): Promise<Objects>;
+  /** Fire and forget: heartbeats and live events. Dropped silently when nobody listens or the server is away. */
+  tell(subject: string, data: Uint8Array): void;
+  listen(subject: string, onMessage: (data: Uint8Array, subject: string) => void): () => void;
+  /** Largest message the server takes, in bytes. */
+  readonly payloadBytesMax: number;
+  readonly connected: boolean;
+  close(): Promise<void>;
+}
