@@ -1,0 +1,10 @@
+/** Every command that exists, in the order of `logweir --help`; its file is imported only when it is called. */
+import type { Command } from './command.ts';
+
+export interface CommandEntry {
+  /** One line, no full stop. */
+  summary: string;
+  load(): Promise<{ command: Command }>;
+}
+
+export const commands: Readonly<Record<string, CommandEntry>> = {};
