@@ -16,7 +16,7 @@ export const attributesMax = 128;
 /** Length of a service name in bytes; longer names are cut. */
 export const serviceNameBytesMax = 200;
 /** Services that one partition analyses on their own; later ones are analysed as `__overflow__`. */
-export const servicesPerPartitionMax = 1024;
+export const servicesPerPartitionMax = 256;
 /** Service that takes what is over `servicesPerPartitionMax`. Rows keep their own service name. */
 export const overflowService = '__overflow__';
 /** Service of records that do not say and cannot be told. OpenTelemetry's convention. */
