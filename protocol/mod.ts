@@ -7,6 +7,7 @@ export * from './errors.ts';
 export * from './findings.ts';
 export * from './frame.ts';
 export * from './limits.ts';
+export * from './marks.ts';
 export * from './messages.ts';
 export * from './partitioner.ts';
 export * from './record.ts';
