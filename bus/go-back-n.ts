@@ -37,10 +37,15 @@ export class GoBackN {
   private stopped = false;
   private bytes = 0;
   private roomWaiters: (() => void)[] = [];
-  private idleWaiters: (() => void)[] = [];
+  private tail: Promise<void> = Promise.resolve();
+  private readonly whenStopped: Promise<void>;
+  private endWaiting: () => void = () => {};
 
   constructor(options: GoBackNOptions) {
     this.options = options;
+    this.whenStopped = new Promise((resolve) => {
+      this.endWaiting = resolve;
+    });
   }
 
   get queuedBytes(): number {
@@ -54,10 +59,12 @@ export class GoBackN {
   /** Queues a message. The result settles when it is acknowledged; never rejects: publishing goes on until `stop`. */
   send(subject: string, data: Uint8Array): Promise<void> {
     this.bytes += data.length;
-    return new Promise((resolve) => {
+    const sent = new Promise<void>((resolve) => {
       this.queue.push({ subject, data, acknowledged: false, resolve });
-      this.pump();
     });
+    this.tail = sent;
+    this.pump();
+    return sent;
   }
 
   /** Settles when the queue has room again. */
@@ -68,8 +75,7 @@ export class GoBackN {
 
   /** Settles when everything queued until now is acknowledged (or publishing was stopped). */
   idle(): Promise<void> {
-    if (this.queue.length === 0 || this.stopped) return Promise.resolve();
-    return new Promise((resolve) => this.idleWaiters.push(resolve));
+    return Promise.race([this.tail, this.whenStopped]);
   }
 
   /** Abandons what is queued. Whoever waits is woken; unacknowledged sends never settle. */
@@ -78,7 +84,7 @@ export class GoBackN {
     this.queue = [];
     this.bytes = 0;
     this.wake(this.roomWaiters.splice(0));
-    this.wake(this.idleWaiters.splice(0));
+    this.endWaiting();
   }
 
   private wake(waiters: (() => void)[]): void {
@@ -111,7 +117,6 @@ export class GoBackN {
       one.resolve();
     }
     if (this.bytes < this.options.queueBytesMax) this.wake(this.roomWaiters.splice(0));
-    if (this.queue.length === 0) this.wake(this.idleWaiters.splice(0));
     this.pump();
   }
 

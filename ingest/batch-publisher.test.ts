@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { MemoryBus } from '#bus/mod.ts';
+import { decodeLogsMessage, LogweirError, RecordView, streams, viewOf } from '#protocol/mod.ts';
+import { BatchPublisher, Ticket } from './batch-publisher.ts';
+import { adaptLinger, lingerMsMax, lingerMsMin } from './linger.ts';
+
+async function setup(options: Partial<{ giveUpAfterMs: number; pendingBytesMax: number }> = {}) {
+  const bus = new MemoryBus(Date.now);
+  await bus.streams.ensure({ name: streams.logs, subjects: ['logs.*'], bytesMax: 1e9, replicas: 1, duplicateWindowMs: 60_000 });
+  const publisher = new BatchPublisher({
+    bus,
+    partitions: 4,
+    lane: 'live',
+    source: 'test',
+    clock: Date.now,
+    publisherId: 'p',
+    pendingBytesMax: 1e7,
+    giveUpAfterMs: 200,
+    ...options,
+  });
+  return { bus, publisher };
+}
+
+const record = (service: string, body: string): RecordView =>
+  viewOf({ service, body, severityNumber: 9, severityText: 'INFO' }, { observedMs: 1, service: 'x' }, new RecordView());
+
+async function stored(bus: MemoryBus): Promise<string[]> {
+  const { lastSequence } = await bus.streams.info(streams.logs);
+  const subscription = await bus.streams.consume(streams.logs, { fromSequence: 1 });
+  const rows: string[] = [];
+  if (lastSequence === 0) return rows;
+  for await (const message of subscription) {
+    const decoded = decodeLogsMessage(message.data);
+    if (decoded.kind === 'batch') rows.push(`${message.subject}:${decoded.batch.rows}`);
+    if (message.sequence === lastSequence) break;
+  }
+  return rows;
+}
+
+describe('BatchPublisher', () => {
+  it('settles a ticket when every batch with one of its records is stored, gathering records of a partition', async () => {
+    const { bus, publisher } = await setup();
+    const ticket = new Ticket();
+    for (let i = 0; i < 100; i++) publisher.add(record(`service-${i % 10}`, `body ${i}`), ticket, Date.now());
+    await ticket.done();
+    const rows = await stored(bus);
+    expect(rows.map((row) => Number(row.split(':')[1])).reduce((a, b) => a + b)).toBe(100);
+    expect(rows.length).toBeLessThanOrEqual(4);
+    expect(publisher.pendingBytes).toBe(0);
+  });
+
+  it('settles an empty ticket at once', async () => {
+    await new Ticket().done();
+  });
+
+  it('reuses the message id for a retry, so that a lost acknowledgement stores once', async () => {
+    const { bus, publisher } = await setup();
+    const publish = bus.streams.publish;
+    let calls = 0;
+    bus.streams.publish = async (...args) => {
+      const ack = await publish(...args);
+      if (calls++ === 0) throw new LogweirError('NATS_UNAVAILABLE', 'acknowledgement lost', 'again');
+      return ack;
+    };
+    const ticket = new Ticket();
+    publisher.add(record('a', 'x'), ticket, Date.now());
+    await ticket.done();
+    expect(calls).toBe(2);
+    expect(await stored(bus)).toHaveLength(1);
+  });
+
+  it('fails what is queued behind a batch that failed for good, and nothing later', async () => {
+    const { bus, publisher } = await setup();
+    const publish = bus.streams.publish;
+    bus.streams.publish = async () => {
+      throw new LogweirError('NATS_UNAVAILABLE', 'away', 'wait');
+    };
+    const first = new Ticket();
+    publisher.add(record('a', 'x'), first, Date.now());
+    publisher.flush();
+    publisher.add(record('a', 'y'), first, Date.now());
+    await expect(first.done()).rejects.toMatchObject({ code: 'NATS_UNAVAILABLE' });
+    publisher.add(record('a', 'z'), first, Date.now());
+    bus.streams.publish = publish;
+    const second = new Ticket();
+    publisher.add(record('a', 'later'), second, Date.now());
+    await second.done();
+    expect(await stored(bus)).toHaveLength(1);
+    expect(publisher.pendingBytes).toBe(0);
+  });
+
+  it('says when it is full', async () => {
+    const { publisher } = await setup({ pendingBytesMax: 100 });
+    const ticket = new Ticket();
+    publisher.add(record('a', 'x'.repeat(200)), ticket, Date.now());
+    expect(publisher.full).toBe(true);
+    await ticket.done();
+    expect(publisher.full).toBe(false);
+  });
+});
+
+describe('adaptLinger', () => {
+  it('grows under load, shrinks when quiet, within bounds', () => {
+    let linger = lingerMsMin;
+    for (let i = 0; i < 20; i++) linger = adaptLinger(linger, 5_000);
+    expect(linger).toBe(lingerMsMax);
+    expect(adaptLinger(linger, 600)).toBe(linger);
+    for (let i = 0; i < 20; i++) linger = adaptLinger(linger, 10);
+    expect(linger).toBe(lingerMsMin);
+  });
+});

@@ -1,0 +1,266 @@
+/**
+ * Cuts records into batches per partition and publishes them, one publish in flight per partition (R1). A ticket
+ * follows the records of one request: it settles when every batch with one of them was acknowledged.
+ *
+ * When a batch fails for good, everything queued for its partition fails with it: the partition remembers how far a
+ * request with an Idempotency-Key came as one number, so no later record may be stored where an earlier one was not.
+ */
+import type { Bus } from '#bus/mod.ts';
+import {
+  BatchBuilder,
+  encodeLogsMessage,
+  LogweirError,
+  partitionOf,
+  type RecordBatch,
+  type RecordView,
+  subjects,
+} from '#protocol/mod.ts';
+import { adaptLinger, lingerMsMin } from './linger.ts';
+
+export interface BatchPublisherOptions {
+  bus: Bus;
+  partitions: number;
+  lane: string;
+  source: string;
+  clock: () => number;
+  /** Names this publisher in message ids; must differ between processes and restarts. */
+  publisherId: string;
+  /** Bytes of records not yet acknowledged at which new ones are refused. */
+  pendingBytesMax: number;
+  /** How long a batch is retried before its requests fail, ms. */
+  giveUpAfterMs: number;
+}
+
+/** Follows the records of one request to their acknowledgement. */
+export class Ticket {
+  private open = 0;
+  private sealed = false;
+  private resolve: () => void = () => {};
+  private reject: (error: LogweirError) => void = () => {};
+  private readonly settled: Promise<void>;
+  failure: LogweirError | null = null;
+
+  constructor() {
+    this.settled = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.settled.catch(() => {});
+  }
+
+  /** All records are in; settles when the last of their batches is. @throws LogweirError NATS_UNAVAILABLE | STREAM_FULL */
+  done(): Promise<void> {
+    this.sealed = true;
+    if (this.open === 0 && this.failure === null) this.resolve();
+    return this.settled;
+  }
+
+  enter(): void {
+    this.open++;
+  }
+
+  leave(): void {
+    this.open--;
+    if (this.open === 0 && this.sealed && this.failure === null) this.resolve();
+  }
+
+  fail(error: LogweirError): void {
+    if (this.failure !== null) return;
+    this.failure = error;
+    this.reject(error);
+  }
+}
+
+interface Pending {
+  batch: RecordBatch;
+  bytes: number;
+  tickets: Set<Ticket>;
+}
+
+interface Lane {
+  partition: number;
+  builder: BatchBuilder;
+  tickets: Set<Ticket>;
+  /** When the open batch got its first record, ms. */
+  since: number;
+  queue: Pending[];
+  inFlight: boolean;
+}
+
+const retryMsMin = 25;
+const retryMsMax = 500;
+const servicesRemembered = 20_000;
+
+export class BatchPublisher {
+  private readonly options: BatchPublisherOptions;
+  private readonly lanes: (Lane | undefined)[];
+  private readonly partitionOfService = new Map<string, number>();
+  private lastService = '';
+  private lastPartition = -1;
+  private readonly openLanes = new Set<Lane>();
+  private counter = 0;
+  private lingerMs = lingerMsMin;
+  private publishedThisSecond = 0;
+  private secondStartedMs: number;
+  private timer: NodeJS.Timeout | null = null;
+  /** Bytes of records not yet acknowledged. */
+  pendingBytes = 0;
+  readonly counts = { records: 0, batches: 0, retries: 0, failures: 0 };
+
+  constructor(options: BatchPublisherOptions) {
+    this.options = options;
+    this.lanes = new Array(options.partitions);
+    this.secondStartedMs = options.clock();
+  }
+
+  /** True where no further record is taken until some were acknowledged. */
+  get full(): boolean {
+    return this.pendingBytes >= this.options.pendingBytesMax;
+  }
+
+  get currentLingerMs(): number {
+    return this.lingerMs;
+  }
+
+  /** Adds a record on behalf of a ticket. Nothing is added for a ticket that failed already. */
+  add(record: RecordView, ticket: Ticket, nowMs: number): void {
+    if (ticket.failure !== null) return;
+    const lane = this.laneOf(record.service);
+    const { builder } = lane;
+    if (builder.rows === 0) {
+      lane.since = nowMs;
+      this.openLanes.add(lane);
+      this.timer ??= setTimeout(() => this.onTimer(), this.lingerMs);
+    }
+    const before = builder.bytes;
+    builder.add(record, nowMs);
+    this.pendingBytes += builder.bytes - before;
+    this.counts.records++;
+    if (!lane.tickets.has(ticket)) {
+      lane.tickets.add(ticket);
+      ticket.enter();
+    }
+    if (builder.full) this.close(lane);
+  }
+
+  /** Sends what is open without waiting for the linger. */
+  flush(): void {
+    for (const lane of [...this.openLanes]) this.close(lane);
+  }
+
+  /** Publishes a message that is no batch to every partition, after all records before it. Settles when all are acknowledged. */
+  async broadcast(data: Uint8Array): Promise<void> {
+    this.flush();
+    for (let partition = 0; partition < this.options.partitions; partition++) {
+      while (this.busy(partition)) await new Promise((resolve) => setTimeout(resolve, 5));
+      await this.publishRetrying(partition, data);
+    }
+  }
+
+  private busy(partition: number): boolean {
+    const lane = this.lanes[partition];
+    return lane !== undefined && (lane.inFlight || lane.queue.length > 0 || lane.builder.rows > 0);
+  }
+
+  private laneOf(service: string): Lane {
+    if (service !== this.lastService || this.lastPartition < 0) {
+      let partition = this.partitionOfService.get(service);
+      if (partition === undefined) {
+        partition = partitionOf(service, this.options.partitions);
+        if (this.partitionOfService.size >= servicesRemembered) this.partitionOfService.clear();
+        this.partitionOfService.set(service, partition);
+      }
+      this.lastService = service;
+      this.lastPartition = partition;
+    }
+    const partition = this.lastPartition;
+    let lane = this.lanes[partition];
+    if (lane === undefined) {
+      const builder = new BatchBuilder(this.options.lane, this.options.source);
+      lane = { partition, builder, tickets: new Set(), since: 0, queue: [], inFlight: false };
+      this.lanes[partition] = lane;
+    }
+    return lane;
+  }
+
+  private onTimer(): void {
+    this.timer = null;
+    const now = this.options.clock();
+    if (now - this.secondStartedMs >= 1_000) {
+      this.lingerMs = adaptLinger(this.lingerMs, (this.publishedThisSecond * 1_000) / (now - this.secondStartedMs));
+      this.publishedThisSecond = 0;
+      this.secondStartedMs = now;
+    }
+    let soonest = Number.POSITIVE_INFINITY;
+    for (const lane of this.openLanes) {
+      const left = lane.since + this.lingerMs - now;
+      // While a publish is in flight the next batch may as well go on gathering.
+      if (left <= 0.5 && !lane.inFlight) this.close(lane);
+      else soonest = Math.min(soonest, Math.max(left, 2));
+    }
+    if (this.openLanes.size > 0) this.timer ??= setTimeout(() => this.onTimer(), soonest);
+  }
+
+  private close(lane: Lane): void {
+    const bytes = lane.builder.bytes;
+    const batch = lane.builder.take();
+    this.openLanes.delete(lane);
+    if (batch === null) return;
+    lane.queue.push({ batch, bytes, tickets: lane.tickets });
+    lane.tickets = new Set();
+    if (!lane.inFlight) void this.work(lane);
+  }
+
+  private async work(lane: Lane): Promise<void> {
+    lane.inFlight = true;
+    for (;;) {
+      const pending = lane.queue.shift();
+      if (pending === undefined) break;
+      try {
+        await this.publishRetrying(lane.partition, encodeLogsMessage({ kind: 'batch', batch: pending.batch }));
+        this.settle(pending, null);
+      } catch (error) {
+        this.failAll(lane, pending, error as LogweirError);
+      }
+      // What gathered meanwhile longer than the linger goes at once.
+      if (lane.builder.rows > 0 && lane.queue.length === 0 && this.options.clock() - lane.since >= this.lingerMs) this.close(lane);
+    }
+    lane.inFlight = false;
+  }
+
+  private async publishRetrying(partition: number, data: Uint8Array): Promise<void> {
+    const { bus, clock, giveUpAfterMs, publisherId } = this.options;
+    const messageId = `${publisherId}.${++this.counter}`;
+    const deadline = clock() + giveUpAfterMs;
+    for (let pause = retryMsMin; ; pause = Math.min(pause * 2, retryMsMax)) {
+      try {
+        this.publishedThisSecond++;
+        await bus.streams.publish(subjects.logs(partition), data, { messageId, timeoutMs: Math.min(5_000, giveUpAfterMs) });
+        this.counts.batches++;
+        return;
+      } catch (error) {
+        if (clock() + pause >= deadline) throw error;
+        this.counts.retries++;
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    }
+  }
+
+  private settle(pending: Pending, error: LogweirError | null): void {
+    this.pendingBytes -= pending.bytes;
+    for (const ticket of pending.tickets) {
+      if (error === null) ticket.leave();
+      else ticket.fail(error);
+    }
+  }
+
+  private failAll(lane: Lane, pending: Pending, error: LogweirError): void {
+    this.counts.failures++;
+    const open = lane.builder.bytes;
+    const batch = lane.builder.take();
+    this.openLanes.delete(lane);
+    if (batch !== null) lane.queue.push({ batch, bytes: open, tickets: lane.tickets });
+    lane.tickets = new Set();
+    for (const one of [pending, ...lane.queue.splice(0)]) this.settle(one, error);
+  }
+}
