@@ -1,0 +1,390 @@
+/**
+ * Online template mining: masked line → template, by memo, by exact look-up, by match, or by birth and generalisation.
+ *
+ * M1  A result depends on the templates alone. The memo maps a masked line to what the look-up would find; a birth
+ *     cannot change that for other lines (a new template without wild places covers one masked line), and whatever
+ *     can (generalisation, merge, eviction) clears it.
+ * M2  No template covers another: who generalises takes in all that it now covers.
+ */
+import { LineCache } from './cache.ts';
+import { type TemplateConfig, templateDefaults } from './config.ts';
+import { widening } from './generalise.ts';
+import { covers, type Pattern, patternFrom, patternOf, Sketch, textOf, widen } from './pattern.ts';
+import { LineScanner } from './scan.ts';
+
+export interface Template {
+  slot: number;
+  /** 16 hex digits, from the content at birth; the same while the text generalises. */
+  id: string;
+  /** `<*>` for variables. */
+  text: string;
+  /** Lines, those of templates merged into this one included. */
+  count: number;
+  firstSeenMs: number;
+  lastSeenMs: number;
+  /** Slot of the template that this one became part of, or -1. */
+  mergedInto: number;
+}
+
+interface Entry {
+  id: string;
+  pattern: Pattern;
+  text: string;
+  firstSeenMs: number;
+  mergedInto: number;
+  /** Line number at which it merged, the order in which merged templates are forgotten. */
+  mergedAt: number;
+}
+
+interface MinerState {
+  version: number;
+  lines: number;
+  evicted: number;
+  ids: string[];
+  patterns: Uint8Array[];
+  firstSeenMs: number[];
+  lastSeenMs: number[];
+  lastLine: number[];
+  counts: number[];
+  mergedInto: number[];
+  mergedAt: number[];
+  free: number[];
+  changed: number[];
+}
+
+const stateVersion = 1;
+const encoder = new TextEncoder();
+
+export class TemplateMiner {
+  readonly #config: TemplateConfig;
+  readonly #scanner: LineScanner;
+  readonly #sketch = new Sketch();
+  readonly #cache: LineCache;
+  /** By slot; undefined: the slot is free. */
+  #entries: (Entry | undefined)[] = [];
+  #counts = new Float64Array(16);
+  #lastSeenMs = new Float64Array(16);
+  #lastLine = new Float64Array(16);
+  #free: number[] = [];
+  /** Slots of live templates by shape, ascending. */
+  #byShape = new Map<number, number[]>();
+  /** Slots of live templates by id. */
+  #ids = new Set<string>();
+  #changed = new Set<number>();
+  #lines = 0;
+  #evicted = 0;
+  #scratch = new Uint8Array(0);
+
+  constructor(config: TemplateConfig = templateDefaults) {
+    this.#config = config;
+    this.#scanner = new LineScanner(config.maxTokens, config.maxLineBytes);
+    this.#cache = new LineCache(config.cacheEntries);
+  }
+
+  /** Numbers of the last mined body: durations in ms, sizes in bytes, others as written. */
+  get numbers(): Float64Array {
+    return this.#scanner.numbers;
+  }
+
+  /** How many of `numbers` are valid. */
+  get numberCount(): number {
+    return this.#scanner.numberCount;
+  }
+
+  /** Slots in use or free: every slot is below this. */
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  /** Templates evicted so far, to keep within `maxTemplates`. */
+  get evicted(): number {
+    return this.#evicted;
+  }
+
+  /** Mines the body in bytes [start, end) of UTF-8, seen at timeMs; returns its slot, never a merged one. */
+  mine(bytes: Uint8Array, start: number, end: number, timeMs: number): number {
+    const scanner = this.#scanner;
+    scanner.scan(bytes, start, end);
+    let slot = this.#cache.get(scanner.hashA, scanner.hashB);
+    if (slot < 0) {
+      this.#sketch.take(scanner);
+      slot = this.#find();
+      if (slot < 0) slot = this.#bear(timeMs);
+      this.#cache.set(scanner.hashA, scanner.hashB, slot);
+    }
+    this.#counts[slot]!++;
+    if (timeMs > this.#lastSeenMs[slot]!) this.#lastSeenMs[slot] = timeMs;
+    this.#lastLine[slot] = ++this.#lines;
+    return slot;
+  }
+
+  mineText(body: string, timeMs: number): number {
+    if (this.#scratch.length < body.length * 3) this.#scratch = new Uint8Array(body.length * 3 + 256);
+    const { written } = encoder.encodeInto(body, this.#scratch);
+    return this.mine(this.#scratch, 0, written, timeMs);
+  }
+
+  /** The template in a slot. Throws a RangeError for a slot that holds none. */
+  template(slot: number): Template {
+    const entry = this.#entries[slot];
+    if (entry === undefined) throw new RangeError(`slot ${slot} holds no template`);
+    return {
+      slot,
+      id: entry.id,
+      text: entry.text,
+      count: this.#counts[slot]!,
+      firstSeenMs: entry.firstSeenMs,
+      lastSeenMs: this.#lastSeenMs[slot]!,
+      mergedInto: entry.mergedInto,
+    };
+  }
+
+  /** True when a slot holds a template, merged or not. */
+  has(slot: number): boolean {
+    return this.#entries[slot] !== undefined;
+  }
+
+  /** The slot that a slot's lines belong to now. */
+  resolve(slot: number): number {
+    let at = slot;
+    for (let into = this.#entries[at]?.mergedInto ?? -1; into >= 0; into = this.#entries[at]?.mergedInto ?? -1)
+      at = into;
+    return at;
+  }
+
+  /** Slots created (also anew, after an eviction), generalised or merged since the last call, ascending. */
+  takeChanged(): number[] {
+    const changed = [...this.#changed].sort((a, b) => a - b);
+    this.#changed.clear();
+    return changed;
+  }
+
+  /** All that `restore` needs to go on alike, as plain data. */
+  snapshot(): unknown {
+    const entries = this.#entries;
+    const size = entries.length;
+    const numbers = (of: (entry: Entry, slot: number) => number): number[] =>
+      entries.map((entry, slot) => (entry === undefined ? -1 : of(entry, slot)));
+    const state: MinerState = {
+      version: stateVersion,
+      lines: this.#lines,
+      evicted: this.#evicted,
+      ids: entries.map((entry) => entry?.id ?? ''),
+      patterns: entries.map((entry) => entry?.pattern.bytes ?? new Uint8Array(0)),
+      firstSeenMs: numbers((entry) => entry.firstSeenMs),
+      lastSeenMs: Array.from(this.#lastSeenMs.subarray(0, size)),
+      lastLine: Array.from(this.#lastLine.subarray(0, size)),
+      counts: Array.from(this.#counts.subarray(0, size)),
+      mergedInto: numbers((entry) => entry.mergedInto),
+      mergedAt: numbers((entry) => entry.mergedAt),
+      free: [...this.#free],
+      changed: [...this.#changed].sort((a, b) => a - b),
+    };
+    return state;
+  }
+
+  /** The miner that `snapshot` was taken of. Throws when the data is of another version. */
+  static restore(config: TemplateConfig, snapshot: unknown): TemplateMiner {
+    const state = snapshot as MinerState;
+    if (state?.version !== stateVersion)
+      throw new Error(`template snapshot of version ${state?.version}, expected ${stateVersion}`);
+    const miner = new TemplateMiner(config);
+    miner.#lines = state.lines;
+    miner.#evicted = state.evicted;
+    miner.#free = [...state.free];
+    miner.#changed = new Set(state.changed);
+    const size = state.ids.length;
+    miner.#growTo(size);
+    miner.#counts.set(state.counts);
+    miner.#lastSeenMs.set(state.lastSeenMs);
+    miner.#lastLine.set(state.lastLine);
+    for (let slot = 0; slot < size; slot++) {
+      const id = state.ids[slot]!;
+      if (id === '') {
+        miner.#entries.push(undefined);
+        continue;
+      }
+      const pattern = patternFrom(Uint8Array.from(state.patterns[slot]!));
+      const mergedInto = state.mergedInto[slot]!;
+      miner.#entries.push({
+        id,
+        pattern,
+        text: textOf(pattern.bytes),
+        firstSeenMs: state.firstSeenMs[slot]!,
+        mergedInto,
+        mergedAt: state.mergedAt[slot]!,
+      });
+      miner.#ids.add(id);
+      if (mergedInto < 0) miner.#index(slot, pattern);
+    }
+    return miner;
+  }
+
+  /** Slot of the template that covers the line in the sketch: the one with the fewest wild places, then the oldest; or -1. */
+  #find(): number {
+    const { places, count, shape } = this.#sketch;
+    let found = -1;
+    let wilds = Number.POSITIVE_INFINITY;
+    for (const slot of this.#byShape.get(shape) ?? []) {
+      const { pattern } = this.#entries[slot]!;
+      if (pattern.wilds < wilds && covers(pattern, places, count)) {
+        found = slot;
+        wilds = pattern.wilds;
+      }
+    }
+    return found;
+  }
+
+  /** A new template for the line last scanned, and what follows from it; the slot that the line belongs to then. */
+  #bear(timeMs: number): number {
+    const pattern = patternOf(this.#scanner, this.#sketch);
+    if (this.#live() >= this.#config.maxTemplates) this.#evict();
+    const slot = this.#free.pop() ?? this.#entries.length;
+    this.#growTo(slot + 1);
+    const id = this.#newId(pattern);
+    this.#entries[slot] = {
+      id,
+      pattern,
+      text: textOf(pattern.bytes),
+      firstSeenMs: timeMs,
+      mergedInto: -1,
+      mergedAt: -1,
+    };
+    this.#counts[slot] = 0;
+    this.#lastSeenMs[slot] = timeMs;
+    this.#lastLine[slot] = this.#lines;
+    this.#ids.add(id);
+    this.#index(slot, pattern);
+    this.#changed.add(slot);
+    return this.#generaliseFrom(slot);
+  }
+
+  /** Widens around a new or widened template until nothing more follows. */
+  #generaliseFrom(start: number): number {
+    let slot = start;
+    for (;;) {
+      const { pattern } = this.#entries[slot]!;
+      const siblings = this.#byShape.get(pattern.shape)!.filter((s) => s !== slot);
+      const widened = widening(
+        pattern,
+        siblings.map((s) => this.#entries[s]!.pattern),
+        this.#config,
+      );
+      if (widened === undefined) return slot;
+      slot = this.#replace(widen(pattern, widened.places), pattern.shape);
+    }
+  }
+
+  /** Gives a wider pattern to the oldest template that it covers, and merges the others into that. */
+  #replace(wider: Pattern, shape: number): number {
+    const covered = this.#byShape.get(shape)!.filter((s) => {
+      const { places } = this.#entries[s]!.pattern;
+      return covers(wider, places, places.length);
+    });
+    const slot = Math.min(...covered);
+    const entry = this.#entries[slot]!;
+    for (const other of covered) {
+      if (other === slot) continue;
+      const merged = this.#entries[other]!;
+      merged.mergedInto = slot;
+      merged.mergedAt = this.#lines;
+      this.#counts[slot]! += this.#counts[other]!;
+      this.#lastSeenMs[slot] = Math.max(this.#lastSeenMs[slot]!, this.#lastSeenMs[other]!);
+      this.#lastLine[slot] = Math.max(this.#lastLine[slot]!, this.#lastLine[other]!);
+      entry.firstSeenMs = Math.min(entry.firstSeenMs, merged.firstSeenMs);
+      this.#unindex(other, merged.pattern);
+      this.#changed.add(other);
+    }
+    entry.pattern = wider;
+    entry.text = textOf(wider.bytes);
+    this.#changed.add(slot);
+    this.#cache.clear();
+    return slot;
+  }
+
+  #live(): number {
+    return this.#entries.length - this.#free.length;
+  }
+
+  /**
+   * Frees an eighth of the slots: merged templates first, in the order they merged, then those seen longest ago, each
+   * with what had merged into it.
+   */
+  #evict(): void {
+    const wanted = Math.max(1, this.#config.maxTemplates >>> 3);
+    const slots = this.#entries.flatMap((entry, slot) => (entry === undefined ? [] : [slot]));
+    const merged = slots.filter((s) => this.#entries[s]!.mergedInto >= 0);
+    merged.sort((x, y) => this.#entries[x]!.mergedAt - this.#entries[y]!.mergedAt || x - y);
+    // A slot that others point to through this one must not vanish from under them.
+    const drop = new Set(merged.slice(0, wanted));
+    if (drop.size < wanted) {
+      const live = slots.filter((s) => this.#entries[s]!.mergedInto < 0);
+      live.sort((x, y) => this.#lastLine[x]! - this.#lastLine[y]! || x - y);
+      for (const slot of live.slice(0, wanted - drop.size)) {
+        drop.add(slot);
+        this.#evicted++;
+      }
+    }
+    for (const slot of slots) if (drop.has(this.resolve(slot))) drop.add(slot);
+    for (const slot of slots) {
+      const entry = this.#entries[slot]!;
+      if (drop.has(slot) || entry.mergedInto < 0) continue;
+      entry.mergedInto = this.resolve(slot);
+    }
+    for (const slot of [...drop].sort((x, y) => y - x)) {
+      const entry = this.#entries[slot]!;
+      if (entry.mergedInto < 0) this.#unindex(slot, entry.pattern);
+      this.#ids.delete(entry.id);
+      this.#entries[slot] = undefined;
+      this.#changed.delete(slot);
+      this.#free.push(slot);
+    }
+    this.#cache.clear();
+  }
+
+  #index(slot: number, pattern: Pattern): void {
+    const slots = this.#byShape.get(pattern.shape);
+    if (slots === undefined) this.#byShape.set(pattern.shape, [slot]);
+    else {
+      let at = slots.length;
+      while (at > 0 && slots[at - 1]! > slot) at--;
+      slots.splice(at, 0, slot);
+    }
+  }
+
+  #unindex(slot: number, pattern: Pattern): void {
+    const slots = this.#byShape.get(pattern.shape)!;
+    slots.splice(slots.indexOf(slot), 1);
+    if (slots.length === 0) this.#byShape.delete(pattern.shape);
+  }
+
+  /** Id from the content; when another template has it, from the content and a counter. */
+  #newId(pattern: Pattern): string {
+    for (let n = 0; ; n++) {
+      const id = hex8(mix(pattern.hashA ^ Math.imul(n, 0x9e3779b1))) + hex8(mix(pattern.hashB + n));
+      if (!this.#ids.has(id)) return id;
+    }
+  }
+
+  #growTo(size: number): void {
+    if (this.#counts.length >= size) return;
+    const grown = (from: Float64Array): Float64Array<ArrayBuffer> => {
+      const to = new Float64Array(Math.max(size, from.length * 2));
+      to.set(from);
+      return to;
+    };
+    this.#counts = grown(this.#counts);
+    this.#lastSeenMs = grown(this.#lastSeenMs);
+    this.#lastLine = grown(this.#lastLine);
+  }
+}
+
+/** Spreads every bit over all (the finaliser of MurmurHash3). */
+function mix(hash: number): number {
+  let h = hash;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+const hex8 = (n: number): string => (n >>> 0).toString(16).padStart(8, '0');

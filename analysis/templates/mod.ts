@@ -1,0 +1,4 @@
+/** Template mining: masked line → template, online, deterministic, bounded. The folder's one entry point. */
+export { type MinedLine, mineAll } from './all.ts';
+export { type TemplateConfig, templateDefaults } from './config.ts';
+export { type Template, TemplateMiner } from './miner.ts';

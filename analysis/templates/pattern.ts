@@ -1,0 +1,209 @@
+/**
+ * A template as bytes and as places. The bytes are its tokens, each ended by `tokenEnd`, a masked value being
+ * `valueByte` and a generalised place `wildByte`; everything else is derived from them, so they are all a snapshot keeps.
+ * A *place* is a token that is no mark; marks and blanks are the shape, which two lines must share to be compared.
+ */
+import { classOf, digit, joiner, letter } from './bytes.ts';
+import { hashMasked, type LineScanner, kindMark, kindValue, kindWord, moreByte, valueByte } from './scan.ts';
+
+export const tokenEnd = 0;
+export const wildByte = 2;
+/** Hashes of the places that are variable; a word never hashes to these. */
+export const wild = 1;
+export const value = 2;
+
+export interface Pattern {
+  bytes: Uint8Array;
+  /** Key of the shape: 53 bits. */
+  shape: number;
+  /** One hash per place, or `wild` or `value`. */
+  places: Int32Array;
+  /** Hashes of the masked line, of a pattern without wild places. */
+  hashA: number;
+  hashB: number;
+  wilds: number;
+}
+
+/** Shape and places of the line last scanned, in arrays that are reused: a miss looks here before anything is allocated. */
+export class Sketch {
+  places = new Int32Array(64);
+  count = 0;
+  shape = 0;
+
+  take(scanner: LineScanner): void {
+    const { out, ends, kinds, tokens } = scanner;
+    if (this.places.length < tokens) this.places = new Int32Array(tokens * 2);
+    let count = 0;
+    let a = 0x811c9dc5 | 0;
+    let b = 0x1b873593;
+    let from = 0;
+    for (let t = 0; t < tokens; t++) {
+      const to = ends[t]!;
+      const kind = kinds[t]!;
+      const blank = out[from] === 0x20 ? 1 : 0;
+      if (kind === kindMark) {
+        for (let k = from; k < to; k++) {
+          a = Math.imul(a ^ out[k]!, 0x01000193);
+          b = Math.imul(b + out[k]!, 0x85ebca6b) ^ (b >>> 13);
+        }
+      } else {
+        a = Math.imul(a ^ (1 + blank), 0x01000193);
+        b = Math.imul(b + 1 + blank, 0x85ebca6b) ^ (b >>> 13);
+        this.places[count++] = kind === kindValue ? value : placeHash(out, from + blank, to);
+      }
+      from = to;
+    }
+    this.count = count;
+    this.shape = shapeKey(a, b);
+  }
+}
+
+const shapeKey = (a: number, b: number): number => (a >>> 0) * 0x200000 + (b >>> 11);
+
+function placeHash(bytes: Uint8Array, from: number, to: number): number {
+  const hash = hashMasked(bytes, from, to, 0) ^ Math.imul(hashMasked(bytes, from, to, 1), 0x2c1b3c6d);
+  return hash === wild || hash === value ? hash ^ 0x40000000 : hash;
+}
+
+/** Pattern of the line last scanned. */
+export function patternOf(scanner: LineScanner, sketch: Sketch): Pattern {
+  const { out, ends, tokens, length } = scanner;
+  const bytes = new Uint8Array(length + tokens);
+  let from = 0;
+  let at = 0;
+  for (let t = 0; t < tokens; t++) {
+    const to = ends[t]!;
+    for (let k = from; k < to; k++) bytes[at++] = out[k]!;
+    bytes[at++] = tokenEnd;
+    from = to;
+  }
+  return {
+    bytes,
+    shape: sketch.shape,
+    places: sketch.places.slice(0, sketch.count),
+    hashA: scanner.hashA,
+    hashB: scanner.hashB,
+    wilds: 0,
+  };
+}
+
+/** Pattern from its own bytes: the inverse of keeping only them. */
+export function patternFrom(bytes: Uint8Array): Pattern {
+  const places: number[] = [];
+  let a = 0x811c9dc5 | 0;
+  let b = 0x1b873593;
+  let hashA = 0;
+  let hashB = 0;
+  let wilds = 0;
+  const plain: number[] = [];
+  eachToken(bytes, (from, to, kind) => {
+    const blank = bytes[from] === 0x20 ? 1 : 0;
+    for (let k = from; k < to; k++) plain.push(bytes[k]!);
+    if (kind === kindMark) {
+      for (let k = from; k < to; k++) {
+        a = Math.imul(a ^ bytes[k]!, 0x01000193);
+        b = Math.imul(b + bytes[k]!, 0x85ebca6b) ^ (b >>> 13);
+      }
+      return;
+    }
+    a = Math.imul(a ^ (1 + blank), 0x01000193);
+    b = Math.imul(b + 1 + blank, 0x85ebca6b) ^ (b >>> 13);
+    const first = bytes[from + blank];
+    if (first === wildByte) wilds++;
+    places.push(first === wildByte ? wild : first === valueByte ? value : placeHash(bytes, from + blank, to));
+  });
+  if (wilds === 0) {
+    const line = Uint8Array.from(plain);
+    hashA = hashMasked(line, 0, line.length, 0);
+    hashB = hashMasked(line, 0, line.length, 1);
+  }
+  return { bytes, shape: shapeKey(a, b), places: Int32Array.from(places), hashA, hashB, wilds };
+}
+
+/** Calls visit(from, to, kind) for each token, blank included. */
+export function eachToken(bytes: Uint8Array, visit: (from: number, to: number, kind: number) => void): void {
+  let from = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    if (bytes[i] !== tokenEnd) continue;
+    visit(from, i, kindOf(bytes, bytes[from] === 0x20 ? from + 1 : from, i));
+    from = i + 1;
+  }
+}
+
+function kindOf(bytes: Uint8Array, from: number, to: number): number {
+  const first = bytes[from]!;
+  if (first === valueByte || first === wildByte) return kindValue;
+  for (let k = from; k < to; k++) if (classOf[bytes[k]!] === letter || classOf[bytes[k]!] === digit) return kindWord;
+  return kindMark;
+}
+
+/** The pattern with the given places made wild. */
+export function widen(pattern: Pattern, wildPlaces: readonly number[]): Pattern {
+  const bytes: number[] = [];
+  const wanted = new Set(wildPlaces);
+  let place = 0;
+  eachToken(pattern.bytes, (from, to, kind) => {
+    if (kind !== kindMark && wanted.has(place++)) {
+      if (pattern.bytes[from] === 0x20) bytes.push(0x20);
+      bytes.push(wildByte);
+    } else for (let k = from; k < to; k++) bytes.push(pattern.bytes[k]!);
+    bytes.push(tokenEnd);
+  });
+  return patternFrom(Uint8Array.from(bytes));
+}
+
+/** True when every line of `narrow` is one of `wide`. Both have the same shape. */
+export function covers(wide: Pattern, places: Int32Array, count: number): boolean {
+  const own = wide.places;
+  if (own.length !== count) return false;
+  for (let i = 0; i < count; i++) if (own[i] !== places[i] && own[i] !== wild) return false;
+  return true;
+}
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** Text for people: variables as `<*>`. */
+export function textOf(bytes: Uint8Array): string {
+  let text = '';
+  let from = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    if (bytes[i] !== tokenEnd) continue;
+    const blank = bytes[from] === 0x20;
+    const first = bytes[blank ? from + 1 : from]!;
+    if (first === valueByte || first === wildByte) text += blank ? ' <*>' : '<*>';
+    else if (first === moreByte) text += ' ⏎';
+    else text += decoder.decode(bytes.subarray(from, i));
+    from = i + 1;
+  }
+  return text;
+}
+
+/** What a place holds, for the decision whether it varies. */
+export interface Word {
+  /** Dotted, underscored, camel case or with a digit: more likely a name of something than a word of the message. */
+  name: boolean;
+  /** A masked or generalised value. */
+  variable: boolean;
+}
+
+/** The words at all places, in order. */
+export function wordsOf(pattern: Pattern): Word[] {
+  const words: Word[] = [];
+  const { bytes } = pattern;
+  eachToken(bytes, (from, to, kind) => {
+    if (kind === kindMark) return;
+    const first = bytes[from] === 0x20 ? from + 1 : from;
+    words.push({ variable: kind === kindValue, name: kind === kindWord && isName(bytes, first, to) });
+  });
+  return words;
+}
+
+function isName(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let k = from; k < to; k++) {
+    const b = bytes[k]!;
+    if (b === 0x5f || classOf[b] === digit) return true;
+    if (classOf[b] === joiner && b !== 0x2d) return true;
+    if (k > from && b >= 0x41 && b <= 0x5a && bytes[k - 1]! >= 0x61 && bytes[k - 1]! <= 0x7a) return true;
+  }
+  return false;
+}

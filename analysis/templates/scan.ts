@@ -1,0 +1,439 @@
+/**
+ * One pass over the bytes of a line: masks what is certainly a value, cuts the rest into tokens, hashes the result.
+ *
+ * Tokens are words (`a.b-c_1` is one), single marks or runs of one mark, and masked values. A blank before a token is
+ * its first byte. Masked are: numbers with units, hex, UUIDs, IPs, MACs, times and dates, words with two or more
+ * digits, paths, URLs, e-mail and host:port, `true`/`false`/`null`, and the value of `key=value`. Neighbouring
+ * values with only links between them (`1, 2, 3`, `10.0.0.1:80`) fold into one.
+ *
+ * Of a body with several lines the first is read, then a `⏎` mark, then the last line that is not indented, if there
+ * is one: a Java trace is its message and its root cause, a Python trace its header and the exception, whatever the
+ * frames between.
+ */
+import { classOf, digit, endsValue, isHex, isLink, joiner, letter, space } from './bytes.ts';
+import { unitFactor } from './units.ts';
+
+/** Stands in `out` for a masked value; no line byte is ever copied as this. */
+export const valueByte = 1;
+/** Stands for the lines between the first and the last of a body; shown as `⏎`. */
+export const moreByte = 3;
+export const kindMark = 0;
+export const kindValue = 1;
+export const kindWord = 2;
+
+const seedA = 0x811c9dc5 | 0;
+const seedB = 0x2545f491;
+const primeA = 0x01000193;
+const primeB = 0x9e3779b1 | 0;
+const numbersMax = 16;
+const traceBytesMax = 65_536;
+
+export class LineScanner {
+  /** Masked tokens, back to back; `length` bytes are valid. */
+  out = new Uint8Array(512);
+  length = 0;
+  /** End of each token in `out`, and what it is; `tokens` are valid. */
+  ends = new Int32Array(64);
+  kinds = new Uint8Array(64);
+  tokens = 0;
+  /** Two independent 32-bit hashes of the masked line. */
+  hashA = 0;
+  hashB = 0;
+  /** Plain numbers among the masked values: times in ms, sizes in bytes, others as written. */
+  readonly numbers = new Float64Array(numbersMax);
+  numberCount = 0;
+
+  readonly #maxTokens: number;
+  readonly #maxBytes: number;
+
+  constructor(maxTokens: number, maxBytes: number) {
+    this.#maxTokens = maxTokens;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Scans bytes [start, end). Hot: 4 ns a byte; loadtest/bench/templates.bench.ts. */
+  scan(bytes: Uint8Array, start: number, end: number): void {
+    const limit = Math.min(end, bytes.length);
+    let stop = Math.min(limit, start + this.#maxBytes);
+    let cut = stop < limit;
+    this.#reserve(Math.min(limit - start, 2 * this.#maxBytes));
+    const out = this.out;
+    const ends = this.ends;
+    const kinds = this.kinds;
+    const tokensMax = this.#maxTokens;
+    let length = 0;
+    let tokens = 0;
+    let hashA = seedA;
+    let hashB = seedB;
+    // State to go back to when the next value folds into the last one; foldTokens < 0: nothing to fold into.
+    let foldTokens = -1;
+    let foldLength = 0;
+    let foldA = 0;
+    let foldB = 0;
+    let blank = false;
+    let valueAt = -1;
+    let valueEnd = -1;
+    let oneLine = true;
+    this.numberCount = 0;
+
+    let i = start;
+    while (i < stop) {
+      const b = bytes[i]!;
+      const c = classOf[b]!;
+      let j = i + 1;
+      let kind = kindMark;
+      if (i === valueAt) {
+        if (valueEnd < 0 && (b === 0x22 || b === 0x27)) {
+          const close = find(bytes, b, i + 1, stop);
+          if (close < stop) {
+            valueAt = i + 1;
+            valueEnd = close;
+          } else valueAt = -1;
+        } else {
+          if (valueEnd >= 0) j = valueEnd;
+          else {
+            while (j < stop && endsValue[bytes[j]!] === 0) j++;
+            while (j > i + 1 && (bytes[j - 1] === 0x2e || bytes[j - 1] === 0x3a)) j--;
+          }
+          valueAt = -1;
+          valueEnd = -1;
+          kind = kindValue;
+          if (j > i) this.#number(bytes, i, j, stop);
+        }
+      } else if (c === space) {
+        i++;
+        blank = true;
+        if (b === 0x0a && oneLine && tokens > 0) {
+          oneLine = false;
+          const last = lastFlushLine(bytes, i, limit);
+          cut = false;
+          if (last === -1) break;
+          out[length++] = moreByte;
+          hashA = Math.imul(hashA ^ moreByte, primeA);
+          hashB = Math.imul(hashB + moreByte, primeB) ^ (hashB >>> 15);
+          kinds[tokens] = kindMark;
+          ends[tokens++] = length;
+          foldTokens = -1;
+          if (last === -2) break;
+          i = last;
+          stop = find(bytes, 0x0a, i, Math.min(limit, i + this.#maxBytes));
+        }
+        continue;
+      } else if (c === letter || c === digit || (c === joiner && startsWord(bytes, i, stop))) {
+        // A word, or a path.
+        kind = kindWord;
+        let digits = c === digit ? 1 : 0;
+        if (b === 0x2f) {
+          j = pathEnd(bytes, i + 1, stop);
+          kind = kindValue;
+        } else {
+          let joins = 0;
+          let at = 0;
+          let lastJoin = i - 1;
+          let digitAt = i;
+          for (; j < stop; j++) {
+            const d = classOf[bytes[j]!]!;
+            if (d === letter) continue;
+            if (d === digit) {
+              digits++;
+              digitAt = j;
+              continue;
+            }
+            if (d !== joiner || j + 1 >= stop) break;
+            const next = classOf[bytes[j + 1]!]!;
+            if (next !== letter && next !== digit) break;
+            joins++;
+            lastJoin = j;
+            if (bytes[j] === 0x40) at = 1;
+          }
+          if (digits > 1 || at === 1) kind = kindValue;
+          else if (
+            digits === 1 &&
+            (digitAt === i || digitAt === lastJoin + 1 || (digitAt === i + 1 && classOf[b] === joiner))
+          )
+            kind = kindValue;
+          const after = j < stop ? bytes[j]! : 0;
+          if (after === 0x3a && j + 1 < stop) {
+            const next = bytes[j + 1]!;
+            if (next === 0x2f && bytes[j + 2] === 0x2f) {
+              j = urlEnd(bytes, j, stop);
+              kind = kindValue;
+              digits = 0;
+            } else if (next === 0x5c && j - i === 1) {
+              j = pathEnd(bytes, j + 1, stop);
+              kind = kindValue;
+              digits = 0;
+            } else if (joins > 0 && classOf[next] === digit && digits < 2) {
+              for (j++; j < stop && classOf[bytes[j]!] === digit; j++);
+              kind = kindValue;
+              digits = 0;
+            } else if (j - i <= 4 && isHex[b] === 1) {
+              const close = hexGroupsEnd(bytes, i, stop);
+              if (close > 0) {
+                j = close;
+                kind = kindValue;
+                digits = 0;
+              }
+            }
+          }
+          if (kind === kindWord) {
+            if (j - i <= 5 && j - i >= 4 && isConstantValue(bytes, i, j)) kind = kindValue;
+          } else if (digits > 0 && (foldTokens < 0 || blank)) this.#number(bytes, i, j, stop);
+        }
+      } else {
+        // A mark; runs of one are one token.
+        if (c === joiner || b === 0x3a || b === 0x3d || b === 0x3c || b === 0x3e)
+          while (j < stop && bytes[j] === b) j++;
+        if (b === 0x3d && j === i + 1 && tokens > 0) {
+          valueAt = valueStart(bytes, i, stop, blank);
+          valueEnd = -1;
+        }
+      }
+
+      if (kind === kindValue) {
+        if (foldTokens >= 0) {
+          tokens = foldTokens;
+          length = foldLength;
+          hashA = foldA;
+          hashB = foldB;
+        } else {
+          if (blank && tokens > 0) {
+            out[length++] = 0x20;
+            hashA = Math.imul(hashA ^ 0x20, primeA);
+            hashB = Math.imul(hashB + 0x20, primeB) ^ (hashB >>> 15);
+          }
+          out[length++] = valueByte;
+          hashA = Math.imul(hashA ^ valueByte, primeA);
+          hashB = Math.imul(hashB + valueByte, primeB) ^ (hashB >>> 15);
+          kinds[tokens] = kindValue;
+          ends[tokens++] = length;
+          foldTokens = tokens;
+          foldLength = length;
+          foldA = hashA;
+          foldB = hashB;
+        }
+      } else {
+        if (blank && tokens > 0) {
+          out[length++] = 0x20;
+          hashA = Math.imul(hashA ^ 0x20, primeA);
+          hashB = Math.imul(hashB + 0x20, primeB) ^ (hashB >>> 15);
+        }
+        for (let k = i; k < j; k++) {
+          const byte = bytes[k]!;
+          out[length++] = byte;
+          hashA = Math.imul(hashA ^ byte, primeA);
+          hashB = Math.imul(hashB + byte, primeB) ^ (hashB >>> 15);
+        }
+        kinds[tokens] = kind;
+        ends[tokens++] = length;
+        if (kind === kindWord || isLink[b] === 0) foldTokens = -1;
+      }
+      blank = false;
+      i = j;
+      if (valueAt === -2) {
+        // `key=` with nothing after it is a value too, so that it shares a template with `key=value`.
+        valueAt = -1;
+        out[length++] = valueByte;
+        hashA = Math.imul(hashA ^ valueByte, primeA);
+        hashB = Math.imul(hashB + valueByte, primeB) ^ (hashB >>> 15);
+        kinds[tokens] = kindValue;
+        ends[tokens++] = length;
+        foldTokens = tokens;
+        foldLength = length;
+        foldA = hashA;
+        foldB = hashB;
+      }
+      if (tokens >= tokensMax) {
+        cut = i < stop || cut;
+        break;
+      }
+    }
+    if (cut && foldTokens < 0) {
+      out[length++] = valueByte;
+      hashA = Math.imul(hashA ^ valueByte, primeA);
+      hashB = Math.imul(hashB + valueByte, primeB) ^ (hashB >>> 15);
+      kinds[tokens] = kindValue;
+      ends[tokens++] = length;
+    }
+    this.length = length;
+    this.tokens = tokens;
+    this.hashA = hashA;
+    this.hashB = hashB;
+  }
+
+  /** Notes the number that starts at i, if the value [i, j) is one: decimal, with a unit at most, attached or as next word. */
+  #number(bytes: Uint8Array, i: number, j: number, stop: number): void {
+    if (this.numberCount >= numbersMax) return;
+    let k = i;
+    const sign = bytes[k]!;
+    if (sign === 0x2d || sign === 0x2b) k++;
+    if (k >= j || classOf[bytes[k]!] !== digit) return;
+    let value = 0;
+    const first = k;
+    for (; k < j && classOf[bytes[k]!] === digit; k++) value = value * 10 + (bytes[k]! - 0x30);
+    if (k - first > 15) return;
+    if (k < j && bytes[k] === 0x2e) {
+      let scale = 1;
+      const dot = k++;
+      for (; k < j && classOf[bytes[k]!] === digit && k - dot <= 9; k++) {
+        value = value * 10 + (bytes[k]! - 0x30);
+        scale *= 10;
+      }
+      while (k < j && classOf[bytes[k]!] === digit) k++;
+      value /= scale;
+    }
+    let factor = 1;
+    if (k < j) {
+      factor = unitFactor(bytes, k, j);
+      if (factor === 0) return;
+    } else if (j + 1 < stop) {
+      const after = bytes[j]!;
+      const next = classOf[bytes[j + 1]!]!;
+      if (after === 0x20 && next === letter) {
+        let m = j + 1;
+        while (m < stop && classOf[bytes[m]!] === letter) m++;
+        factor = unitFactor(bytes, j + 1, m) || 1;
+      } else if ((after === 0x3a || after === 0x2f) && next === digit) return;
+    }
+    this.numbers[this.numberCount++] = (sign === 0x2d ? -value : value) * factor;
+  }
+
+  #reserve(lineBytes: number): void {
+    const bytes = lineBytes * 2 + 16;
+    if (this.out.length < bytes) this.out = new Uint8Array(Math.max(bytes, this.out.length * 2));
+    const tokens = Math.min(lineBytes * 2, this.#maxTokens) + 8;
+    if (this.ends.length < tokens) {
+      const size = Math.max(tokens, this.ends.length * 2);
+      this.ends = new Int32Array(size);
+      this.kinds = new Uint8Array(size);
+    }
+  }
+}
+
+/** Hash of a masked line, as `LineScanner` makes it on the fly; lane 0 or 1. */
+export function hashMasked(bytes: Uint8Array, from: number, to: number, lane: 0 | 1): number {
+  let hash = lane === 0 ? seedA : seedB;
+  if (lane === 0) for (let k = from; k < to; k++) hash = Math.imul(hash ^ bytes[k]!, primeA);
+  else for (let k = from; k < to; k++) hash = Math.imul(hash + bytes[k]!, primeB) ^ (hash >>> 15);
+  return hash;
+}
+
+function startsWord(bytes: Uint8Array, i: number, stop: number): boolean {
+  if (i + 1 >= stop) return false;
+  const next = classOf[bytes[i + 1]!]!;
+  const b = bytes[i]!;
+  if (next === letter) return b === 0x2f || b === 0x5c; // /path \path
+  if (next === digit) return b === 0x2f || b === 0x5c || b === 0x2d || b === 0x2b || b === 0x2e || b === 0x23;
+  return (
+    b === 0x2f && (bytes[i + 1] === 0x2e || bytes[i + 1] === 0x2f) && i + 2 < stop && endsValue[bytes[i + 2]!] === 0
+  );
+}
+
+function pathEnd(bytes: Uint8Array, from: number, stop: number): number {
+  let j = from;
+  while (j < stop && endsValue[bytes[j]!] === 0) j++;
+  while (j > from && (bytes[j - 1] === 0x2e || bytes[j - 1] === 0x3a)) j--;
+  return j;
+}
+
+/** URLs may hold commas and brackets, but not at their end. */
+function urlEnd(bytes: Uint8Array, from: number, stop: number): number {
+  let j = from;
+  for (; j < stop; j++) {
+    const b = bytes[j]!;
+    if (classOf[b] === space || b === 0x22 || b === 0x27 || b === 0x3c || b === 0x3e || b === 0x60) break;
+  }
+  while (j > from && (endsValue[bytes[j - 1]!] === 1 || bytes[j - 1] === 0x2e || bytes[j - 1] === 0x3a)) j--;
+  return j;
+}
+
+/** End of an IPv6 address, a MAC or a clock time at i: hex groups with two colons or more and a digit in them. -1: none. */
+function hexGroupsEnd(bytes: Uint8Array, i: number, stop: number): number {
+  let colons = 0;
+  let group = 0;
+  let digits = 0;
+  let j = i;
+  for (; j < stop; j++) {
+    const b = bytes[j]!;
+    if (b === 0x3a) {
+      if (j + 1 >= stop || (isHex[bytes[j + 1]!] === 0 && bytes[j + 1] !== 0x3a)) break;
+      colons++;
+      group = 0;
+    } else if (isHex[b] === 1) {
+      if (++group > 4) return -1;
+      if (b <= 0x39) digits++;
+    } else break;
+  }
+  if (colons < 2 || digits === 0) return -1;
+  return j < stop && classOf[bytes[j]!] === letter ? -1 : j;
+}
+
+/** true, false, null and nil, as `True` or `NULL` too. */
+function isConstantValue(bytes: Uint8Array, i: number, j: number): boolean {
+  const b0 = bytes[i]! | 0x20;
+  const b1 = bytes[i + 1]! | 0x20;
+  const b2 = bytes[i + 2]! | 0x20;
+  const b3 = bytes[i + 3]! | 0x20;
+  if (j - i === 4) {
+    if (b0 === 0x74) return b1 === 0x72 && b2 === 0x75 && b3 === 0x65;
+    return b0 === 0x6e && b1 === 0x75 && b2 === 0x6c && b3 === 0x6c;
+  }
+  return b0 === 0x66 && b1 === 0x61 && b2 === 0x6c && b3 === 0x73 && (bytes[i + 4]! | 0x20) === 0x65;
+}
+
+/**
+ * Where the value of the `=` at i begins. -1: this `=` assigns nothing (`==`, `>=`) or a bracket opens, whose inside is
+ * read as usual; -2: nothing follows it.
+ */
+function valueStart(bytes: Uint8Array, i: number, stop: number, blankBefore: boolean): number {
+  const before = bytes[i - 1]!;
+  if (before === 0x21 || before === 0x3c || before === 0x3e || before === 0x7e || before === 0x3a || before === 0x2b)
+    return -1;
+  let k = i + 1;
+  if (k >= stop) return -2;
+  const after = bytes[k]!;
+  if (after === 0x3e || after === 0x7e) return -1;
+  if (classOf[after] === space) {
+    if (after === 0x0a) return -2;
+    while (k < stop && classOf[bytes[k]!] === space && bytes[k] !== 0x0a) k++;
+    if (k >= stop || bytes[k] === 0x0a) return -2;
+    if (!blankBefore) {
+      // `a= b=1`: the next word is a key, so this value is empty.
+      let m = k;
+      while (m < stop && endsValue[bytes[m]!] === 0 && bytes[m] !== 0x3d) m++;
+      if (m > k && m < stop && bytes[m] === 0x3d && bytes[m + 1] !== 0x3d) return -2;
+    }
+  }
+  const b = bytes[k]!;
+  if (b === 0x7b || b === 0x5b || b === 0x28 || b === 0x3c) return -1;
+  if (b === 0x22 || b === 0x27) return k;
+  if (endsValue[b] === 1) return -2;
+  return k;
+}
+
+/**
+ * Start of the last line in [from, end) that is neither blank nor indented nor only closes a bracket, looked for in the
+ * last 64 KiB; -2: there are others only, -1: all are blank.
+ */
+function lastFlushLine(bytes: Uint8Array, from: number, end: number): number {
+  const floor = Math.max(from, end - traceBytesMax);
+  let found = -1;
+  for (let i = end - 1; i >= floor; i--) {
+    const b = bytes[i]!;
+    if (classOf[b] === space) continue;
+    if (i > from && bytes[i - 1] !== 0x0a) {
+      found = -2;
+      continue;
+    }
+    if (b !== 0x7d && b !== 0x5d && b !== 0x29) return i;
+    found = -2;
+  }
+  return found;
+}
+
+/** Position of byte b in [from, stop), or stop. */
+function find(bytes: Uint8Array, b: number, from: number, stop: number): number {
+  let i = from;
+  while (i < stop && bytes[i] !== b) i++;
+  return i;
+}
