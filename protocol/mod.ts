@@ -6,6 +6,7 @@ export * from './byte-writer.ts';
 export * from './errors.ts';
 export * from './findings.ts';
 export * from './frame.ts';
+export * from './heartbeat.ts';
 export * from './limits.ts';
 export * from './marks.ts';
 export * from './messages.ts';

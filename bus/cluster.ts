@@ -1,0 +1,69 @@
+/**
+ * What every role does first: the streams are there and kept their settings, and the cluster's facts are known.
+ * Facts that are fixed for a cluster's life (partitions) are written once, by whoever comes first.
+ */
+import {
+  buckets,
+  keys,
+  LogweirError,
+  pack,
+  partitionsDefault,
+  type StreamName,
+  streamSubjects,
+  streams,
+  unpack,
+} from '#protocol/mod.ts';
+import type { Bus, KeyValue } from './ports.ts';
+
+export interface ClusterFacts {
+  /** Fixed when the cluster was created. */
+  partitions: number;
+  /** Raised by the leader when LOGS was made anew (R3). */
+  generation: number;
+  /** Creation time of the LOGS stream that the generation belongs to, ms. */
+  logsCreatedMs: number;
+}
+
+export interface ClusterSettings {
+  /** Wanted number of partitions; undefined takes what is stored, or the default. */
+  partitions?: number;
+  replicas?: number;
+  /** Bytes each stream may hold. */
+  streamBytesMax?: Partial<Record<StreamName, number>>;
+}
+
+const gib = 1024 ** 3;
+const streamBytesDefault: Record<StreamName, number> = { LOGS: 8 * gib, RESULTS: 8 * gib, ANOMALIES: gib, ALERTS: gib };
+const duplicateWindowMs = 120_000;
+
+/** @throws LogweirError CLUSTER_MISMATCH where another number of partitions is stored than wanted. */
+export async function openCluster(bus: Bus, settings: ClusterSettings = {}): Promise<{ facts: ClusterFacts; store: KeyValue }> {
+  for (const name of Object.values(streams)) {
+    await bus.streams.ensure({
+      name,
+      subjects: [streamSubjects[name]],
+      bytesMax: settings.streamBytesMax?.[name] ?? streamBytesDefault[name],
+      replicas: settings.replicas ?? 1,
+      duplicateWindowMs,
+    });
+  }
+  const store = await bus.keyValue(buckets.cluster);
+  const { createdMs } = await bus.streams.info(streams.logs);
+  const fresh: ClusterFacts = { partitions: settings.partitions ?? partitionsDefault, generation: 1, logsCreatedMs: createdMs };
+  await store.create(keys.facts, pack(fresh));
+  const facts = await readFacts(store);
+  if (settings.partitions !== undefined && settings.partitions !== facts.partitions)
+    throw new LogweirError(
+      'CLUSTER_MISMATCH',
+      `This cluster was created with ${facts.partitions} partitions, not ${settings.partitions}.`,
+      `Leave cluster.partitions out, or set it to ${facts.partitions}; a new number needs a new data directory.`,
+    );
+  return { facts, store };
+}
+
+export async function readFacts(store: KeyValue): Promise<ClusterFacts> {
+  const entry = await store.get(keys.facts);
+  if (entry === null)
+    throw new LogweirError('CLUSTER_NOT_FOUND', 'The cluster has no facts stored.', 'Start a coordinator first.');
+  return unpack(entry.value) as ClusterFacts;
+}

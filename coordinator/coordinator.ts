@@ -1,0 +1,125 @@
+/** A coordinator process: stands for election, leads while it holds the lease, and keeps the view of the cluster. */
+import type { Bus, KeyValue } from '#bus/mod.ts';
+import { keys, pack, subjects, unpack } from '#protocol/mod.ts';
+import { Leader, type LeaderOptions } from './leader.ts';
+import { type LeaseState, stepLease } from './lease.ts';
+import { Membership } from './membership.ts';
+
+export interface CoordinatorOptions {
+  bus: Bus;
+  store: KeyValue;
+  id: string;
+  analysis: unknown;
+  retainLogs: boolean;
+  clock: () => number;
+  log: (text: string) => void;
+  /** How long a silent leader keeps the lease, ms. */
+  leaseMs?: number;
+}
+
+export const leaseMsDefault = 3_000;
+
+export class Coordinator {
+  readonly membership = new Membership();
+  private readonly options: CoordinatorOptions;
+  private readonly leaseMs: number;
+  private lease: LeaseState;
+  private revision = 0;
+  private leader: Leader | null = null;
+  private holder: string | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  private busy = false;
+  private lastRenewedMs = 0;
+  private readonly stopListening: () => void;
+
+  constructor(options: CoordinatorOptions) {
+    this.options = options;
+    this.leaseMs = options.leaseMs ?? leaseMsDefault;
+    this.lease = { me: options.id, seen: null, unchangedSinceMs: options.clock() };
+    this.stopListening = options.bus.listen(subjects.heartbeats, (data) => this.membership.hear(data, options.clock()));
+  }
+
+  async start(): Promise<void> {
+    await this.step();
+    this.timer = setInterval(() => void this.step(), this.leaseMs / 4);
+  }
+
+  get leads(): boolean {
+    return this.leader !== null;
+  }
+
+  /** Id of the present leader, as far as is known. */
+  get leaderId(): string | null {
+    return this.holder;
+  }
+
+  private async step(): Promise<void> {
+    if (this.busy) return;
+    this.busy = true;
+    try {
+      await this.stepOnce();
+    } catch (error) {
+      this.options.log(`Leader election: ${(error as Error).message}`);
+      // Not able to renew for a whole lease: another may lead by now.
+      if (this.options.clock() - this.lastRenewedMs > this.leaseMs) this.stepDown();
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  private async stepOnce(): Promise<void> {
+    const { store, id, clock } = this.options;
+    const entry = await store.get(keys.leader);
+    const view = entry === null ? null : { holder: unpack(entry.value) as string, revision: entry.revision };
+    this.holder = view?.holder ?? null;
+    const { state, step } = stepLease(this.lease, view, clock(), this.leaseMs);
+    this.lease = state;
+    if (step === 'wait') {
+      this.stepDown();
+      return;
+    }
+    const value = pack(id);
+    const revision = step === 'create' ? await store.create(keys.leader, value) : await store.update(keys.leader, value, view?.revision ?? 0);
+    if (revision === null) {
+      this.stepDown();
+      return;
+    }
+    this.revision = revision;
+    this.holder = id;
+    this.lastRenewedMs = clock();
+    if (this.leader === null) await this.lead();
+  }
+
+  private async lead(): Promise<void> {
+    const { bus, store, analysis, retainLogs, clock, log, id } = this.options;
+    log(`${id} leads.`);
+    const options: LeaderOptions = { bus, store, membership: this.membership, analysis, retainLogs, clock, log };
+    this.leader = new Leader(options);
+    try {
+      await this.leader.start();
+    } catch (error) {
+      this.stepDown();
+      throw error;
+    }
+  }
+
+  private stepDown(): void {
+    if (this.leader === null) return;
+    this.options.log(`${this.options.id} no longer leads.`);
+    this.leader.stop();
+    this.leader = null;
+  }
+
+  /** Lets the lease go, so that a standby takes over at once. */
+  async stop(): Promise<void> {
+    if (this.timer !== null) clearInterval(this.timer);
+    while (this.busy) await new Promise((resolve) => setTimeout(resolve, 10));
+    const led = this.leader !== null;
+    this.stepDown();
+    this.stopListening();
+    if (led) {
+      const entry = await this.options.store.get(keys.leader).catch(() => null);
+      if (entry !== null && entry.revision === this.revision) await this.options.store.delete(keys.leader).catch(() => {});
+    }
+  }
+}

@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import { neededFrom, needsNewGeneration, planPurge } from './retention.ts';
+
+const entry = (sequence: number, generation = 1) => ({ object: 'o', hash: 'h', epoch: 1, generation, sequence });
+
+describe('retention by need', () => {
+  it('keeps what the oldest kept checkpoint of this generation needs', () => {
+    expect(neededFrom({ entries: [entry(900), entry(700), entry(500)] }, 1)).toBe(501);
+    expect(neededFrom({ entries: [entry(20, 2), entry(700)] }, 2)).toBe(21);
+    expect(neededFrom({ entries: [entry(700)] }, 2)).toBeNull();
+    expect(neededFrom(null, 1)).toBeNull();
+  });
+
+  it('purges in steps worth their cost', () => {
+    expect(planPurge([501, 100, null], [300, 0])).toEqual([]);
+    expect(planPurge([501, 100, null], [])).toEqual([{ partition: 0, below: 501 }]);
+  });
+});
+
+describe('generation', () => {
+  const facts = { logsCreatedMs: 5 };
+  it('rises where LOGS was made anew or lost its tail', () => {
+    expect(needsNewGeneration({ createdMs: 5, lastSequence: 10 }, facts, 10)).toBe(false);
+    expect(needsNewGeneration({ createdMs: 6, lastSequence: 10 }, facts, 0)).toBe(true);
+    expect(needsNewGeneration({ createdMs: 5, lastSequence: 9 }, facts, 10)).toBe(true);
+  });
+});
