@@ -31,6 +31,7 @@ export default defineConfig({
     'promise/always-return': 'off',
     'unicorn/consistent-function-scoping': 'off',
     'unicorn/no-array-sort': 'off',
+    'unicorn/no-array-reverse': 'off',
     'unicorn/no-new-array': 'off',
     eqeqeq: 'error',
     'no-var': 'error',
