@@ -1,0 +1,194 @@
+/**
+ * ClickHouse within this process, by the `chdb` package. Every query that carries settings, parameters or limits of
+ * its own runs on a connection of its own (0.3 ms to open), since SET lasts as long as a connection does and
+ * chdb's own parameter binding is one queue for the whole process.
+ *
+ * Native work runs on libuv's threads: set UV_THREADPOOL_SIZE above the number of queries that may run at once.
+ */
+import { mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import type { Session } from 'chdb';
+import { LogweirError } from '#protocol/errors.ts';
+import { columnNames, paramText, quote } from '../sql/literal.ts';
+import { clickHouseError } from './error.ts';
+import { lockDirectory } from './lock.ts';
+import { type ClickHouse, insertSettings, type QueryOptions, type Settings } from './port.ts';
+import { Spool } from './spool.ts';
+
+export interface EmbeddedOptions {
+  /** Where the engine keeps its tables. Made if missing; one process owns it. */
+  directory: string;
+  /** Where blocks pass through memory, default /dev/shm. */
+  memoryDirectory?: string;
+}
+
+export interface RunOptions extends QueryOptions {
+  /** Database of unqualified names, default `default`. */
+  database?: string | undefined;
+  /** Parameters that are text already, as `param_x` of the HTTP interface carries them. */
+  paramTexts?: Readonly<Record<string, string>> | undefined;
+  /** The engine itself refuses writes, table functions that reach outside, and further settings. */
+  readOnly?: boolean | undefined;
+}
+
+export interface RunResult {
+  bytes: Uint8Array;
+  rowsRead: number;
+  bytesRead: number;
+  elapsedSeconds: number;
+}
+
+type Chdb = typeof import('chdb');
+let loaded: Chdb | undefined;
+
+/** Loads libchdb (0.1 s, 1 s when cold) on first use, so that who only talks HTTP never does. */
+function load(): Chdb {
+  // DateTime columns and day partitions take the process's zone; UTC on every machine.
+  process.env['TZ'] = 'UTC';
+  loaded ??= createRequire(import.meta.url)('chdb') as Chdb;
+  return loaded;
+}
+
+export class EmbeddedClickHouse implements ClickHouse {
+  readonly directory: string;
+  private readonly chdb: Chdb;
+  private readonly main: Session;
+  private readonly spool: Spool;
+  private readonly unlock: () => void;
+  private closed = false;
+
+  private constructor(directory: string, chdb: Chdb, main: Session, spool: Spool, unlock: () => void) {
+    this.directory = directory;
+    this.chdb = chdb;
+    this.main = main;
+    this.spool = spool;
+    this.unlock = unlock;
+  }
+
+  /** @throws LogweirError DATA_DIR_IN_USE | DATA_DIR_UNUSABLE */
+  static open(options: EmbeddedOptions): EmbeddedClickHouse {
+    const directory = resolve(options.directory);
+    let unlock: (() => void) | undefined;
+    try {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      unlock = lockDirectory(join(directory, 'logweir.lock'), directory);
+      const chdb = load();
+      const main = new chdb.Session(directory);
+      return new EmbeddedClickHouse(directory, chdb, main, Spool.create(directory, options.memoryDirectory), unlock);
+    } catch (cause) {
+      unlock?.();
+      if (cause instanceof LogweirError) throw cause;
+      throw new LogweirError(
+        'DATA_DIR_UNUSABLE',
+        `The data directory ${directory} cannot be used: ${cause instanceof Error ? cause.message : String(cause)}.`,
+        'Choose a directory that this user may write, with --data.',
+        { cause },
+      );
+    }
+  }
+
+  async command(sql: string, settings?: Settings): Promise<void> {
+    if (settings !== undefined) return void (await this.run(sql, { settings }));
+    await settled(this.main.queryAsync(sql, { format: 'Null' }));
+  }
+
+  async query(sql: string, options: QueryOptions = {}): Promise<Uint8Array> {
+    return (await this.run(sql, options)).bytes;
+  }
+
+  /** As `query`, with the engine's account of what it read. */
+  async run(sql: string, options: RunOptions = {}): Promise<RunResult> {
+    const session = await this.prepare(options);
+    try {
+      const signal = options.signal === undefined ? {} : { signal: options.signal };
+      const result = await settled(session.queryAsync(sql, { format: options.format ?? 'JSONEachRow', ...signal }));
+      return {
+        bytes: result.bytes(),
+        rowsRead: result.rowsRead,
+        bytesRead: result.bytesRead,
+        elapsedSeconds: result.elapsed,
+      };
+    } finally {
+      session.close();
+    }
+  }
+
+  /** Each chunk is a whole document of the format: right as it is for formats without header and footer. */
+  async *stream(sql: string, options: RunOptions = {}): AsyncGenerator<Uint8Array> {
+    const session = await this.prepare(options);
+    try {
+      const signal = options.signal === undefined ? {} : { signal: options.signal };
+      for await (const chunk of session.queryStream(sql, { format: options.format ?? 'JSONEachRow', ...signal })) {
+        if (chunk.numBytes > 0) yield chunk.raw();
+      }
+    } catch (error) {
+      throw asError(error);
+    } finally {
+      session.close();
+    }
+  }
+
+  async insertNative(table: string, columns: string, chunks: readonly Uint8Array[], token: string): Promise<void> {
+    const settings: Settings = { ...insertSettings, insert_deduplication_token: token };
+    await this.insertFrom(table, columns, 'Native', chunks, settings);
+  }
+
+  /** Inserts data of any input format by way of the spool. `columns` is trusted text: `name Type, …`. */
+  async insertFrom(table: string, columns: string, format: string, chunks: readonly Uint8Array[], settings: Settings): Promise<RunResult> {
+    return await this.spool.with(chunks, (path) => {
+      const source = `file(${quote(path)}, ${quote(format)}, ${quote(columns)})`;
+      return this.run(`INSERT INTO ${table} (${columnNames(columns)}) SELECT * FROM ${source}`, { settings });
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await this.chdb.drainPending();
+    this.main.close();
+    await this.chdb.drainPending();
+    this.spool.remove();
+    this.unlock();
+  }
+
+  /** A connection with these settings and parameters, which last as long as it does. The caller closes it. */
+  private async prepare(options: RunOptions): Promise<Session> {
+    if (this.closed) throw clickHouseError('The embedded engine is closed.');
+    const session = new this.chdb.Session(this.directory);
+    try {
+      if (options.database !== undefined) await session.queryAsync(`USE \`${options.database.replaceAll('`', '``')}\``);
+      const texts = { ...options.paramTexts };
+      for (const [name, value] of Object.entries(options.params ?? {})) texts[name] = paramText(value);
+      const assignments = [
+        ...Object.entries(options.settings ?? {}).map(([name, value]) => `${name} = ${literal(value)}`),
+        ...Object.entries(texts).map(([name, text]) => `param_${name} = ${quote(text)}`),
+        // Last: from here on no setting can be changed, this one included.
+        ...(options.readOnly === true ? ['readonly = 1'] : []),
+      ];
+      if (assignments.length > 0) await session.queryAsync(`SET ${assignments.join(', ')}`, { format: 'Null' });
+      return session;
+    } catch (error) {
+      session.close();
+      throw asError(error);
+    }
+  }
+}
+
+function literal(value: string | number): string {
+  return typeof value === 'number' ? String(value) : quote(value);
+}
+
+async function settled<T>(pending: Promise<T>): Promise<T> {
+  try {
+    return await pending;
+  } catch (error) {
+    throw asError(error);
+  }
+}
+
+function asError(error: unknown): Error {
+  if (error instanceof LogweirError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return clickHouseError(message, error);
+}
