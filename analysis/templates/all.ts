@@ -18,6 +18,7 @@ export function* mineAll(
   for (const line of lines) {
     slots.push(typeof line === 'string' ? miner.mineText(line, 0) : miner.mine(line, 0, line.length, 0));
   }
+  miner.review();
   for (let i = 0; i < slots.length; i++) {
     const { id, text } = miner.template(miner.resolve(slots[i]!));
     yield { line: i + 1, templateId: id, template: text };

@@ -1,63 +1,139 @@
 /**
- * When does a place become a variable? When enough different words were seen there in lines that are otherwise equal.
- * "Enough" depends on what the words look like and on how much of the line is left to tell it from others.
+ * When do places become variables? When enough different words were seen there in lines that are otherwise equal.
+ * What is enough depends on what the words look like, on how many places vary together, and on how much of the line is
+ * left to tell it from others.
  */
 import type { TemplateConfig } from './config.ts';
-import { type Pattern, value, wild, type Word, wordsOf } from './pattern.ts';
+import {
+  flagDigit,
+  flagName,
+  flagReference,
+  flagSizeUnit,
+  flagTimeUnit,
+  flagVariable,
+  type Pattern,
+  value,
+  wild,
+  withoutDigits,
+  wordFlags,
+} from './pattern.ts';
 
-export interface Widening {
-  /** Places that become wild. */
-  places: number[];
-}
+/** Places that may vary together. */
+const differencesMax = 3;
+/** Different sets of places looked at for one pattern: a bound on work, far above what real logs need. */
+const familiesMax = 32;
+/** Lines per value below which a review takes a reference for a value of its place. */
+const rareLines = 4;
 
+/** Patterns that differ from one pattern in these places only. */
 interface Family {
-  place: number;
+  places: number[];
   members: Pattern[];
 }
 
-/** The widening that a new pattern brings about among the patterns of its shape, if any. */
-export function widening(pattern: Pattern, others: readonly Pattern[], config: TemplateConfig): Widening | undefined {
-  const families: Family[] = [];
-  for (const other of others) {
-    const place = onlyDifference(pattern.places, other.places);
-    if (place < 0) continue;
-    const family = families.find((f) => f.place === place);
-    if (family) family.members.push(other);
-    else families.push({ place, members: [other] });
-  }
+/** How often the lines of a pattern were seen; Infinity decides without looking at that. */
+export type CountOf = (pattern: Pattern) => number;
+
+/**
+ * Places of `pattern` that become wild by what is known of `others`, all of its shape; undefined: none. With `countOf`
+ * (a review) rare values count for more: what was seen again and again with few values is rather part of the message.
+ */
+export function widening(
+  pattern: Pattern,
+  others: readonly Pattern[],
+  config: TemplateConfig,
+  countOf?: CountOf,
+): number[] | undefined {
+  const families = familiesOf(pattern, others);
   if (families.length === 0) return undefined;
-  const words = wordsOf(pattern);
-  families.sort((x, y) => y.members.length - x.members.length || x.place - y.place);
-  for (const { place, members } of families) {
-    if (members.length + 1 >= valuesNeeded(words, place, members, config)) return { places: [place] };
+  families.sort((x, y) => x.places.length - y.places.length || y.members.length - x.members.length);
+  for (const family of families) {
+    const { places } = family;
+    let { members } = family;
+    if (places.length > 1) {
+      members = families.filter((f) => f.places.every((p) => places.includes(p))).flatMap((f) => f.members);
+      if (members.length + 1 < 4 + 4 * places.length) continue;
+    }
+    if (places.every((place) => varies(pattern, place, places.length, members, config, countOf))) {
+      return union(places, pattern, members);
+    }
   }
   return undefined;
 }
 
-function valuesNeeded(
-  words: readonly Word[],
-  place: number,
-  members: readonly Pattern[],
-  config: TemplateConfig,
-): number {
-  let constants = 0;
-  for (let i = 0; i < words.length; i++) if (i !== place && !words[i]!.variable) constants++;
-  if (constants === 0) return Number.POSITIVE_INFINITY;
-  const meetsVariable = words[place]!.variable || members.some((m) => m.places[place] === value);
-  if (meetsVariable && constants > 1) return 2;
-  const names = words[place]!.name && members.every((m) => wordsOf(m)[place]!.name);
-  const needed = names ? config.nameValues : config.wordValues;
-  return needed + (constants === 1 ? 3 : 0) + (place === 0 ? 2 : 0);
+function familiesOf(pattern: Pattern, others: readonly Pattern[]): Family[] {
+  const families = new Map<string, Family>();
+  const at: number[] = [];
+  for (const other of others) {
+    if (!differences(pattern.places, other.places, at)) continue;
+    const key = at.join();
+    const family = families.get(key);
+    if (family) family.members.push(other);
+    else if (families.size < familiesMax) families.set(key, { places: [...at], members: [other] });
+  }
+  return [...families.values()];
 }
 
-/** The one place where two patterns differ; -1: none or several. */
-function onlyDifference(a: Int32Array, b: Int32Array): number {
-  if (a.length !== b.length) return -1;
-  let at = -1;
+/** Writes into `at` the places where two patterns differ, a wild place being equal to all; false: too many, or none. */
+function differences(a: Int32Array, b: Int32Array, at: number[]): boolean {
+  at.length = 0;
+  if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) {
-    if (a[i] === b[i]) continue;
-    if (at >= 0 || a[i] === wild || b[i] === wild) return -1;
-    at = i;
+    if (a[i] === b[i] || a[i] === wild || b[i] === wild) continue;
+    if (at.length === differencesMax) return false;
+    at.push(i);
   }
-  return at;
+  return at.length > 0;
+}
+
+function varies(
+  pattern: Pattern,
+  place: number,
+  together: number,
+  members: readonly Pattern[],
+  config: TemplateConfig,
+  countOf: CountOf | undefined,
+): boolean {
+  const values = new Set([pattern.places[place]!]);
+  let all = flagsOf(pattern)[place]!;
+  let lines = countOf?.(pattern) ?? 0;
+  for (const member of members) {
+    values.add(member.places[place]!);
+    all &= flagsOf(member)[place]!;
+    lines += countOf?.(member) ?? 0;
+  }
+  const constants = constantsOf(pattern) - together;
+  if (constants < 1) return false;
+  if ((all & (flagTimeUnit | flagSizeUnit)) !== 0) return true;
+  if (values.has(value) && together === 1) return constants > 1 || values.size > 2;
+  let needed = (all & flagName) !== 0 ? config.nameValues : config.wordValues;
+  if (constants === 1) needed += 3;
+  if (place === 0) needed += 2;
+  if (countOf !== undefined) {
+    const often = lines / values.size;
+    if (often < rareLines && ((all & flagReference) !== 0 || sameButNumbers(pattern, members, place, all))) needed = 2;
+  }
+  return values.size >= needed;
+}
+
+const sameButNumbers = (pattern: Pattern, members: readonly Pattern[], place: number, flags: number): boolean =>
+  (flags & flagDigit) !== 0 &&
+  members.every((member) => withoutDigits(member, place) === withoutDigits(pattern, place));
+
+/** Places that are words, not variables. */
+function constantsOf(pattern: Pattern): number {
+  const flags = flagsOf(pattern);
+  let constants = 0;
+  for (let i = 0; i < flags.length; i++) if ((flags[i]! & flagVariable) === 0) constants++;
+  return constants;
+}
+
+const flagsOf = (pattern: Pattern): Uint8Array => (pattern.flags ??= wordFlags(pattern));
+
+/** The places of a widening and those that are wild in one of the patterns already. */
+function union(places: readonly number[], pattern: Pattern, members: readonly Pattern[]): number[] {
+  const all = new Set(places);
+  for (const { places: own } of [pattern, ...members])
+    for (let i = 0; i < own.length; i++) if (own[i] === wild) all.add(i);
+  return [...all].sort((x, y) => x - y);
 }

@@ -8,7 +8,7 @@
  */
 import { LineCache } from './cache.ts';
 import { type TemplateConfig, templateDefaults } from './config.ts';
-import { widening } from './generalise.ts';
+import { type CountOf, widening } from './generalise.ts';
 import { covers, type Pattern, patternFrom, patternOf, Sketch, textOf, widen } from './pattern.ts';
 import { LineScanner } from './scan.ts';
 
@@ -50,6 +50,7 @@ interface MinerState {
   mergedAt: number[];
   free: number[];
   changed: number[];
+  young: number[];
 }
 
 const stateVersion = 1;
@@ -71,6 +72,8 @@ export class TemplateMiner {
   /** Slots of live templates by id. */
   #ids = new Set<string>();
   #changed = new Set<number>();
+  /** Slots born or widened since the last review. */
+  #young = new Set<number>();
   #lines = 0;
   #evicted = 0;
   #scratch = new Uint8Array(0);
@@ -103,6 +106,7 @@ export class TemplateMiner {
 
   /** Mines the body in bytes [start, end) of UTF-8, seen at timeMs; returns its slot, never a merged one. */
   mine(bytes: Uint8Array, start: number, end: number, timeMs: number): number {
+    if (this.#lines % this.#config.reviewLines === 0) this.review();
     const scanner = this.#scanner;
     scanner.scan(bytes, start, end);
     let slot = this.#cache.get(scanner.hashA, scanner.hashB);
@@ -122,6 +126,25 @@ export class TemplateMiner {
     if (this.#scratch.length < body.length * 3) this.#scratch = new Uint8Array(body.length * 3 + 256);
     const { written } = encoder.encodeInto(body, this.#scratch);
     return this.mine(this.#scratch, 0, written, timeMs);
+  }
+
+  /**
+   * Decides what the immediate rule leaves open: templates born since the last review that differ in names which were
+   * seen too rarely to be part of the message. Happens by itself every `reviewLines` lines; call it at the end of input.
+   */
+  review(): void {
+    if (this.#young.size === 0) return;
+    const counts = new Map<Pattern, number>();
+    const countOf = (pattern: Pattern): number => counts.get(pattern)!;
+    const young = [...this.#young].sort((a, b) => a - b);
+    for (const slot of young) {
+      const entry = this.#entries[slot];
+      if (entry === undefined || entry.mergedInto >= 0) continue;
+      counts.clear();
+      for (const s of this.#byShape.get(entry.pattern.shape)!) counts.set(this.#entries[s]!.pattern, this.#counts[s]!);
+      this.#generaliseFrom(slot, countOf);
+    }
+    this.#young.clear();
   }
 
   /** The template in a slot. Throws a RangeError for a slot that holds none. */
@@ -179,6 +202,7 @@ export class TemplateMiner {
       mergedAt: numbers((entry) => entry.mergedAt),
       free: [...this.#free],
       changed: [...this.#changed].sort((a, b) => a - b),
+      young: [...this.#young].sort((a, b) => a - b),
     };
     return state;
   }
@@ -193,6 +217,7 @@ export class TemplateMiner {
     miner.#evicted = state.evicted;
     miner.#free = [...state.free];
     miner.#changed = new Set(state.changed);
+    miner.#young = new Set(state.young);
     const size = state.ids.length;
     miner.#growTo(size);
     miner.#counts.set(state.counts);
@@ -260,18 +285,20 @@ export class TemplateMiner {
   }
 
   /** Widens around a new or widened template until nothing more follows. */
-  #generaliseFrom(start: number): number {
+  #generaliseFrom(start: number, countOf?: CountOf): number {
     let slot = start;
     for (;;) {
+      this.#young.add(slot);
       const { pattern } = this.#entries[slot]!;
       const siblings = this.#byShape.get(pattern.shape)!.filter((s) => s !== slot);
       const widened = widening(
         pattern,
         siblings.map((s) => this.#entries[s]!.pattern),
         this.#config,
+        countOf,
       );
       if (widened === undefined) return slot;
-      slot = this.#replace(widen(pattern, widened.places), pattern.shape);
+      slot = this.#replace(widen(pattern, widened), pattern.shape);
     }
   }
 
@@ -337,6 +364,7 @@ export class TemplateMiner {
       this.#ids.delete(entry.id);
       this.#entries[slot] = undefined;
       this.#changed.delete(slot);
+      this.#young.delete(slot);
       this.#free.push(slot);
     }
     this.#cache.clear();

@@ -5,6 +5,7 @@
  */
 import { classOf, digit, joiner, letter } from './bytes.ts';
 import { hashMasked, type LineScanner, kindMark, kindValue, kindWord, moreByte, valueByte } from './scan.ts';
+import { unitDimension } from './units.ts';
 
 export const tokenEnd = 0;
 export const wildByte = 2;
@@ -22,6 +23,8 @@ export interface Pattern {
   hashA: number;
   hashB: number;
   wilds: number;
+  /** `wordFlags`, once somebody asked for them. */
+  flags?: Uint8Array;
 }
 
 /** Shape and places of the line last scanned, in arrays that are reused: a miss looks here before anything is allocated. */
@@ -178,32 +181,51 @@ export function textOf(bytes: Uint8Array): string {
   return text;
 }
 
-/** What a place holds, for the decision whether it varies. */
-export interface Word {
-  /** Dotted, underscored, camel case or with a digit: more likely a name of something than a word of the message. */
-  name: boolean;
-  /** A masked or generalised value. */
-  variable: boolean;
-}
+/** What the word at a place looks like; `wordFlags` of a pattern, one byte per place. */
+export const flagVariable = 1;
+/** With an underscore, a digit, a dot or slash inside, or camel case: rather the name of something than a plain word. */
+export const flagName = 2;
+/** A name that is hardly ever part of the message itself: with two dots or more, or a slash. */
+export const flagReference = 4;
+export const flagDigit = 32;
+export const flagTimeUnit = 8;
+export const flagSizeUnit = 16;
 
-/** The words at all places, in order. */
-export function wordsOf(pattern: Pattern): Word[] {
-  const words: Word[] = [];
-  const { bytes } = pattern;
-  eachToken(bytes, (from, to, kind) => {
+export function wordFlags(pattern: Pattern): Uint8Array {
+  const flags = new Uint8Array(pattern.places.length);
+  let place = 0;
+  eachToken(pattern.bytes, (from, to, kind) => {
     if (kind === kindMark) return;
-    const first = bytes[from] === 0x20 ? from + 1 : from;
-    words.push({ variable: kind === kindValue, name: kind === kindWord && isName(bytes, first, to) });
+    const first = pattern.bytes[from] === 0x20 ? from + 1 : from;
+    flags[place++] = kind === kindValue ? flagVariable : flagsOf(pattern.bytes, first, to);
   });
-  return words;
+  return flags;
 }
 
-function isName(bytes: Uint8Array, from: number, to: number): boolean {
+function flagsOf(bytes: Uint8Array, from: number, to: number): number {
+  let flags = [0, flagTimeUnit, flagSizeUnit][unitDimension(bytes, from, to)]!;
+  let dots = 0;
   for (let k = from; k < to; k++) {
     const b = bytes[k]!;
-    if (b === 0x5f || classOf[b] === digit) return true;
-    if (classOf[b] === joiner && b !== 0x2d) return true;
-    if (k > from && b >= 0x41 && b <= 0x5a && bytes[k - 1]! >= 0x61 && bytes[k - 1]! <= 0x7a) return true;
+    if (b === 0x2e) dots++;
+    if (b === 0x5f || (classOf[b] === joiner && b !== 0x2d)) flags |= flagName;
+    else if (k > from && isUpper(b) && bytes[k - 1]! >= 0x61 && bytes[k - 1]! <= 0x7a) flags |= flagName;
+    if (b === 0x2f || b === 0x5c) flags |= flagReference;
+    if (classOf[b] === digit) flags |= flagName | flagDigit;
   }
-  return false;
+  return dots > 1 ? flags | flagReference : flags;
+}
+
+const isUpper = (b: number): boolean => b >= 0x41 && b <= 0x5a;
+
+/** Word at a place with its digits left out: `eth0` and `eth1` are numbers of one thing, `eth0` and `wlan0` are not. */
+export function withoutDigits(pattern: Pattern, place: number): string {
+  let at = 0;
+  let text = '';
+  eachToken(pattern.bytes, (from, to, kind) => {
+    if (kind === kindMark || at++ !== place) return;
+    for (let k = from; k < to; k++)
+      if (classOf[pattern.bytes[k]!] !== digit) text += String.fromCharCode(pattern.bytes[k]!);
+  });
+  return text;
 }

@@ -27,6 +27,7 @@ const primeA = 0x01000193;
 const primeB = 0x9e3779b1 | 0;
 const numbersMax = 16;
 const traceBytesMax = 65_536;
+const bracketBytesMax = 256;
 
 export class LineScanner {
   /** Masked tokens, back to back; `length` bytes are valid. */
@@ -94,6 +95,7 @@ export class LineScanner {
           else {
             while (j < stop && endsValue[bytes[j]!] === 0) j++;
             while (j > i + 1 && (bytes[j - 1] === 0x2e || bytes[j - 1] === 0x3a)) j--;
+            if (j < stop) j = bracketsEnd(bytes, j, stop);
           }
           valueAt = -1;
           valueEnd = -1;
@@ -123,12 +125,13 @@ export class LineScanner {
         // A word, or a path.
         kind = kindWord;
         let digits = c === digit ? 1 : 0;
-        if (b === 0x2f) {
+        if (b === 0x2f || ((b === 0x2e || b === 0x7e) && classOf[bytes[i + 1]!] !== digit)) {
           j = pathEnd(bytes, i + 1, stop);
           kind = kindValue;
         } else {
-          let joins = 0;
+          let dots = 0;
           let at = 0;
+          let slashes = 0;
           let lastJoin = i - 1;
           let digitAt = i;
           for (; j < stop; j++) {
@@ -142,11 +145,12 @@ export class LineScanner {
             if (d !== joiner || j + 1 >= stop) break;
             const next = classOf[bytes[j + 1]!]!;
             if (next !== letter && next !== digit) break;
-            joins++;
             lastJoin = j;
             if (bytes[j] === 0x40) at = 1;
+            else if (bytes[j] === 0x2f || bytes[j] === 0x5c) slashes++;
+            else if (bytes[j] === 0x2e) dots++;
           }
-          if (digits > 1 || at === 1) kind = kindValue;
+          if (digits > 1 || at === 1 || slashes > 1) kind = kindValue;
           else if (
             digits === 1 &&
             (digitAt === i || digitAt === lastJoin + 1 || (digitAt === i + 1 && classOf[b] === joiner))
@@ -163,10 +167,13 @@ export class LineScanner {
               j = pathEnd(bytes, j + 1, stop);
               kind = kindValue;
               digits = 0;
-            } else if (joins > 0 && classOf[next] === digit && digits < 2) {
-              for (j++; j < stop && classOf[bytes[j]!] === digit; j++);
-              kind = kindValue;
-              digits = 0;
+            } else if (dots > 1 && kind === kindWord && classOf[next] === digit) {
+              const close = portEnd(bytes, j + 1, stop);
+              if (close > 0) {
+                j = close;
+                kind = kindValue;
+                digits = 0;
+              }
             } else if (j - i <= 4 && isHex[b] === 1) {
               const close = hexGroupsEnd(bytes, i, stop);
               if (close > 0) {
@@ -177,7 +184,13 @@ export class LineScanner {
             }
           }
           if (kind === kindWord) {
-            if (j - i <= 5 && j - i >= 4 && isConstantValue(bytes, i, j)) kind = kindValue;
+            const size = j - i;
+            if (size <= 5) {
+              if (size === 3) {
+                if (isDatePart(bytes, i, stop, foldTokens >= 0)) kind = kindValue;
+              } else if (size >= 4 && isConstantValue(bytes, i, j)) kind = kindValue;
+              else if (foldTokens >= 0 && blank && isZone(bytes, i, j)) kind = kindValue;
+            }
           } else if (digits > 0 && (foldTokens < 0 || blank)) this.#number(bytes, i, j, stop);
         }
       } else {
@@ -366,6 +379,60 @@ function hexGroupsEnd(bytes: Uint8Array, i: number, stop: number): number {
   }
   if (colons < 2 || digits === 0) return -1;
   return j < stop && classOf[bytes[j]!] === letter ? -1 : j;
+}
+
+/** End of the digits at `from` if they are all there is of a port or a line number; -1 otherwise. */
+function portEnd(bytes: Uint8Array, from: number, stop: number): number {
+  let j = from;
+  while (j < stop && classOf[bytes[j]!] === digit) j++;
+  if (j >= stop) return j;
+  const after = classOf[bytes[j]!]!;
+  return after === letter || (after === joiner && j + 1 < stop && classOf[bytes[j + 1]!]! !== space) ? -1 : j;
+}
+
+/** `Name{…}`, `f(…)`, `a[0]`: the bracket right after a value belongs to it if no blank and no assignment is inside. */
+function bracketsEnd(bytes: Uint8Array, from: number, stop: number): number {
+  const open = bytes[from]!;
+  if (open !== 0x7b && open !== 0x5b && open !== 0x28) return from;
+  let depth = 0;
+  const limit = Math.min(stop, from + bracketBytesMax);
+  for (let j = from; j < limit; j++) {
+    const b = bytes[j]!;
+    if (b === 0x7b || b === 0x5b || b === 0x28) depth++;
+    else if (b === 0x7d || b === 0x5d || b === 0x29) {
+      if (--depth === 0) return j + 1;
+    } else if (b === 0x3d || classOf[b] === space) return from;
+  }
+  return from;
+}
+
+/** Three bytes, the first upper case, as one number. */
+const code3 = (name: string): number => (name.charCodeAt(0) << 16) | (name.charCodeAt(1) << 8) | name.charCodeAt(2);
+const months = new Set('Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ').map(code3));
+const weekdays = new Set('Mon Tue Wed Thu Fri Sat Sun'.split(' ').map(code3));
+const zones = new Set('UTC GMT EST EDT CST CDT MST MDT PST PDT CET EET BST JST IST'.split(' ').map(code3));
+
+/** A month next to a number, or a weekday before one of both. */
+function isDatePart(bytes: Uint8Array, i: number, stop: number, afterValue: boolean): boolean {
+  const code = (bytes[i]! << 16) | (bytes[i + 1]! << 8) | bytes[i + 2]!;
+  if (months.has(code)) return afterValue || nextIsDigit(bytes, i + 3, stop);
+  if (zones.has(code)) return afterValue;
+  if (!weekdays.has(code)) return false;
+  const k = i + 3 < stop && bytes[i + 3] === 0x2c ? i + 4 : i + 3;
+  if (nextIsDigit(bytes, k, stop)) return true;
+  return k + 3 < stop && months.has((bytes[k + 1]! << 16) | (bytes[k + 2]! << 8) | bytes[k + 3]!);
+}
+
+function nextIsDigit(bytes: Uint8Array, from: number, stop: number): boolean {
+  let k = from;
+  while (k < stop && bytes[k] === 0x20 && k < from + 2) k++;
+  return k > from && k < stop && classOf[bytes[k]!] === digit;
+}
+
+/** What follows a clock time: AM, PM or a zone of four letters. */
+function isZone(bytes: Uint8Array, i: number, j: number): boolean {
+  if (j - i === 2) return (bytes[i] === 0x41 || bytes[i] === 0x50) && bytes[i + 1] === 0x4d;
+  return j - i === 4 && bytes[j - 1] === 0x54 && bytes[j - 2] === 0x53 && bytes[i] === 0x43 && bytes[i + 1] === 0x45;
 }
 
 /** true, false, null and nil, as `True` or `NULL` too. */

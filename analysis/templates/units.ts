@@ -46,6 +46,14 @@ for (const [name, factor] of Object.entries(factors)) {
   (units[at] ??= []).push({ name: bytes, factor });
 }
 
+/** 1: a unit of time, 2: of size, 0: none. Two spellings of one dimension are no difference in the message. */
+export function unitDimension(bytes: Uint8Array, from: number, to: number): number {
+  if (unitFactor(bytes, from, to) === 0) return 0;
+  const last = bytes[to - 1]! | 0x20;
+  const first = bytes[from]! | 0x20;
+  return last === 0x62 || first === 0x62 ? 2 : 1; // …b or bytes
+}
+
 /** Factor of the unit spelled by bytes [from, to), in any case; 0 when it is none. */
 export function unitFactor(bytes: Uint8Array, from: number, to: number): number {
   const length = to - from;
