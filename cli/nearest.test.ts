@@ -5,6 +5,7 @@ describe('nearest name', () => {
   it('counts edits', () => {
     expect(editDistance('kitten', 'sitting')).toBe(3);
     expect(editDistance('', 'abc')).toBe(3);
+    expect(editDistance('prots', 'ports')).toBe(1);
   });
 
   it('finds slips and beginnings, and stays silent about strangers', () => {

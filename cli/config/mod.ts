@@ -1,0 +1,3 @@
+/** The configuration: one YAML file, the environment and options, checked once at the door. */
+export { type ConfigSources, type LoadedConfig, loadConfig } from './load.ts';
+export { type Config, environmentName, schema } from './schema.ts';

@@ -1,0 +1,88 @@
+/**
+ * Every key of the configuration: its kind, default and purpose. Loading, environment names, `--port-…` options and
+ * docs/configuration.md follow from this table; a key that no code reads does not belong here.
+ */
+import { partitionsDefault } from '#protocol/limits.ts';
+import { flag, type Kind, port, text, urls, whole } from './kinds.ts';
+
+const day = { min: 1, max: 3650 };
+const streamBytes = { min: 16 * 1024 * 1024, max: 2 ** 50 };
+const gib = 1024 ** 3;
+
+export const schema = {
+  cluster: {
+    dataDir: text('.logweir', 'Directory that holds everything the cluster keeps on this machine.'),
+    partitions: whole(
+      undefined,
+      { min: 1, max: 1024 },
+      `Partitions of a new cluster; fixed for its life, ${partitionsDefault} when unset.`,
+    ),
+    workers: whole(1, { min: 1, max: 64 }, 'Worker processes that `logweir up` starts.'),
+    replicas: whole(1, { min: 1, max: 5 }, 'Copies that NATS keeps of every stream; 3 needs three NATS servers.'),
+    leaseMs: whole(3_000, { min: 1_000, max: 60_000 }, 'How long a silent leader keeps the lead, in ms.'),
+    retainLogs: flag(false, 'Keep messages in the LOGS stream after they are safe in storage, for replay and checks.'),
+  },
+  servers: {
+    natsUrl: urls('NATS servers to use instead of an own one.', ['nats', 'tls', 'ws', 'wss'], 'NATS_URL'),
+    redisUrl: urls('Redis server to use instead of an own one.', ['redis', 'rediss'], 'REDIS_URL'),
+    clickhouseUrl: urls('ClickHouse server to use instead of the embedded one.', ['http', 'https'], 'CLICKHOUSE_URL'),
+    clickhouseUser: text('default', 'User for that ClickHouse server.', { alias: 'CLICKHOUSE_USER' }),
+    clickhousePassword: text('', 'Password for that ClickHouse server.', {
+      secret: true,
+      alias: 'CLICKHOUSE_PASSWORD',
+    }),
+  },
+  ports: {
+    bindHost: text('127.0.0.1', 'Address that every server of Logweir listens on; 0.0.0.0 opens them to the network.'),
+    api: port(8080, 'API and dashboard.'),
+    gateway: port(8081, 'Gateway: all HTTP receivers.'),
+    clickhouse: port(8123, 'ClickHouse HTTP interface over the embedded engine.'),
+    nats: port(4222, 'nats-server that `logweir up` starts.'),
+    redis: port(6379, 'redis-server that `logweir up` starts.'),
+    metrics: port(0, 'Metrics, health and readiness of worker, storage and alerting.'),
+  },
+  streams: {
+    logsBytesMax: whole(8 * gib, streamBytes, 'Bytes that the LOGS stream may hold before gateways answer 503.'),
+    resultsBytesMax: whole(8 * gib, streamBytes, 'Bytes that the RESULTS stream may hold before workers pause.'),
+    anomaliesBytesMax: whole(gib, streamBytes, 'Bytes that the ANOMALIES stream may hold.'),
+    alertsBytesMax: whole(gib, streamBytes, 'Bytes that the ALERTS stream may hold.'),
+  },
+  gateway: {
+    lingerMs: whole(20, { min: 0, max: 5_000 }, 'Longest wait for a batch to fill, in ms.'),
+    bodyBytesMax: whole(64 * 1024 * 1024, { min: 1024, max: gib }, 'Largest request body, unpacked, in bytes.'),
+  },
+  storage: {
+    blockRows: whole(300_000, { min: 1_000, max: 5_000_000 }, 'Rows of one insert into ClickHouse at most.'),
+    blockLingerMs: whole(1_000, { min: 10, max: 60_000 }, 'Longest wait for a block to fill, in ms.'),
+    logsTtlDays: whole(30, day, 'Days that logs are kept, counted from when they were received.'),
+    windowsTtlDays: whole(90, day, 'Days that windows and templates are kept.'),
+    rollupsTtlDays: whole(365, day, 'Days that minute and hour rollups, anomalies and alerts are kept.'),
+  },
+} as const satisfies Record<string, Record<string, Kind<unknown>>>;
+
+/** Sections that their own folders validate; any keys here, checked by `analysis/` and `alerting/` at start. */
+export const rawSections = {
+  analysis: 'Templates, classification, windows and detectors.',
+  alerting: 'Rules, channels (webhook, Slack, SMTP) and routes.',
+} as const;
+
+type Schema = typeof schema;
+export type RawSectionName = keyof typeof rawSections;
+
+export type Config = {
+  readonly [S in keyof Schema]: {
+    readonly [K in keyof Schema[S]]: Schema[S][K] extends Kind<infer T> ? T : never;
+  };
+} & { readonly [S in RawSectionName]: Readonly<Record<string, unknown>> };
+
+/** `bodyBytesMax` of `gateway` → `LOGWEIR_GATEWAY_BODY_BYTES_MAX`. */
+export function environmentName(section: string, key?: string): string {
+  const words = key === undefined ? section : `${section}_${key.replace(/[A-Z]/g, (letter) => `_${letter}`)}`;
+  return `LOGWEIR_${words.toUpperCase()}`;
+}
+
+export function kindsOf(section: string): Readonly<Record<string, Kind<unknown>>> | undefined {
+  return Object.hasOwn(schema, section)
+    ? (schema as Record<string, Record<string, Kind<unknown>>>)[section]
+    : undefined;
+}
