@@ -1,0 +1,44 @@
+/** Request bodies by Content-Encoding, with a bound on what they may become. */
+import { promisify } from 'node:util';
+import { gunzip, inflate, zstdDecompress } from 'node:zlib';
+import { LogweirError } from '#protocol/mod.ts';
+
+const decoders: Record<string, (data: Uint8Array, options: { maxOutputLength: number }) => Promise<Buffer>> = {
+  gzip: promisify(gunzip),
+  'x-gzip': promisify(gunzip),
+  deflate: promisify(inflate),
+  zstd: promisify(zstdDecompress),
+};
+
+/** @throws LogweirError ENCODING_UNSUPPORTED | BODY_TOO_LARGE | RECORD_REJECTED */
+export async function decompress(body: Buffer, encoding: string | undefined, bytesMax: number): Promise<Buffer> {
+  const name = (encoding ?? 'identity').trim().toLowerCase();
+  if (name === 'identity' || name === '') return body;
+  const decode = decoders[name];
+  if (decode === undefined)
+    throw new LogweirError(
+      'ENCODING_UNSUPPORTED',
+      `Content-Encoding ${name} is not supported.`,
+      'Send gzip, deflate or zstd, or no encoding.',
+    );
+  try {
+    return await decode(body, { maxOutputLength: bytesMax });
+  } catch (cause) {
+    if ((cause as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(bytesMax, cause);
+    throw new LogweirError(
+      'RECORD_REJECTED',
+      `The body is not valid ${name}: ${(cause as Error).message}.`,
+      'Nothing of it was taken; send it again, whole.',
+      { cause },
+    );
+  }
+}
+
+export function tooLarge(bytesMax: number, cause?: unknown): LogweirError {
+  return new LogweirError(
+    'BODY_TOO_LARGE',
+    `The body is over ${bytesMax} bytes.`,
+    'Send it in smaller requests, or raise gateway.bodyBytesMax.',
+    { cause },
+  );
+}

@@ -1,0 +1,133 @@
+/** The gateway: one HTTP server with every HTTP receiver on it, in front of the publisher. Stateless. */
+import fastify, { type FastifyInstance } from 'fastify';
+import type { Bus } from '#bus/mod.ts';
+import { LogweirError, liveLane } from '#protocol/mod.ts';
+import { BatchPublisher } from './batch-publisher.ts';
+import { tooLarge } from './decompress.ts';
+import { sendProblem } from './problem.ts';
+import type { GatewayLimits, ReceiverCounts } from './receiver.ts';
+import { receivers } from './receivers/mod.ts';
+
+export interface GatewayOptions {
+  bus: Bus;
+  partitions: number;
+  host: string;
+  port: number;
+  clock: () => number;
+  /** Unique to this process and start. */
+  id: string;
+  limits?: Partial<GatewayLimits>;
+  pendingBytesMax?: number;
+  /** How long the stream is asked again before a request is answered 503, ms. */
+  giveUpAfterMs?: number;
+  /** Prometheus text for /metrics. */
+  metrics?: () => string;
+}
+
+const mib = 1024 * 1024;
+const bodyBytesMaxDefault = 32 * mib;
+const pendingBytesMaxDefault = 256 * mib;
+const giveUpAfterMsDefault = 8_000;
+
+export class Gateway {
+  readonly counts: ReceiverCounts = { requests: 0, records: 0, rejected: 0, unavailable: 0, bytes: 0 };
+  readonly publisher: BatchPublisher;
+  private readonly app: FastifyInstance;
+  private readonly options: GatewayOptions;
+  /** Bytes of request bodies being received. */
+  private receiving = 0;
+  port: number;
+
+  constructor(options: GatewayOptions) {
+    this.options = options;
+    this.port = options.port;
+    const limits: GatewayLimits = { bodyBytesMax: options.limits?.bodyBytesMax ?? bodyBytesMaxDefault };
+    const pendingBytesMax = options.pendingBytesMax ?? pendingBytesMaxDefault;
+    this.publisher = new BatchPublisher({
+      bus: options.bus,
+      partitions: options.partitions,
+      lane: liveLane,
+      source: 'http',
+      clock: options.clock,
+      publisherId: options.id,
+      pendingBytesMax,
+      giveUpAfterMs: options.giveUpAfterMs ?? giveUpAfterMsDefault,
+    });
+    this.app = fastify({ bodyLimit: limits.bodyBytesMax, logger: false, keepAliveTimeout: 65_000 });
+    this.app.removeAllContentTypeParsers();
+    this.app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    this.app.setErrorHandler((error, _request, reply) =>
+      sendProblem(
+        reply,
+        (error as { code?: string }).code === 'FST_ERR_CTP_BODY_TOO_LARGE' ? tooLarge(limits.bodyBytesMax) : error,
+      ),
+    );
+    this.app.setNotFoundHandler((request, reply) =>
+      reply
+        .code(404)
+        .header('content-type', 'application/problem+json')
+        .send({
+          type: 'about:blank',
+          title: `Nothing is served at ${request.method} ${request.url.slice(0, 200)}.`,
+          status: 404,
+          code: 'NOT_FOUND',
+          remedy: 'Logs go to POST /ingest.',
+        }),
+    );
+    this.bound(pendingBytesMax);
+    const context = { publisher: this.publisher, clock: options.clock, counts: this.counts, limits };
+    for (const receiver of receivers) receiver.register(this.app, context);
+    this.app.get('/healthz', async () => 'ok\n');
+    this.app.get('/readyz', async (_request, reply) =>
+      options.bus.connected ? 'ok\n' : reply.code(503).send('NATS is away\n'),
+    );
+    this.app.get('/metrics', async (_request, reply) =>
+      reply.type('text/plain; version=0.0.4').send(options.metrics?.() ?? ''),
+    );
+  }
+
+  /** Refuses bodies before they are read when too much is held already. */
+  private bound(bytesMax: number): void {
+    this.app.addHook('onRequest', async (request, reply) => {
+      const length = Number(request.headers['content-length'] ?? 0);
+      if (this.receiving + length > bytesMax || this.publisher.full) {
+        if (request.method !== 'POST') return;
+        this.counts.unavailable++;
+        const full = new LogweirError(
+          'NATS_UNAVAILABLE',
+          'The gateway holds as much as it may.',
+          'Send again shortly.',
+        );
+        return sendProblem(reply, full);
+      }
+      this.receiving += length;
+      reply.raw.once('close', () => {
+        this.receiving -= length;
+      });
+      return undefined;
+    });
+  }
+
+  /** @throws LogweirError PORT_TAKEN */
+  async start(): Promise<void> {
+    const { host, port } = this.options;
+    try {
+      const address = await this.app.listen({ host, port });
+      this.port = Number(new URL(address).port);
+    } catch (cause) {
+      if ((cause as { code?: string }).code !== 'EADDRINUSE') throw cause;
+      throw new LogweirError(
+        'PORT_TAKEN',
+        `Port ${port} on ${host} is used by another program.`,
+        'Stop it, or choose another with --port-gateway.',
+        { cause },
+      );
+    }
+  }
+
+  /** Takes no more requests, finishes those under way. */
+  async stop(): Promise<void> {
+    this.publisher.flush();
+    await this.app.close();
+  }
+}

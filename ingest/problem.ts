@@ -1,0 +1,33 @@
+/** Errors of the gateway's HTTP receivers as RFC 9457 problem documents. */
+import type { FastifyReply } from 'fastify';
+import { type ErrorCode, LogweirError } from '#protocol/mod.ts';
+
+const statusOf: Partial<Record<ErrorCode, number>> = {
+  BODY_TOO_LARGE: 413,
+  ENCODING_UNSUPPORTED: 415,
+  RECORD_REJECTED: 400,
+  NATS_UNAVAILABLE: 503,
+  STREAM_FULL: 503,
+};
+const retryAfterSeconds = 1;
+
+export function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
+  const known =
+    error instanceof LogweirError
+      ? error
+      : new LogweirError(
+          'RECORD_REJECTED',
+          `The request failed: ${(error as Error).message}`,
+          'Check the request and send it again.',
+        );
+  const httpStatus = (error as { statusCode?: number }).statusCode;
+  const status = error instanceof LogweirError ? (statusOf[known.code] ?? 500) : (httpStatus ?? 500);
+  if (status === 503) reply.header('retry-after', String(retryAfterSeconds));
+  return reply.code(status).header('content-type', 'application/problem+json').send({
+    type: 'about:blank',
+    title: known.message,
+    status,
+    code: known.code,
+    remedy: known.remedy,
+  });
+}
