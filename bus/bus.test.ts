@@ -26,7 +26,13 @@ function contract(name: string, start: () => Promise<{ bus: Bus; end: () => Prom
     let end: () => Promise<void>;
     beforeAll(async () => {
       ({ bus, end } = await start());
-      await bus.streams.ensure({ name: streams.logs, subjects: ['logs.*'], bytesMax: 100_000, replicas: 1, duplicateWindowMs: 60_000 });
+      await bus.streams.ensure({
+        name: streams.logs,
+        subjects: ['logs.*'],
+        bytesMax: 100_000,
+        replicas: 1,
+        duplicateWindowMs: 60_000,
+      });
     });
     afterAll(() => end());
 
@@ -108,12 +114,19 @@ function contract(name: string, start: () => Promise<{ bus: Bus; end: () => Prom
 
 contract('memory', async () => ({ bus: new MemoryBus(() => 1_700_000_000_000), end: async () => {} }));
 
-const server = ['/usr/sbin/nats-server', '/usr/bin/nats-server', '/usr/local/bin/nats-server', '/opt/homebrew/bin/nats-server'].find((path) => existsSync(path));
+const server = [
+  '/usr/sbin/nats-server',
+  '/usr/bin/nats-server',
+  '/usr/local/bin/nats-server',
+  '/opt/homebrew/bin/nats-server',
+].find((path) => existsSync(path));
 if (server !== undefined) {
   contract('nats', async () => {
     const port = await freePort();
     const directory = mkdtempSync(join(tmpdir(), 'logweir-bus-'));
-    const child: ChildProcess = spawn(server, ['-js', '-sd', directory, '-a', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
+    const child: ChildProcess = spawn(server, ['-js', '-sd', directory, '-a', '127.0.0.1', '-p', String(port)], {
+      stdio: 'ignore',
+    });
     const bus = await connectNats({ url: `nats://127.0.0.1:${port}`, name: 'test' });
     return {
       bus,

@@ -14,11 +14,19 @@ describe('admit (R3)', () => {
   });
 
   it('takes the rest of an overlap', () => {
-    expect(admit(mark, header(4, 13, 1))).toEqual({ verdict: 'take', above: 10, mark: { generation: 1, sequence: 13, parts: 0 } });
+    expect(admit(mark, header(4, 13, 1))).toEqual({
+      verdict: 'take',
+      above: 10,
+      mark: { generation: 1, sequence: 13, parts: 0 },
+    });
   });
 
   it('starts over with a new generation', () => {
-    expect(admit(mark, header(0, 3, 2))).toMatchObject({ verdict: 'take', above: 0, mark: { generation: 2, sequence: 3 } });
+    expect(admit(mark, header(0, 3, 2))).toMatchObject({
+      verdict: 'take',
+      above: 0,
+      mark: { generation: 2, sequence: 3 },
+    });
     expect(admit(mark, header(2, 3, 2)).verdict).toBe('gap');
   });
 

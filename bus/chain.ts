@@ -17,12 +17,16 @@ export interface Mark {
 export const startMark: Mark = { generation: 0, sequence: 0, parts: 0 };
 
 export type Admission =
-  | { verdict: 'take'; /** Sections at or under this sequence are known already. */ above: number; mark: Mark }
+  | { verdict: 'take' /** Sections at or under this sequence are known already. */; above: number; mark: Mark }
   | { verdict: 'take-part'; mark: Mark }
   | { verdict: 'duplicate' }
   | { verdict: 'gap' };
 
-export function admit(mark: Mark, header: ChainHeader, part: { index: number; last: boolean } | null = null): Admission {
+export function admit(
+  mark: Mark,
+  header: ChainHeader,
+  part: { index: number; last: boolean } | null = null,
+): Admission {
   if (header.generation < mark.generation) return { verdict: 'duplicate' };
   const current = header.generation > mark.generation ? { generation: header.generation, sequence: 0, parts: 0 } : mark;
   if (header.to <= current.sequence) return { verdict: 'duplicate' };

@@ -37,7 +37,10 @@ const streamBytesDefault: Record<StreamName, number> = { LOGS: 8 * gib, RESULTS:
 const duplicateWindowMs = 120_000;
 
 /** @throws LogweirError CLUSTER_MISMATCH where another number of partitions is stored than wanted. */
-export async function openCluster(bus: Bus, settings: ClusterSettings = {}): Promise<{ facts: ClusterFacts; store: KeyValue }> {
+export async function openCluster(
+  bus: Bus,
+  settings: ClusterSettings = {},
+): Promise<{ facts: ClusterFacts; store: KeyValue }> {
   for (const name of Object.values(streams)) {
     await bus.streams.ensure({
       name,
@@ -49,7 +52,11 @@ export async function openCluster(bus: Bus, settings: ClusterSettings = {}): Pro
   }
   const store = await bus.keyValue(buckets.cluster);
   const { createdMs } = await bus.streams.info(streams.logs);
-  const fresh: ClusterFacts = { partitions: settings.partitions ?? partitionsDefault, generation: 1, logsCreatedMs: createdMs };
+  const fresh: ClusterFacts = {
+    partitions: settings.partitions ?? partitionsDefault,
+    generation: 1,
+    logsCreatedMs: createdMs,
+  };
   await store.create(keys.facts, pack(fresh));
   const facts = await readFacts(store);
   if (settings.partitions !== undefined && settings.partitions !== facts.partitions)

@@ -79,9 +79,16 @@ export class MemoryBus implements Bus {
     };
   }
 
-  private publish(subject: string, data: Uint8Array, options: PublishOptions = {}): { sequence: number; duplicate: boolean } {
-    const stream = [...this.byName.values()].find((one) => one.settings.subjects.some((pattern) => matches(pattern, subject)));
-    if (stream === undefined) throw new LogweirError('NATS_UNAVAILABLE', `No stream takes ${subject}.`, 'Create it first.');
+  private publish(
+    subject: string,
+    data: Uint8Array,
+    options: PublishOptions = {},
+  ): { sequence: number; duplicate: boolean } {
+    const stream = [...this.byName.values()].find((one) =>
+      one.settings.subjects.some((pattern) => matches(pattern, subject)),
+    );
+    if (stream === undefined)
+      throw new LogweirError('NATS_UNAVAILABLE', `No stream takes ${subject}.`, 'Create it first.');
     const now = this.clock();
     if (options.messageId !== undefined) {
       const known = stream.ids.get(options.messageId);
@@ -106,7 +113,9 @@ export class MemoryBus implements Bus {
     const onNews = (): void => wake();
     stream.wakers.add(onNews);
     const find = (): StreamMessage | undefined =>
-      stream.messages.find((m) => m.sequence >= next && (options.subject === undefined || m.subject === options.subject));
+      stream.messages.find(
+        (m) => m.sequence >= next && (options.subject === undefined || m.subject === options.subject),
+      );
     return {
       async stop() {
         stopped = true;
@@ -131,7 +140,9 @@ export class MemoryBus implements Bus {
 
   private purge(name: StreamName, below: number, subject?: string): void {
     const stream = this.stream(name);
-    stream.messages = stream.messages.filter((m) => m.sequence >= below || (subject !== undefined && m.subject !== subject));
+    stream.messages = stream.messages.filter(
+      (m) => m.sequence >= below || (subject !== undefined && m.subject !== subject),
+    );
     stream.bytes = stream.messages.reduce((sum, m) => sum + m.data.length, 0);
   }
 

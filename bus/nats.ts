@@ -53,7 +53,13 @@ export async function connectNats(options: NatsOptions): Promise<Bus> {
   let connection: NatsConnection | undefined;
   for (;;) {
     try {
-      connection = await connect({ servers, name: options.name, maxReconnectAttempts: -1, reconnectTimeWait: 250, timeout: 3_000 });
+      connection = await connect({
+        servers,
+        name: options.name,
+        maxReconnectAttempts: -1,
+        reconnectTimeWait: 250,
+        timeout: 3_000,
+      });
       break;
     } catch (cause) {
       if (Date.now() >= deadline)
@@ -213,7 +219,11 @@ class NatsBus implements Bus {
   }
 
   async keyValue(bucket: string): Promise<KeyValue> {
-    const store = await new Kvm(this.client).create(bucket, { history: 1, replicas: this.replicas, storage: StorageType.File });
+    const store = await new Kvm(this.client).create(bucket, {
+      history: 1,
+      replicas: this.replicas,
+      storage: StorageType.File,
+    });
     return natsKeyValue(store);
   }
 
@@ -268,8 +278,12 @@ function natsKeyValue(store: KV): KeyValue {
     if (error instanceof JetStreamApiError && error.code === wrongLastSequence) return null;
     throw error;
   };
-  const present = (entry: { key: string; value: Uint8Array; revision: number; operation: string } | null): KeyValueEntry | null =>
-    entry === null || entry.operation !== 'PUT' ? null : { key: entry.key, value: entry.value, revision: entry.revision };
+  const present = (
+    entry: { key: string; value: Uint8Array; revision: number; operation: string } | null,
+  ): KeyValueEntry | null =>
+    entry === null || entry.operation !== 'PUT'
+      ? null
+      : { key: entry.key, value: entry.value, revision: entry.revision };
   return {
     get: async (key) => present(await store.get(key)),
     create: (key, value) => store.create(key, value).catch(conflict),

@@ -59,7 +59,11 @@ export interface Streams {
   /** Creates or verifies a stream. @throws LogweirError STREAM_CONFIG_IGNORED where the server dropped a setting. */
   ensure(settings: StreamSettings): Promise<StreamInfo>;
   /** @throws LogweirError NATS_UNAVAILABLE | STREAM_FULL; in both cases the message may be sent again. */
-  publish(subject: string, data: Uint8Array, options?: PublishOptions): Promise<{ sequence: number; duplicate: boolean }>;
+  publish(
+    subject: string,
+    data: Uint8Array,
+    options?: PublishOptions,
+  ): Promise<{ sequence: number; duplicate: boolean }>;
   consume(stream: StreamName, options: ConsumeOptions): Promise<Subscription>;
   /** Newest message of a subject, or null. */
   last(stream: StreamName, subject: string): Promise<StreamMessage | null>;

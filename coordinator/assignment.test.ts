@@ -10,10 +10,17 @@ const start = (count: number): Assignment => ({ epoch: 0, generation: 1, owners:
 function settle(present: Assignment, ids: string[], weights: number[]): { assignment: Assignment; moved: number } {
   let assignment = present;
   for (let round = 0; round < 50; round++) {
-    const members = ids.map((id) => member(id, assignment.owners.flatMap((owner, p) => (owner === id ? [p] : []))));
+    const members = ids.map((id) =>
+      member(
+        id,
+        assignment.owners.flatMap((owner, p) => (owner === id ? [p] : [])),
+      ),
+    );
     const next = plan({ present: assignment, members, weights, draining: none, rebalance: true });
     if (next === null) {
-      const moved = assignment.owners.filter((owner, p) => present.owners[p] !== null && owner !== present.owners[p]).length;
+      const moved = assignment.owners.filter(
+        (owner, p) => present.owners[p] !== null && owner !== present.owners[p],
+      ).length;
       return { assignment, moved };
     }
     assignment = next;
@@ -51,7 +58,9 @@ describe('plan', () => {
 
   it('grants a partition only once nobody alive runs it', () => {
     const present: Assignment = { epoch: 3, generation: 1, owners: [null, 'a'] };
-    expect(plan({ present, members: [member('a', [0, 1])], weights: even(2), draining: none, rebalance: false })).toBeNull();
+    expect(
+      plan({ present, members: [member('a', [0, 1])], weights: even(2), draining: none, rebalance: false }),
+    ).toBeNull();
     const next = plan({ present, members: [member('a', [1])], weights: even(2), draining: none, rebalance: false });
     expect(next).toEqual({ epoch: 4, generation: 1, owners: ['a', 'a'] });
   });
@@ -66,6 +75,8 @@ describe('plan', () => {
   it('does not depend on the order in which members are listed', () => {
     const members = ['c', 'a', 'b'].map((id) => member(id));
     const once = plan({ present: start(10), members, weights: even(10), draining: none, rebalance: true });
-    expect(plan({ present: start(10), members: [...members].reverse(), weights: even(10), draining: none, rebalance: true })).toEqual(once);
+    expect(
+      plan({ present: start(10), members: [...members].reverse(), weights: even(10), draining: none, rebalance: true }),
+    ).toEqual(once);
   });
 });

@@ -79,7 +79,10 @@ export class Coordinator {
       return;
     }
     const value = pack(id);
-    const revision = step === 'create' ? await store.create(keys.leader, value) : await store.update(keys.leader, value, view?.revision ?? 0);
+    const revision =
+      step === 'create'
+        ? await store.create(keys.leader, value)
+        : await store.update(keys.leader, value, view?.revision ?? 0);
     if (revision === null) {
       this.stepDown();
       return;
@@ -119,7 +122,8 @@ export class Coordinator {
     this.stopListening();
     if (led) {
       const entry = await this.options.store.get(keys.leader).catch(() => null);
-      if (entry !== null && entry.revision === this.revision) await this.options.store.delete(keys.leader).catch(() => {});
+      if (entry !== null && entry.revision === this.revision)
+        await this.options.store.delete(keys.leader).catch(() => {});
     }
   }
 }

@@ -143,7 +143,9 @@ export class Leader {
       control: { kind: 'analysis', version: stored.version, config: stored.config },
     });
     for (let partition = 0; partition < this.facts.partitions; partition++)
-      await bus.streams.publish(subjects.logs(partition), data, { messageId: `control.${stored.version}.${partition}` });
+      await bus.streams.publish(subjects.logs(partition), data, {
+        messageId: `control.${stored.version}.${partition}`,
+      });
     await store.put(keys.analysisConfig, pack({ ...stored, published: true }));
   }
 
@@ -194,7 +196,9 @@ export class Leader {
           ? await store.create(keys.assignment, value)
           : await store.update(keys.assignment, value, entry.revision);
       if (written === null) return;
-      const counts = members.map((member) => `${member.id} ${next.owners.filter((owner) => owner === member.id).length}`);
+      const counts = members.map(
+        (member) => `${member.id} ${next.owners.filter((owner) => owner === member.id).length}`,
+      );
       log(`Assignment ${next.epoch}: ${counts.join(', ') || 'no workers'}.`);
       return;
     }

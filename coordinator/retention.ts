@@ -12,7 +12,9 @@ const purgeStepMessages = 256;
  * Null while nothing is known to be free.
  */
 export function neededFrom(pointer: CheckpointPointer | null, generation: number): number | null {
-  const sequences = (pointer?.entries ?? []).filter((entry) => entry.generation === generation).map((entry) => entry.sequence);
+  const sequences = (pointer?.entries ?? [])
+    .filter((entry) => entry.generation === generation)
+    .map((entry) => entry.sequence);
   if (sequences.length === 0) return null;
   return Math.min(...sequences) + 1;
 }

@@ -6,7 +6,13 @@ import { adaptLinger, lingerMsMax, lingerMsMin } from './linger.ts';
 
 async function setup(options: Partial<{ giveUpAfterMs: number; pendingBytesMax: number }> = {}) {
   const bus = new MemoryBus(Date.now);
-  await bus.streams.ensure({ name: streams.logs, subjects: ['logs.*'], bytesMax: 1e9, replicas: 1, duplicateWindowMs: 60_000 });
+  await bus.streams.ensure({
+    name: streams.logs,
+    subjects: ['logs.*'],
+    bytesMax: 1e9,
+    replicas: 1,
+    duplicateWindowMs: 60_000,
+  });
   const publisher = new BatchPublisher({
     bus,
     partitions: 4,

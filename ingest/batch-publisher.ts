@@ -223,7 +223,8 @@ export class BatchPublisher {
         this.failAll(lane, pending, error as LogweirError);
       }
       // What gathered meanwhile longer than the linger goes at once.
-      if (lane.builder.rows > 0 && lane.queue.length === 0 && this.options.clock() - lane.since >= this.lingerMs) this.close(lane);
+      if (lane.builder.rows > 0 && lane.queue.length === 0 && this.options.clock() - lane.since >= this.lingerMs)
+        this.close(lane);
     }
     lane.inFlight = false;
   }
@@ -235,7 +236,10 @@ export class BatchPublisher {
     for (let pause = retryMsMin; ; pause = Math.min(pause * 2, retryMsMax)) {
       try {
         this.publishedThisSecond++;
-        await bus.streams.publish(subjects.logs(partition), data, { messageId, timeoutMs: Math.min(5_000, giveUpAfterMs) });
+        await bus.streams.publish(subjects.logs(partition), data, {
+          messageId,
+          timeoutMs: Math.min(5_000, giveUpAfterMs),
+        });
         this.counts.batches++;
         return;
       } catch (error) {

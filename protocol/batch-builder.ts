@@ -191,7 +191,11 @@ export class BatchBuilder {
       idempotency:
         this.idempotencyKeys.size === 0
           ? null
-          : { keys: [...this.idempotencyKeys.keys()], index: this.idempotencyIndex.copy(), ordinal: this.ordinal.copy() },
+          : {
+              keys: [...this.idempotencyKeys.keys()],
+              index: this.idempotencyIndex.copy(),
+              ordinal: this.ordinal.copy(),
+            },
     };
     this.rows = 0;
     this.hasTrace = false;
@@ -220,7 +224,11 @@ export class BatchBuilder {
 const encoder = new TextEncoder();
 
 /** Fills a view from a row: for parsers that make rows, and for tests. Missing time and service take the fallbacks. */
-export function viewOf(record: LogRecord, fallback: { observedMs: number; service: string }, view: RecordView): RecordView {
+export function viewOf(
+  record: LogRecord,
+  fallback: { observedMs: number; service: string },
+  view: RecordView,
+): RecordView {
   view.clear();
   const parts = [record.body];
   const pairs = record.attributes ?? noPairs;

@@ -17,15 +17,37 @@ import {
 } from './mod.ts';
 
 const records: LogRecord[] = [
-  { timeMs: 1_700_000_000_123, timeSubNs: 456_789, severityNumber: 17, severityText: 'ERROR', service: 'payments', body: 'connection refused' },
-  { severityNumber: 0, severityText: '', body: 'naïve ☃ body', attributes: ['host', 'a1', 'note', ''], resource: ['cloud.region', 'eu'] },
-  { timeMs: 0, severityNumber: 9, severityText: 'INFO', service: 'payments', body: '', traceId: 'ab'.repeat(16), traceFlags: 1 },
+  {
+    timeMs: 1_700_000_000_123,
+    timeSubNs: 456_789,
+    severityNumber: 17,
+    severityText: 'ERROR',
+    service: 'payments',
+    body: 'connection refused',
+  },
+  {
+    severityNumber: 0,
+    severityText: '',
+    body: 'naïve ☃ body',
+    attributes: ['host', 'a1', 'note', ''],
+    resource: ['cloud.region', 'eu'],
+  },
+  {
+    timeMs: 0,
+    severityNumber: 9,
+    severityText: 'INFO',
+    service: 'payments',
+    body: '',
+    traceId: 'ab'.repeat(16),
+    traceFlags: 1,
+  },
 ];
 
 function build(list: LogRecord[]): RecordBatch {
   const builder = new BatchBuilder('live', 'test');
   const view = new RecordView();
-  for (const record of list) builder.add(viewOf(record, { observedMs: 1_700_000_001_000, service: 'fallback' }, view), 5);
+  for (const record of list)
+    builder.add(viewOf(record, { observedMs: 1_700_000_001_000, service: 'fallback' }, view), 5);
   return builder.take() as RecordBatch;
 }
 
@@ -39,7 +61,14 @@ function texts(column: Uint8Array): string[] {
 describe('nanoseconds', () => {
   it('equals BigInt arithmetic over the whole range, before 1970 too', () => {
     const writer = new ByteWriter();
-    const cases: [number, number][] = [[0, 0], [1, 1], [-1, 0], [-2_000_000_000_000, 5], [4_294_967_295_000, 999_999], [1_700_000_000_123, 456_789]];
+    const cases: [number, number][] = [
+      [0, 0],
+      [1, 1],
+      [-1, 0],
+      [-2_000_000_000_000, 5],
+      [4_294_967_295_000, 999_999],
+      [1_700_000_000_123, 456_789],
+    ];
     for (let i = 0; i < 500; i++) cases.push([i * 8_589_934_591, (i * 7919) % 1_000_000]);
     for (const [ms, sub] of cases) writer.nanoseconds(ms, sub);
     const view = Buffer.from(writer.copy());
@@ -57,7 +86,11 @@ describe('BatchBuilder', () => {
     const { batch } = message;
     expect(batch.rows).toBe(3);
     expect(texts(batch.body)).toEqual(records.map((record) => record.body));
-    expect([0, 1, 2].map((row) => batch.service.values[uint16At(batch.service.index, row)])).toEqual(['payments', 'fallback', 'payments']);
+    expect([0, 1, 2].map((row) => batch.service.values[uint16At(batch.service.index, row)])).toEqual([
+      'payments',
+      'fallback',
+      'payments',
+    ]);
     expect(Buffer.from(batch.time).readBigInt64LE(0)).toBe(1_700_000_000_123_456_789n);
     expect(millisecondsAt(batch.time, 1)).toBe(1_700_000_001_000);
     expect(millisecondsAt(batch.time, 2)).toBe(0);
@@ -94,19 +127,57 @@ describe('decodeLogsMessage', () => {
   };
 
   it.each<[string, (batch: RecordBatch) => void]>([
-    ['rows', (b) => { b.rows = 4; }],
-    ['body', (b) => { b.body = b.body.subarray(0, 5); }],
-    ['service', (b) => { b.service.index[0] = 9; }],
-    ['service', (b) => { b.service.values = [1 as unknown as string, 'x']; }],
-    ['attributes.values', (b) => { if (b.attributes) b.attributes.values = new Uint8Array([200]); }],
-    ['time', (b) => { b.time = new Uint8Array(3); }],
-    ['lane', (b) => { b.lane = ''; }],
+    [
+      'rows',
+      (b) => {
+        b.rows = 4;
+      },
+    ],
+    [
+      'body',
+      (b) => {
+        b.body = b.body.subarray(0, 5);
+      },
+    ],
+    [
+      'service',
+      (b) => {
+        b.service.index[0] = 9;
+      },
+    ],
+    [
+      'service',
+      (b) => {
+        b.service.values = [1 as unknown as string, 'x'];
+      },
+    ],
+    [
+      'attributes.values',
+      (b) => {
+        if (b.attributes) b.attributes.values = new Uint8Array([200]);
+      },
+    ],
+    [
+      'time',
+      (b) => {
+        b.time = new Uint8Array(3);
+      },
+    ],
+    [
+      'lane',
+      (b) => {
+        b.lane = '';
+      },
+    ],
   ])('names the broken column: %s', (_column, change) => {
     expect(broken(change)).toThrow(LogweirError);
   });
 
   it('refuses garbage, a foreign version and a length that lies', () => {
-    const good = encodeLogsMessage({ kind: 'batch', batch: build([{ severityNumber: 0, severityText: '', body: 'x'.repeat(recordBytesMax) }]) });
+    const good = encodeLogsMessage({
+      kind: 'batch',
+      batch: build([{ severityNumber: 0, severityText: '', body: 'x'.repeat(recordBytesMax) }]),
+    });
     const version = good.slice();
     version[1] = 99;
     const lying = good.slice();

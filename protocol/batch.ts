@@ -70,7 +70,8 @@ export const noIdempotencyKey = 0xffff;
 export function validateBatch(batch: RecordBatch): RecordBatch {
   const { rows } = batch;
   if (!Number.isInteger(rows) || rows < 1 || rows > batchRowsMax) throw malformed('rows', `${rows} rows`);
-  if (typeof batch.lane !== 'string' || batch.lane === '' || batch.lane.length > 200) throw malformed('lane', 'bad name');
+  if (typeof batch.lane !== 'string' || batch.lane === '' || batch.lane.length > 200)
+    throw malformed('lane', 'bad name');
   if (typeof batch.source !== 'string') throw malformed('source', 'not text');
   if (!Number.isFinite(batch.receivedMs)) throw malformed('receivedMs', 'not a number');
   fixed('time', batch.time, rows * 8);
@@ -116,7 +117,8 @@ function fixed(name: string, column: unknown, bytes: number): void {
 }
 
 function dictionary(name: string, column: Dictionary<unknown>, entries: number, valid: (v: unknown) => boolean): void {
-  if (column === null || typeof column !== 'object' || !Array.isArray(column.values)) throw malformed(name, 'no dictionary');
+  if (column === null || typeof column !== 'object' || !Array.isArray(column.values))
+    throw malformed(name, 'no dictionary');
   if (!column.values.every(valid)) throw malformed(name, 'a value of the wrong kind');
   fixed(name, column.index, entries * 2);
   const size = column.values.length;

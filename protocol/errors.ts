@@ -10,7 +10,10 @@ export const errorCodes = {
   SERVER_MISSING: { retry: false, about: 'nats-server or redis-server is not installed and could not be.' },
   SERVER_START_FAILED: { retry: false, about: 'A server or role that Logweir started ended or did not answer.' },
   CLUSTER_NOT_FOUND: { retry: false, about: 'No running cluster was found where this command looked.' },
-  CLUSTER_MISMATCH: { retry: false, about: 'Stored cluster facts (partitions, stream settings) differ from what was asked.' },
+  CLUSTER_MISMATCH: {
+    retry: false,
+    about: 'Stored cluster facts (partitions, stream settings) differ from what was asked.',
+  },
   NATS_UNAVAILABLE: { retry: true, about: 'NATS does not answer or refuses to take messages.' },
   STREAM_FULL: { retry: true, about: 'A stream has no room; readers must catch up first.' },
   STREAM_CONFIG_IGNORED: { retry: false, about: 'The NATS server did not keep a setting that Logweir relies on.' },

@@ -17,6 +17,10 @@ export function encodeMarks<T extends CommittedMarks>(marks: T): Uint8Array {
 export function decodeMarks<T extends CommittedMarks>(bytes: Uint8Array): T {
   const value = unpack(bytes) as Partial<T> | null;
   if (value === null || !Number.isInteger(value.resumeFrom) || !Array.isArray(value.marks))
-    throw new LogweirError('MESSAGE_MALFORMED', 'Stored marks cannot be read.', 'Restore the marks bucket, or rebuild storage from the stream.');
+    throw new LogweirError(
+      'MESSAGE_MALFORMED',
+      'Stored marks cannot be read.',
+      'Restore the marks bucket, or rebuild storage from the stream.',
+    );
   return value as T;
 }

@@ -44,7 +44,8 @@ export function decodeLogsMessage(bytes: Uint8Array): LogsMessage {
       return { kind };
     case 'control': {
       const control = value as Partial<ControlMessage> | null;
-      if (control?.kind !== 'analysis' || !Number.isInteger(control.version)) throw malformed('unknown control message');
+      if (control?.kind !== 'analysis' || !Number.isInteger(control.version))
+        throw malformed('unknown control message');
       return { kind, control: control as ControlMessage };
     }
     case 'end': {

@@ -113,7 +113,11 @@ function header<T extends ChainHeader>(bytes: Uint8Array, expected: 'results' | 
     !Number.isInteger(message.from) ||
     !Number.isInteger(message.to)
   ) {
-    throw new LogweirError('MESSAGE_MALFORMED', `Stream ${expected} carries a message without a position.`, 'It was set aside.');
+    throw new LogweirError(
+      'MESSAGE_MALFORMED',
+      `Stream ${expected} carries a message without a position.`,
+      'It was set aside.',
+    );
   }
   return message as T;
 }
