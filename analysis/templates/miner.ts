@@ -77,6 +77,8 @@ export class TemplateMiner {
   #lines = 0;
   #evicted = 0;
   #scratch = new Uint8Array(0);
+  /** True when the body mined last was the first of its template. */
+  isNew = false;
 
   constructor(config: TemplateConfig = templateDefaults) {
     this.#config = config;
@@ -110,10 +112,15 @@ export class TemplateMiner {
     const scanner = this.#scanner;
     scanner.scan(bytes, start, end);
     let slot = this.#cache.get(scanner.hashA, scanner.hashB);
+    this.isNew = false;
     if (slot < 0) {
       this.#sketch.take(scanner);
       slot = this.#find();
-      if (slot < 0) slot = this.#bear(timeMs);
+      if (slot < 0) {
+        slot = this.#bear(timeMs);
+        // Born into an older template that generalised to cover it: nothing new was said.
+        this.isNew = this.#counts[slot] === 0;
+      }
       this.#cache.set(scanner.hashA, scanner.hashB, slot);
     }
     this.#counts[slot]!++;
@@ -160,6 +167,16 @@ export class TemplateMiner {
       lastSeenMs: this.#lastSeenMs[slot]!,
       mergedInto: entry.mergedInto,
     };
+  }
+
+  /** Id of a slot's template, without making a `Template`: for hot loops. */
+  idOf(slot: number): string {
+    return this.#entries[slot]?.id ?? '';
+  }
+
+  /** Text of a slot's template, likewise. */
+  textOf(slot: number): string {
+    return this.#entries[slot]?.text ?? '';
   }
 
   /** True when a slot holds a template, merged or not. */
