@@ -1,0 +1,201 @@
+import { LogweirError } from '#protocol/mod.ts';
+import { type ClassificationConfig, classificationConfig } from './config.ts';
+import { extract, type Features } from './features.ts';
+import { LiveTask, type LiveTaskState } from './live-task.ts';
+import type { Model } from './model.ts';
+import { labelNumbers, type SeverityLabel, severityLabelOf, severityLabels } from './severity-label.ts';
+import { learnerNames, withGuide } from './task-model.ts';
+
+/** An answer. Confidences are probabilities (0–1); `confidence` is the smaller of the two. */
+export interface Classification {
+  severity: SeverityLabel;
+  severityNumber: 5 | 9 | 13 | 17;
+  severityConfidence: number;
+  category: string;
+  categoryConfidence: number;
+  confidence: number;
+}
+
+/** Weight in the pool; fading share of right answers and mean log loss. */
+export interface LearnerMetrics {
+  weight: number;
+  recentAccuracy: number;
+  recentLoss: number;
+}
+
+/** How one question fares where its truth is known. */
+export interface TaskMetrics {
+  labels: string[];
+  /** Outcomes measured, and the share that was right (0 when none). */
+  records: number;
+  accuracy: number;
+  /** Share of right answers over about the last 20 records. */
+  recentAccuracy: number;
+  drifts: number;
+  /** Per learner, for remembered templates and for new ones. */
+  learners: { name: string; known: LearnerMetrics; novel: LearnerMetrics }[];
+  confusion: { truth: string; predicted: string; records: number }[];
+  /** Tenths of confidence: how many answers, and how many were right. */
+  confidenceHistogram: { from: number; records: number; right: number }[];
+  memoryTemplates: number;
+  liveFeatures: number;
+  labelsRefused: number;
+}
+
+export interface ClassifierMetrics {
+  version: number;
+  learned: number;
+  severity: TaskMetrics;
+  category: TaskMetrics;
+}
+
+interface ClassifierState {
+  format: 1;
+  version: number;
+  learned: number;
+  severity: LiveTaskState | null;
+  category: LiveTaskState | null;
+}
+
+/**
+ * Severity and category of one (service, lane): an immutable model, and what was learned online on top of it.
+ * A pure function of the model and the sequence of `learn` calls; `classify` changes nothing.
+ */
+export class Classifier {
+  readonly #model: Model;
+  readonly #severity: LiveTask;
+  readonly #category: LiveTask;
+  #version = 0;
+  #learned = 0;
+
+  constructor(config: ClassificationConfig, model: Model) {
+    const checked = classificationConfig(config);
+    this.#model = model;
+    this.#severity = new LiveTask(checked, () => model.severity, severityLabels.length);
+    this.#category = new LiveTask(checked, () => model.category, checked.categoriesMax);
+  }
+
+  /** Rises when answers may have changed enough to classify cached templates again. */
+  get version(): number {
+    return this.#version;
+  }
+
+  #features(text: string): Features {
+    const features = extract(text);
+    return this.#model.guide.length > 0 ? withGuide(features, this.#model.guide) : features;
+  }
+
+  /** `text`: a template's text or a body. */
+  classify(text: string): Classification {
+    const features = this.#features(text);
+    const severity = this.#severity.classify(features);
+    const category = this.#category.classify(features);
+    return {
+      severity: severityLabels[severity.label] as SeverityLabel,
+      severityNumber: labelNumbers[severity.label] as 5 | 9 | 13 | 17,
+      severityConfidence: severity.confidence,
+      category: this.#category.labelAt(category.label),
+      categoryConfidence: category.confidence,
+      confidence: Math.min(severity.confidence, category.confidence),
+    };
+  }
+
+  /**
+   * Learns what is true of a text: severity in any sender's spelling (unknown ones are ignored), category as given.
+   * The prediction is measured first. A category is a person's correction and always raises `version`.
+   */
+  learn(text: string, truth: { severity?: SeverityLabel | string | undefined; category?: string | undefined }): void {
+    const severity = truth.severity === undefined ? undefined : severityLabelOf(truth.severity);
+    const category = truth.category === '' ? undefined : truth.category?.slice(0, categoryCharsMax);
+    if (severity === undefined && category === undefined) return;
+    const features = this.#features(text);
+    let changed = category !== undefined;
+    if (severity !== undefined && this.#severity.learn(features, severity)) changed = true;
+    if (category !== undefined) this.#category.learn(features, category);
+    this.#learned++;
+    if (changed || (this.#learned & (this.#learned - 1)) === 0) this.#version++;
+  }
+
+  metrics(): ClassifierMetrics {
+    return {
+      version: this.#version,
+      learned: this.#learned,
+      severity: metricsOf(this.#severity),
+      category: metricsOf(this.#category),
+    };
+  }
+
+  /** Plain data (numbers, strings, arrays), safe for JSON and MessagePack; null when nothing was learned. */
+  snapshot(): unknown {
+    if (this.#learned === 0 && this.#version === 0) return null;
+    const state: ClassifierState = {
+      format: 1,
+      version: this.#version,
+      learned: this.#learned,
+      severity: this.#severity.snapshot(),
+      category: this.#category.snapshot(),
+    };
+    return state;
+  }
+
+  /** Continues exactly where the snapshot was taken, given the same config and model. */
+  static restore(config: ClassificationConfig, model: Model, snapshot: unknown): Classifier {
+    const classifier = new Classifier(config, model);
+    if (snapshot === null || snapshot === undefined) return classifier;
+    const state = snapshot as ClassifierState;
+    if (
+      typeof state !== 'object' ||
+      state.format !== 1 ||
+      !Number.isInteger(state.version) ||
+      !Number.isInteger(state.learned)
+    ) {
+      throw new LogweirError(
+        'MESSAGE_MALFORMED',
+        'A classifier snapshot has a shape that this version does not know.',
+        'Restore from an older checkpoint, or let the classifier start anew.',
+      );
+    }
+    classifier.#version = state.version;
+    classifier.#learned = state.learned;
+    if (state.severity !== null) classifier.#severity.restore(state.severity);
+    if (state.category !== null) classifier.#category.restore(state.category);
+    return classifier;
+  }
+}
+
+const categoryCharsMax = 100;
+
+function metricsOf(task: LiveTask): TaskMetrics {
+  const track = task.track;
+  const records = track?.records ?? 0;
+  const of = (known: boolean, l: number): LearnerMetrics => {
+    const measured = known ? track?.known : track?.novel;
+    return {
+      weight: task.weights(known)[l] ?? 0,
+      recentAccuracy: measured?.accuracies[l] ?? 0,
+      recentLoss: measured?.losses[l] ?? 0,
+    };
+  };
+  const { templates, features, refused } = task.size;
+  return {
+    labels: task.labels,
+    records,
+    accuracy: track === undefined || records === 0 ? 0 : track.right / records,
+    recentAccuracy: track === undefined || records === 0 ? 0 : 1 - track.errorFast,
+    drifts: track?.drifts ?? 0,
+    learners: learnerNames.map((name, l) => ({ name, known: of(true, l), novel: of(false, l) })),
+    confusion: (track?.confusion ?? []).map(([cell, n]) => ({
+      truth: task.labelAt(Math.floor(cell / 1024)),
+      predicted: task.labelAt(cell % 1024),
+      records: n,
+    })),
+    confidenceHistogram: (track?.histogram ?? []).map((n, i) => ({
+      from: i / 10,
+      records: n,
+      right: track?.histogramRight[i] ?? 0,
+    })),
+    memoryTemplates: templates,
+    liveFeatures: features,
+    labelsRefused: refused,
+  };
+}
