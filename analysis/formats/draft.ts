@@ -1,0 +1,100 @@
+/** What a format finds in a line before it becomes a record, and what a source remembers between lines. */
+import { type LogRecord, severityNumberOf } from '#protocol/mod.ts';
+import { TimeScanner } from './time.ts';
+
+/** One finished record and where it came from. */
+export interface ParsedRecord extends LogRecord {
+  /** Name of the format that fit its first line; `plain` where none did. */
+  format: string;
+  /** Physical lines in it, at least 1. */
+  lines: number;
+}
+
+/** Reused from line to line: a format resets it, fills it and says whether it fits. */
+export class Draft {
+  format = '';
+  timeMs: number | undefined;
+  subNs = 0;
+  severityText = '';
+  /** -1: take it from the text. */
+  severityNumber = -1;
+  service = '';
+  host = '';
+  body = '';
+  traceId = '';
+  spanId = '';
+  traceFlags = 0;
+  /** Flat key, value list; handed over to the record, never reused. */
+  attributes: string[] = [];
+
+  reset(format: string): void {
+    this.format = format;
+    this.timeMs = undefined;
+    this.subNs = 0;
+    this.severityText = '';
+    this.severityNumber = -1;
+    this.service = '';
+    this.host = '';
+    this.body = '';
+    this.traceId = '';
+    this.spanId = '';
+    this.traceFlags = 0;
+    if (this.attributes.length > 0) this.attributes = [];
+  }
+
+  setTime(time: TimeScanner): void {
+    this.timeMs = time.timeMs;
+    this.subNs = time.subNs;
+  }
+
+  /** Empty values say nothing and are left out. */
+  attribute(key: string, value: string): void {
+    if (value !== '') this.attributes.push(key, value);
+  }
+
+  /** The record; attributes change hands. */
+  finish(service: string, resource: string[] | undefined): ParsedRecord {
+    const { attributes } = this;
+    this.attributes = [];
+    return {
+      timeMs: this.timeMs,
+      timeSubNs: this.subNs,
+      severityNumber: this.severityNumber < 0 ? severityNumberOf(this.severityText) : this.severityNumber,
+      severityText: this.severityText,
+      service,
+      body: this.body,
+      traceId: this.traceId,
+      spanId: this.spanId,
+      traceFlags: this.traceFlags,
+      attributes: attributes.length === 0 ? undefined : attributes,
+      resource,
+      format: this.format,
+      lines: 1,
+    };
+  }
+}
+
+/** What one source (file, connection) has shown so far. */
+export class SourceContext {
+  readonly time: TimeScanner;
+  /** Share of recent levelled lines that have `word: ` after the level, 0–1: decides where the word alone does not. */
+  loggerShare = 0;
+  private loggerLines = 0;
+  /** Fewest header columns seen in `a|b|c` lines: more of them are bars within the message. */
+  pipeColumns = Number.MAX_SAFE_INTEGER;
+  /** Host of the last syslog line: a bare `tag:` behind a known host is a tag. */
+  lastHost = '';
+
+  constructor(observedMs: number, utcOffsetMinutes: number) {
+    this.time = new TimeScanner(observedMs, utcOffsetMinutes);
+  }
+
+  /** One more levelled line, with or without `word: `: a mean at first, then a moving one over some thirty lines. */
+  countLogger(found: boolean): void {
+    this.loggerLines++;
+    this.loggerShare += ((found ? 1 : 0) - this.loggerShare) / Math.min(32, this.loggerLines + 1);
+  }
+}
+
+/** A format: fills the draft and returns true where the whole line fits it. Never throws. */
+export type Format = (text: string, draft: Draft, context: SourceContext) => boolean;

@@ -1,0 +1,284 @@
+/**
+ * Lines of one source to records. Invariant, at every moment after `flush`:
+ *
+ *   counts.lines = counts.records + counts.folded + counts.blank + counts.rejected
+ *
+ * A blank line within a stack trace is folded; anywhere else it says nothing and is counted `blank`. Hot path of file
+ * ingest and syslog; benchmark: loadtest/bench/formats.bench.ts.
+ */
+import { recordBytesMax, severityClass, unknownService } from '#protocol/mod.ts';
+import { kernelRing, levelled } from './bare.ts';
+import { bars, eventColumns, eventLog, glog, logcat } from './columns.ts';
+import { Draft, type Format, type ParsedRecord, SourceContext } from './draft.ts';
+import {
+  foldVerdict,
+  isBlank,
+  isClosing,
+  isExceptionLine,
+  isUncaughtHeader,
+  type TraceKind,
+  traceAfter,
+  traceOpenedBy,
+} from './folding.ts';
+import { cutService, json } from './json.ts';
+import { logfmt } from './logfmt.ts';
+import { serviceFromFileName } from './service-name.ts';
+import { stamped } from './stamped.ts';
+import { syslog3164, syslog5424, syslogIso } from './syslog.ts';
+import { access, apacheError, nginxError } from './web.ts';
+
+/** Physical lines of one record; a longer run of continuations goes on in another record of the same head. */
+export const recordLinesMax = 1000;
+/** Distinct hosts whose resource list is kept for reuse: one array per host is one dictionary entry on the wire. */
+const hostsMax = 1024;
+
+/** Formats of a shape of their own, in the order they are tried; the one that fit last goes first. */
+const strict: readonly Format[] = [
+  json,
+  access,
+  syslog5424,
+  syslog3164,
+  syslogIso,
+  apacheError,
+  nginxError,
+  glog,
+  logcat,
+  eventLog,
+  bars,
+  eventColumns,
+  kernelRing,
+];
+/** Formats that fit much: only for what no strict one took. */
+const lenient: readonly Format[] = [stamped, levelled, logfmt];
+
+export interface LineParserOptions {
+  /** Service of every record, whatever the lines say. */
+  service?: string | undefined;
+  /** File name the lines come from: names the service where they do not. */
+  sourceName?: string | undefined;
+  /** ms since 1970 when the lines were seen (for a file at rest, better its modification time): stamps without a year
+   * lie at most a day after it. */
+  observedMs: number;
+  /** Zone of stamps that name none: 'UTC' (default) or minutes east of it. */
+  timeZone?: 'UTC' | number | undefined;
+  /** Told of every line that is counted as rejected: its number in the source, from 1, and why. */
+  onReject?: ((line: number, reason: string) => void) | undefined;
+}
+
+export interface LineCounts {
+  lines: number;
+  records: number;
+  /** Lines that became part of the record before them. */
+  folded: number;
+  /** Empty lines outside of any stack trace. */
+  blank: number;
+  /** Records that no format fits, kept whole; they are counted in `records` too. */
+  unparsed: number;
+  rejected: number;
+  /** Records by format; `plain` are the unparsed. */
+  byFormat: Record<string, number>;
+}
+
+type Emit = (record: ParsedRecord) => void;
+
+export class LineParser {
+  readonly counts: LineCounts = { lines: 0, records: 0, folded: 0, blank: 0, unparsed: 0, rejected: 0, byFormat: {} };
+  private readonly options: LineParserOptions;
+  private readonly context: SourceContext;
+  private readonly fallbackService: string;
+  private readonly draft = new Draft();
+  private readonly resources = new Map<string, string[]>();
+  private lastStrict: Format | undefined;
+  private lastLenient: Format | undefined;
+  private open: ParsedRecord | undefined;
+  /** Lines folded into the open record, joined once at its end. */
+  private tail: string[] = [];
+  private tailChars = 0;
+  private openIndented = false;
+  private trace: TraceKind = 'none';
+
+  constructor(options: LineParserOptions) {
+    this.options = options;
+    const { timeZone } = options;
+    this.context = new SourceContext(options.observedMs, typeof timeZone === 'number' ? timeZone : 0);
+    this.fallbackService =
+      options.sourceName === undefined ? unknownService : cutService(serviceFromFileName(options.sourceName));
+  }
+
+  /**
+   * Feeds one line, without its newline; a trailing CR is taken off. Calls back zero or more finished records in order.
+   * The last record stays open, for more lines of it, until another begins or `flush`.
+   */
+  push(line: Uint8Array | string, emit: Emit): void {
+    if (line.length > recordBytesMax) {
+      this.reject(typeof line === 'string' ? Buffer.byteLength(line) : line.length, emit);
+      return;
+    }
+    let text = typeof line === 'string' ? line : decode(line);
+    // Invalid bytes become replacement characters of three bytes each.
+    if (text.length * 3 > recordBytesMax) {
+      const bytes = Buffer.byteLength(text);
+      if (bytes > recordBytesMax) {
+        this.reject(bytes, emit);
+        return;
+      }
+    }
+    this.counts.lines++;
+    if (text.charCodeAt(text.length - 1) === 13) text = text.slice(0, -1);
+    if (this.counts.lines === 1 && text.charCodeAt(0) === 0xfeff) text = text.slice(1);
+    this.take(text, emit);
+  }
+
+  /** Counts a line that the reader did not keep because of its size. */
+  reject(bytes: number, emit: Emit): void {
+    this.close(emit);
+    this.counts.lines++;
+    this.counts.rejected++;
+    this.options.onReject?.(this.counts.lines, `the line has ${bytes} bytes, ${recordBytesMax} are allowed`);
+  }
+
+  /** Ends the open record: at the end of the source, or when nothing came for a while. */
+  flush(emit: Emit): void {
+    this.close(emit);
+  }
+
+  private take(text: string, emit: Emit): void {
+    if (isBlank(text)) {
+      if (this.open !== undefined && this.trace !== 'none') this.fold(text, emit);
+      else this.counts.blank++;
+      return;
+    }
+    const { open } = this;
+    if (open !== undefined) {
+      const verdict = foldVerdict(text, this.trace, this.openIndented);
+      if (verdict === 'fold') {
+        this.fold(text, emit);
+        return;
+      }
+    }
+    if (this.fits(text)) {
+      this.begin(text, emit);
+      return;
+    }
+    if (open !== undefined && this.continues(text, open)) {
+      this.fold(text, emit);
+      return;
+    }
+    this.draft.reset('plain');
+    this.draft.body = text;
+    this.counts.unparsed++;
+    this.begin(text, emit);
+  }
+
+  /** For a line that no format fits: whether the open record is where it belongs. */
+  private continues(text: string, open: ParsedRecord): boolean {
+    const code = text.charCodeAt(0);
+    if (code === 32 || code === 9) return !this.openIndented;
+    if (this.tail.length > 0 && isClosing(text)) return true;
+    if (open.format === 'json') return false;
+    if (isExceptionLine(text, 0, true)) return true;
+    // A crash of its own after plain progress messages; a trace behind a warning or worse belongs to that.
+    const level = severityClass(open.severityNumber);
+    const severe = level === 'WARN' || level === 'ERROR' || level === 'FATAL';
+    if (isUncaughtHeader(text)) return severe && open.format !== 'plain';
+    return severe && open.lines === 1 && isExceptionLine(text, 0, false) && /^\w+(?:Error|Exception)\b/.test(text);
+  }
+
+  private fits(text: string): boolean {
+    const { draft, context } = this;
+    if (this.lastStrict?.(text, draft, context)) return true;
+    for (const format of strict) {
+      if (format === this.lastStrict || !format(text, draft, context)) continue;
+      this.lastStrict = format;
+      return true;
+    }
+    if (this.lastLenient?.(text, draft, context)) return true;
+    for (const format of lenient) {
+      if (format === this.lastLenient || !format(text, draft, context)) continue;
+      this.lastLenient = format;
+      return true;
+    }
+    return false;
+  }
+
+  private begin(text: string, emit: Emit): void {
+    this.close(emit);
+    const { draft } = this;
+    const service = this.options.service ?? (draft.service === '' ? this.fallbackService : cutService(draft.service));
+    this.open = draft.finish(service, draft.host === '' ? undefined : this.resourceOf(draft.host));
+    const code = text.charCodeAt(0);
+    this.openIndented = code === 32 || code === 9;
+    this.trace = traceOpenedBy(this.open.body);
+  }
+
+  private resourceOf(host: string): string[] {
+    let resource = this.resources.get(host);
+    if (resource === undefined) {
+      resource = ['host.name', host];
+      if (this.resources.size < hostsMax) this.resources.set(host, resource);
+    }
+    return resource;
+  }
+
+  private fold(text: string, emit: Emit): void {
+    const open = this.open as ParsedRecord;
+    const chars = this.tailChars + text.length + 1;
+    // Three bytes a character at most: an upper bound that needs no second pass.
+    const full = (chars + open.body.length) * 3 > recordBytesMax && !this.hasRoom(text);
+    if (full || open.lines >= recordLinesMax) {
+      const trace = this.trace;
+      const next: ParsedRecord = { ...open, body: text, lines: 1 };
+      this.close(emit);
+      this.open = next;
+      this.trace = trace;
+      if (next.format === 'plain') this.counts.unparsed++;
+      return;
+    }
+    this.tail.push(text);
+    this.tailChars = chars;
+    open.lines++;
+    this.counts.folded++;
+    this.trace = traceAfter(text, this.trace);
+  }
+
+  /** Exact, so called only near the limit. */
+  private hasRoom(text: string): boolean {
+    let bytes = Buffer.byteLength((this.open as ParsedRecord).body) + Buffer.byteLength(text) + 1;
+    for (const line of this.tail) bytes += Buffer.byteLength(line) + 1;
+    return bytes <= recordBytesMax;
+  }
+
+  private close(emit: Emit): void {
+    const { open } = this;
+    if (open === undefined) return;
+    this.open = undefined;
+    this.trace = 'none';
+    if (this.tail.length > 0) {
+      const tail = this.tail.join('\n');
+      open.body = open.body === '' ? tail.trim() : `${open.body}\n${tail}`;
+      this.tail = [];
+      this.tailChars = 0;
+    }
+    const record =
+      open.format === 'plain' && open.lines > 1 && open.body.charCodeAt(0) === 123 ? this.reread(open) : open;
+    this.counts.records++;
+    this.counts.byFormat[record.format] = (this.counts.byFormat[record.format] ?? 0) + 1;
+    emit(record);
+  }
+
+  /** An object printed over several lines is JSON after all. */
+  private reread(open: ParsedRecord): ParsedRecord {
+    const { draft } = this;
+    if (!json(open.body, draft, this.context)) return open;
+    this.counts.unparsed--;
+    const service = this.options.service ?? (draft.service === '' ? this.fallbackService : cutService(draft.service));
+    const record = draft.finish(service, draft.host === '' ? undefined : this.resourceOf(draft.host));
+    record.lines = open.lines;
+    return record;
+  }
+}
+
+/** UTF-8 with replacement characters for what is not; NUL stays NUL. */
+function decode(line: Uint8Array): string {
+  return Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8');
+}
