@@ -114,10 +114,10 @@ export class TemplateMiner {
     let slot = this.#cache.get(scanner.hashA, scanner.hashB);
     this.isNew = false;
     if (slot < 0) {
-      this.#sketch.take(scanner);
+      this.#sketch.take(bytes, scanner);
       slot = this.#find();
       if (slot < 0) {
-        slot = this.#bear(timeMs);
+        slot = this.#bear(bytes, timeMs);
         // Born into an older template that generalised to cover it: nothing new was said.
         this.isNew = this.#counts[slot] === 0;
       }
@@ -278,8 +278,8 @@ export class TemplateMiner {
   }
 
   /** A new template for the line last scanned, and what follows from it; the slot that the line belongs to then. */
-  #bear(timeMs: number): number {
-    const pattern = patternOf(this.#scanner, this.#sketch);
+  #bear(bytes: Uint8Array, timeMs: number): number {
+    const pattern = patternOf(bytes, this.#scanner, this.#sketch);
     if (this.#live() >= this.#config.maxTemplates) this.#evict();
     const slot = this.#free.pop() ?? this.#entries.length;
     this.#growTo(slot + 1);

@@ -4,7 +4,7 @@
  * A *place* is a token that is no mark; marks and blanks are the shape, which two lines must share to be compared.
  */
 import { classOf, digit, joiner, letter } from './bytes.ts';
-import { hashMasked, type LineScanner, kindMark, kindValue, kindWord, moreByte, valueByte } from './scan.ts';
+import { hashTokens, type LineScanner, kindMark, kindMore, kindValue, kindWord, moreByte, valueByte } from './scan.ts';
 import { unitDimension } from './units.ts';
 
 export const tokenEnd = 0;
@@ -33,55 +33,65 @@ export class Sketch {
   count = 0;
   shape = 0;
 
-  take(scanner: LineScanner): void {
-    const { out, ends, kinds, tokens } = scanner;
+  take(bytes: Uint8Array, scanner: LineScanner): void {
+    const { froms, tos, kinds, blanks, tokens } = scanner;
     if (this.places.length < tokens) this.places = new Int32Array(tokens * 2);
     let count = 0;
-    let a = 0x811c9dc5 | 0;
-    let b = 0x1b873593;
-    let from = 0;
+    let a = shapeSeedA;
+    let b = shapeSeedB;
     for (let t = 0; t < tokens; t++) {
-      const to = ends[t]!;
       const kind = kinds[t]!;
-      const blank = out[from] === 0x20 ? 1 : 0;
-      if (kind === kindMark) {
-        for (let k = from; k < to; k++) {
-          a = Math.imul(a ^ out[k]!, 0x01000193);
-          b = Math.imul(b + out[k]!, 0x85ebca6b) ^ (b >>> 13);
-        }
-      } else {
-        a = Math.imul(a ^ (1 + blank), 0x01000193);
-        b = Math.imul(b + 1 + blank, 0x85ebca6b) ^ (b >>> 13);
-        this.places[count++] = kind === kindValue ? value : placeHash(out, from + blank, to);
+      const blank = blanks[t]!;
+      if (kind === kindWord || kind === kindValue) {
+        a = Math.imul(a ^ (1 + blank), shapePrimeA);
+        b = Math.imul(b + 1 + blank, shapePrimeB) ^ (b >>> 13);
+        this.places[count++] = kind === kindValue ? value : placeHash(bytes, froms[t]!, tos[t]!);
+        continue;
       }
-      from = to;
+      const from = kind === kindMore ? 0 : froms[t]!;
+      const to = kind === kindMore ? 1 : tos[t]!;
+      a = Math.imul(a ^ (4 + blank), shapePrimeA);
+      for (let k = from; k < to; k++) {
+        const byte = kind === kindMore ? moreByte : bytes[k]!;
+        a = Math.imul(a ^ byte, shapePrimeA);
+        b = Math.imul(b + byte, shapePrimeB) ^ (b >>> 13);
+      }
     }
     this.count = count;
     this.shape = shapeKey(a, b);
   }
 }
 
+const shapeSeedA = 0x811c9dc5 | 0;
+const shapeSeedB = 0x1b873593;
+const shapePrimeA = 0x01000193;
+const shapePrimeB = 0x85ebca6b | 0;
 const shapeKey = (a: number, b: number): number => (a >>> 0) * 0x200000 + (b >>> 11);
 
 function placeHash(bytes: Uint8Array, from: number, to: number): number {
-  const hash = hashMasked(bytes, from, to, 0) ^ Math.imul(hashMasked(bytes, from, to, 1), 0x2c1b3c6d);
+  let a = shapeSeedA;
+  let b = shapeSeedB;
+  for (let k = from; k < to; k++) {
+    a = Math.imul(a ^ bytes[k]!, shapePrimeA);
+    b = Math.imul(b + bytes[k]!, shapePrimeB) ^ (b >>> 13);
+  }
+  const hash = a ^ b;
   return hash === wild || hash === value ? hash ^ 0x40000000 : hash;
 }
 
 /** Pattern of the line last scanned. */
-export function patternOf(scanner: LineScanner, sketch: Sketch): Pattern {
-  const { out, ends, tokens, length } = scanner;
-  const bytes = new Uint8Array(length + tokens);
-  let from = 0;
-  let at = 0;
+export function patternOf(bytes: Uint8Array, scanner: LineScanner, sketch: Sketch): Pattern {
+  const { froms, tos, kinds, blanks, tokens } = scanner;
+  const own: number[] = [];
   for (let t = 0; t < tokens; t++) {
-    const to = ends[t]!;
-    for (let k = from; k < to; k++) bytes[at++] = out[k]!;
-    bytes[at++] = tokenEnd;
-    from = to;
+    if (blanks[t] === 1) own.push(0x20);
+    if (kinds[t] === kindValue) own.push(valueByte);
+    else if (kinds[t] === kindMore) own.push(moreByte);
+    else for (let k = froms[t]!; k < tos[t]!; k++) own.push(bytes[k]!);
+    own.push(tokenEnd);
   }
   return {
-    bytes,
+    bytes: Uint8Array.from(own),
     shape: sketch.shape,
     places: sketch.places.slice(0, sketch.count),
     hashA: scanner.hashA,
@@ -93,34 +103,27 @@ export function patternOf(scanner: LineScanner, sketch: Sketch): Pattern {
 /** Pattern from its own bytes: the inverse of keeping only them. */
 export function patternFrom(bytes: Uint8Array): Pattern {
   const places: number[] = [];
-  let a = 0x811c9dc5 | 0;
-  let b = 0x1b873593;
-  let hashA = 0;
-  let hashB = 0;
+  let a = shapeSeedA;
+  let b = shapeSeedB;
   let wilds = 0;
-  const plain: number[] = [];
   eachToken(bytes, (from, to, kind) => {
     const blank = bytes[from] === 0x20 ? 1 : 0;
-    for (let k = from; k < to; k++) plain.push(bytes[k]!);
+    const first = bytes[from + blank];
     if (kind === kindMark) {
-      for (let k = from; k < to; k++) {
-        a = Math.imul(a ^ bytes[k]!, 0x01000193);
-        b = Math.imul(b + bytes[k]!, 0x85ebca6b) ^ (b >>> 13);
+      a = Math.imul(a ^ (4 + blank), shapePrimeA);
+      for (let k = from + blank; k < to; k++) {
+        a = Math.imul(a ^ bytes[k]!, shapePrimeA);
+        b = Math.imul(b + bytes[k]!, shapePrimeB) ^ (b >>> 13);
       }
       return;
     }
-    a = Math.imul(a ^ (1 + blank), 0x01000193);
-    b = Math.imul(b + 1 + blank, 0x85ebca6b) ^ (b >>> 13);
-    const first = bytes[from + blank];
+    a = Math.imul(a ^ (1 + blank), shapePrimeA);
+    b = Math.imul(b + 1 + blank, shapePrimeB) ^ (b >>> 13);
     if (first === wildByte) wilds++;
     places.push(first === wildByte ? wild : first === valueByte ? value : placeHash(bytes, from + blank, to));
   });
-  if (wilds === 0) {
-    const line = Uint8Array.from(plain);
-    hashA = hashMasked(line, 0, line.length, 0);
-    hashB = hashMasked(line, 0, line.length, 1);
-  }
-  return { bytes, shape: shapeKey(a, b), places: Int32Array.from(places), hashA, hashB, wilds };
+  const hash = wilds === 0 ? hashTokens(bytes, tokenEnd) : { a: 0, b: 0 };
+  return { bytes, shape: shapeKey(a, b), places: Int32Array.from(places), hashA: hash.a, hashB: hash.b, wilds };
 }
 
 /** Calls visit(from, to, kind) for each token, blank included. */

@@ -10,16 +10,18 @@
  * is one: a Java trace is its message and its root cause, a Python trace its header and the exception, whatever the
  * frames between.
  */
-import { classOf, digit, endsValue, isHex, isLink, joiner, letter, space } from './bytes.ts';
+import { classOf, digit, endsValue, isHex, isLink, joiner, letter, mark, space } from './bytes.ts';
 import { unitFactor } from './units.ts';
 
-/** Stands in `out` for a masked value; no line byte is ever copied as this. */
+/** Stands for a masked value in patterns and hashes; as a line byte it is a blank. */
 export const valueByte = 1;
 /** Stands for the lines between the first and the last of a body; shown as `⏎`. */
 export const moreByte = 3;
 export const kindMark = 0;
 export const kindValue = 1;
 export const kindWord = 2;
+/** The mark between the first and the last line of a body. */
+export const kindMore = 3;
 
 const seedA = 0x811c9dc5 | 0;
 const seedB = 0x2545f491;
@@ -30,14 +32,13 @@ const traceBytesMax = 65_536;
 const bracketBytesMax = 256;
 
 export class LineScanner {
-  /** Masked tokens, back to back; `length` bytes are valid. */
-  out = new Uint8Array(512);
-  length = 0;
-  /** End of each token in `out`, and what it is; `tokens` are valid. */
-  ends = new Int32Array(64);
+  /** Token t is bytes [froms[t], tos[t]) of the line, a value where kinds[t] says so; blanks[t] is 1 after a blank. */
+  froms = new Int32Array(64);
+  tos = new Int32Array(64);
   kinds = new Uint8Array(64);
+  blanks = new Uint8Array(64);
   tokens = 0;
-  /** Two independent 32-bit hashes of the masked line. */
+  /** Two 32-bit hashes of the masked line. */
   hashA = 0;
   hashB = 0;
   /** Plain numbers among the masked values: times in ms, sizes in bytes, others as written. */
@@ -52,26 +53,22 @@ export class LineScanner {
     this.#maxBytes = maxBytes;
   }
 
-  /** Scans bytes [start, end). Hot: 4 ns a byte; loadtest/bench/templates.bench.ts. */
+  /** Scans bytes [start, end). Hot, therefore long and plain, and no byte is copied; see loadtest/bench/templates.bench.ts. */
   scan(bytes: Uint8Array, start: number, end: number): void {
     const limit = Math.min(end, bytes.length);
     let stop = Math.min(limit, start + this.#maxBytes);
     let cut = stop < limit;
     this.#reserve(Math.min(limit - start, 2 * this.#maxBytes));
-    const out = this.out;
-    const ends = this.ends;
-    const kinds = this.kinds;
+    const { froms, tos, kinds, blanks } = this;
     const tokensMax = this.#maxTokens;
-    let length = 0;
     let tokens = 0;
     let hashA = seedA;
     let hashB = seedB;
     // State to go back to when the next value folds into the last one; foldTokens < 0: nothing to fold into.
     let foldTokens = -1;
-    let foldLength = 0;
     let foldA = 0;
     let foldB = 0;
-    let blank = false;
+    let blank = 0;
     let valueAt = -1;
     let valueEnd = -1;
     let oneLine = true;
@@ -81,178 +78,201 @@ export class LineScanner {
     while (i < stop) {
       const b = bytes[i]!;
       const c = classOf[b]!;
-      let j = i + 1;
-      let kind = kindMark;
-      if (i === valueAt) {
-        if (valueEnd < 0 && (b === 0x22 || b === 0x27)) {
-          const close = find(bytes, b, i + 1, stop);
-          if (close < stop) {
-            valueAt = i + 1;
-            valueEnd = close;
-          } else valueAt = -1;
-        } else {
-          if (valueEnd >= 0) j = valueEnd;
-          else {
-            while (j < stop && endsValue[bytes[j]!] === 0) j++;
-            while (j > i + 1 && (bytes[j - 1] === 0x2e || bytes[j - 1] === 0x3a)) j--;
-            if (j < stop) j = bracketsEnd(bytes, j, stop);
-          }
-          valueAt = -1;
-          valueEnd = -1;
-          kind = kindValue;
-          if (j > i) this.#number(bytes, i, j, stop);
-        }
-      } else if (c === space) {
+      if (c === space && i !== valueAt) {
         i++;
-        blank = true;
+        if (tokens > 0) blank = 1;
         if (b === 0x0a && oneLine && tokens > 0) {
           oneLine = false;
           const last = lastFlushLine(bytes, i, limit);
           cut = false;
           if (last === -1) break;
-          out[length++] = moreByte;
+          froms[tokens] = tos[tokens] = i;
+          blanks[tokens] = 1;
+          kinds[tokens++] = kindMore;
           hashA = Math.imul(hashA ^ moreByte, primeA);
-          hashB = Math.imul(hashB + moreByte, primeB) ^ (hashB >>> 15);
-          kinds[tokens] = kindMark;
-          ends[tokens++] = length;
+          hashB = endToken(hashB ^ moreByte);
           foldTokens = -1;
           if (last === -2) break;
           i = last;
           stop = find(bytes, 0x0a, i, Math.min(limit, i + this.#maxBytes));
         }
         continue;
-      } else if (c === letter || c === digit || (c === joiner && startsWord(bytes, i, stop))) {
-        // A word, or a path.
-        kind = kindWord;
-        let digits = c === digit ? 1 : 0;
-        if (b === 0x2f || ((b === 0x2e || b === 0x7e) && classOf[bytes[i + 1]!] !== digit)) {
-          j = pathEnd(bytes, i + 1, stop);
-          kind = kindValue;
+      }
+
+      // One token: where it ends, what it is; its bytes are hashed on the way, which a value undoes.
+      let j = i + 1;
+      let kind = kindMark;
+      const beforeA = hashA;
+      const beforeB = hashB;
+      if (blank === 1) {
+        hashA = Math.imul(hashA ^ 0x20, primeA);
+        hashB = ((hashB << 5) | (hashB >>> 27)) ^ 0x20;
+      }
+      if (i === valueAt) {
+        if (valueEnd < 0 && (b === 0x22 || b === 0x27)) {
+          // The quote is a mark of its own, and the value all up to the next one.
+          const close = find(bytes, b, i + 1, stop);
+          valueAt = close < stop ? i + 1 : -1;
+          valueEnd = close;
+          hashA = Math.imul(hashA ^ b, primeA);
+          hashB = ((hashB << 5) | (hashB >>> 27)) ^ b;
         } else {
-          let dots = 0;
-          let at = 0;
-          let slashes = 0;
-          let lastJoin = i - 1;
-          let digitAt = i;
+          if (valueEnd >= 0) j = valueEnd;
+          else j = bracketsEnd(bytes, valueStop(bytes, i + 1, stop), stop);
+          valueAt = -1;
+          valueEnd = -1;
+          kind = kindValue;
+          if (j > i) this.#number(bytes, i, j, stop);
+        }
+      } else if (c === letter || c === digit || (c === joiner && startsWord(bytes, i, stop))) {
+        kind = kindWord;
+        if (c === letter) {
+          hashA = Math.imul(hashA ^ b, primeA);
+          hashB = ((hashB << 5) | (hashB >>> 27)) ^ b;
           for (; j < stop; j++) {
-            const d = classOf[bytes[j]!]!;
+            const byte = bytes[j]!;
+            if (classOf[byte] !== letter) break;
+            hashA = Math.imul(hashA ^ byte, primeA);
+            hashB = ((hashB << 5) | (hashB >>> 27)) ^ byte;
+          }
+        } else if (
+          c === joiner &&
+          b !== 0x2d &&
+          b !== 0x2b &&
+          b !== 0x23 &&
+          (b !== 0x2e || classOf[bytes[i + 1]!] !== digit)
+        ) {
+          if (b === 0x5c) j = i;
+          else {
+            j = valueStop(bytes, j, stop);
+            kind = kindValue;
+          }
+        } else j = i;
+        const after = j < stop ? bytes[j]! : 0x20;
+        const afterClass = classOf[after]!;
+        if (kind === kindWord && afterClass !== space && (afterClass !== mark || after === 0x3a)) {
+          // More than letters. Nothing from here on is hashed unless it turns out to be a word after all.
+          const hashed = j;
+          let digits = 0;
+          let dots = 0;
+          let slashes = 0;
+          let lastDot = 0;
+          let isolated = false;
+          let at = false;
+          for (; j < stop; j++) {
+            const byte = bytes[j]!;
+            const d = classOf[byte]!;
             if (d === letter) continue;
             if (d === digit) {
+              if (j === i || classOf[bytes[j - 1]!] === joiner) isolated = true;
               digits++;
-              digitAt = j;
               continue;
             }
             if (d !== joiner || j + 1 >= stop) break;
             const next = classOf[bytes[j + 1]!]!;
-            if (next !== letter && next !== digit) break;
-            lastJoin = j;
-            if (bytes[j] === 0x40) at = 1;
-            else if (bytes[j] === 0x2f || bytes[j] === 0x5c) slashes++;
-            else if (bytes[j] === 0x2e) dots++;
+            if (next !== letter && next !== digit) {
+              if (j > i) break;
+              continue;
+            }
+            if (byte === 0x2e) {
+              dots++;
+              lastDot = j;
+            } else if (byte === 0x2f || byte === 0x5c) slashes++;
+            else if (byte === 0x40) at = true;
           }
-          if (digits > 1 || at === 1 || slashes > 1) kind = kindValue;
-          else if (
-            digits === 1 &&
-            (digitAt === i || digitAt === lastJoin + 1 || (digitAt === i + 1 && classOf[b] === joiner))
-          )
-            kind = kindValue;
-          const after = j < stop ? bytes[j]! : 0;
-          if (after === 0x3a && j + 1 < stop) {
+          if (digits > 1 || isolated || at || slashes > 1) kind = kindValue;
+          if (j + 1 < stop && bytes[j] === 0x3a) {
             const next = bytes[j + 1]!;
-            if (next === 0x2f && bytes[j + 2] === 0x2f) {
-              j = urlEnd(bytes, j, stop);
+            let close = -1;
+            if (next === 0x2f && bytes[j + 2] === 0x2f) close = urlEnd(bytes, j, stop);
+            else if (next === 0x5c && j - i === 1) close = valueStop(bytes, j + 1, stop);
+            else if (j - i <= 4 && isHex[b] === 1) close = hexGroupsEnd(bytes, i, stop);
+            else if (dots > 0 && kind === kindWord && classOf[next] === digit) {
+              if (dots > 1 || isSuffix(bytes, lastDot + 1, j)) close = portEnd(bytes, j + 1, stop);
+            }
+            if (close > 0) {
+              j = close;
               kind = kindValue;
               digits = 0;
-            } else if (next === 0x5c && j - i === 1) {
-              j = pathEnd(bytes, j + 1, stop);
-              kind = kindValue;
-              digits = 0;
-            } else if (dots > 1 && kind === kindWord && classOf[next] === digit) {
-              const close = portEnd(bytes, j + 1, stop);
-              if (close > 0) {
-                j = close;
-                kind = kindValue;
-                digits = 0;
-              }
-            } else if (j - i <= 4 && isHex[b] === 1) {
-              const close = hexGroupsEnd(bytes, i, stop);
-              if (close > 0) {
-                j = close;
-                kind = kindValue;
-                digits = 0;
-              }
             }
           }
           if (kind === kindWord) {
-            const size = j - i;
-            if (size <= 5) {
-              if (size === 3) {
-                if (isDatePart(bytes, i, stop, foldTokens >= 0)) kind = kindValue;
-              } else if (size >= 4 && isConstantValue(bytes, i, j)) kind = kindValue;
-              else if (foldTokens >= 0 && blank && isZone(bytes, i, j)) kind = kindValue;
+            for (let k = hashed; k < j; k++) {
+              const byte = bytes[k]!;
+              hashA = Math.imul(hashA ^ byte, primeA);
+              hashB = ((hashB << 5) | (hashB >>> 27)) ^ byte;
             }
-          } else if (digits > 0 && (foldTokens < 0 || blank)) this.#number(bytes, i, j, stop);
+          } else if (digits > 0 && (foldTokens < 0 || blank === 1)) this.#number(bytes, i, j, stop);
+        }
+        const size = j - i;
+        if (size <= 5 && kind === kindWord) {
+          if (size === 3) {
+            if (isDatePart(bytes, i, stop, foldTokens >= 0)) kind = kindValue;
+          } else if (size >= 4 && isConstantValue(bytes, i, j)) kind = kindValue;
+          else if (foldTokens >= 0 && blank === 1 && isZone(bytes, i, j)) kind = kindValue;
         }
       } else {
         // A mark; runs of one are one token.
-        if (c === joiner || b === 0x3a || b === 0x3d || b === 0x3c || b === 0x3e)
-          while (j < stop && bytes[j] === b) j++;
-        if (b === 0x3d && j === i + 1 && tokens > 0) {
-          valueAt = valueStart(bytes, i, stop, blank);
-          valueEnd = -1;
+        hashA = Math.imul(hashA ^ b, primeA);
+        hashB = ((hashB << 5) | (hashB >>> 27)) ^ b;
+        if (c === joiner || b === 0x3a || b === 0x3d || b === 0x3c || b === 0x3e) {
+          const close =
+            (b === 0x3c || b === 0x3e) && j < stop && classOf[bytes[j]!] === digit
+              ? boundEnd(bytes, i, start, stop)
+              : -1;
+          if (close > 0) {
+            j = close;
+            kind = kindValue;
+          } else {
+            for (; j < stop && bytes[j] === b; j++) {
+              hashA = Math.imul(hashA ^ b, primeA);
+              hashB = ((hashB << 5) | (hashB >>> 27)) ^ b;
+            }
+            if (b === 0x3d && j === i + 1 && tokens > 0) {
+              valueAt = valueStart(bytes, i, stop, blank === 1);
+              valueEnd = -1;
+            }
+          }
         }
       }
 
       if (kind === kindValue) {
         if (foldTokens >= 0) {
           tokens = foldTokens;
-          length = foldLength;
           hashA = foldA;
           hashB = foldB;
         } else {
-          if (blank && tokens > 0) {
-            out[length++] = 0x20;
-            hashA = Math.imul(hashA ^ 0x20, primeA);
-            hashB = Math.imul(hashB + 0x20, primeB) ^ (hashB >>> 15);
-          }
-          out[length++] = valueByte;
+          hashA = blank === 1 ? Math.imul(beforeA ^ 0x20, primeA) : beforeA;
           hashA = Math.imul(hashA ^ valueByte, primeA);
-          hashB = Math.imul(hashB + valueByte, primeB) ^ (hashB >>> 15);
-          kinds[tokens] = kindValue;
-          ends[tokens++] = length;
+          hashB = blank === 1 ? ((beforeB << 5) | (beforeB >>> 27)) ^ 0x20 : beforeB;
+          hashB = endToken(((hashB << 5) | (hashB >>> 27)) ^ valueByte);
+          froms[tokens] = i;
+          tos[tokens] = j;
+          blanks[tokens] = blank;
+          kinds[tokens++] = kindValue;
           foldTokens = tokens;
-          foldLength = length;
           foldA = hashA;
           foldB = hashB;
         }
       } else {
-        if (blank && tokens > 0) {
-          out[length++] = 0x20;
-          hashA = Math.imul(hashA ^ 0x20, primeA);
-          hashB = Math.imul(hashB + 0x20, primeB) ^ (hashB >>> 15);
-        }
-        for (let k = i; k < j; k++) {
-          const byte = bytes[k]!;
-          out[length++] = byte;
-          hashA = Math.imul(hashA ^ byte, primeA);
-          hashB = Math.imul(hashB + byte, primeB) ^ (hashB >>> 15);
-        }
-        kinds[tokens] = kind;
-        ends[tokens++] = length;
+        hashB = endToken(hashB);
+        froms[tokens] = i;
+        tos[tokens] = j;
+        blanks[tokens] = blank;
+        kinds[tokens++] = kind;
         if (kind === kindWord || isLink[b] === 0) foldTokens = -1;
       }
-      blank = false;
+      blank = 0;
       i = j;
       if (valueAt === -2) {
         // `key=` with nothing after it is a value too, so that it shares a template with `key=value`.
         valueAt = -1;
-        out[length++] = valueByte;
         hashA = Math.imul(hashA ^ valueByte, primeA);
-        hashB = Math.imul(hashB + valueByte, primeB) ^ (hashB >>> 15);
-        kinds[tokens] = kindValue;
-        ends[tokens++] = length;
+        hashB = endToken(((hashB << 5) | (hashB >>> 27)) ^ valueByte);
+        froms[tokens] = tos[tokens] = i;
+        blanks[tokens] = 0;
+        kinds[tokens++] = kindValue;
         foldTokens = tokens;
-        foldLength = length;
         foldA = hashA;
         foldB = hashB;
       }
@@ -262,13 +282,12 @@ export class LineScanner {
       }
     }
     if (cut && foldTokens < 0) {
-      out[length++] = valueByte;
       hashA = Math.imul(hashA ^ valueByte, primeA);
-      hashB = Math.imul(hashB + valueByte, primeB) ^ (hashB >>> 15);
-      kinds[tokens] = kindValue;
-      ends[tokens++] = length;
+      hashB = endToken(((hashB << 5) | (hashB >>> 27)) ^ valueByte);
+      froms[tokens] = tos[tokens] = i;
+      blanks[tokens] = 0;
+      kinds[tokens++] = kindValue;
     }
-    this.length = length;
     this.tokens = tokens;
     this.hashA = hashA;
     this.hashB = hashB;
@@ -312,23 +331,33 @@ export class LineScanner {
   }
 
   #reserve(lineBytes: number): void {
-    const bytes = lineBytes * 2 + 16;
-    if (this.out.length < bytes) this.out = new Uint8Array(Math.max(bytes, this.out.length * 2));
     const tokens = Math.min(lineBytes * 2, this.#maxTokens) + 8;
-    if (this.ends.length < tokens) {
-      const size = Math.max(tokens, this.ends.length * 2);
-      this.ends = new Int32Array(size);
-      this.kinds = new Uint8Array(size);
-    }
+    if (this.froms.length >= tokens) return;
+    const size = Math.max(tokens, this.froms.length * 2);
+    this.froms = new Int32Array(size);
+    this.tos = new Int32Array(size);
+    this.kinds = new Uint8Array(size);
+    this.blanks = new Uint8Array(size);
   }
 }
 
-/** Hash of a masked line, as `LineScanner` makes it on the fly; lane 0 or 1. */
-export function hashMasked(bytes: Uint8Array, from: number, to: number, lane: 0 | 1): number {
-  let hash = lane === 0 ? seedA : seedB;
-  if (lane === 0) for (let k = from; k < to; k++) hash = Math.imul(hash ^ bytes[k]!, primeA);
-  else for (let k = from; k < to; k++) hash = Math.imul(hash + bytes[k]!, primeB) ^ (hash >>> 15);
-  return hash;
+/** Mixes the second hash lane after a token; within one it only rotates. */
+function endToken(hash: number): number {
+  return Math.imul(hash, primeB) ^ (hash >>> 15);
+}
+
+/** The hashes that `scan` made of a masked line, from its tokens' bytes, each ended by `tokenEnd`. */
+export function hashTokens(bytes: Uint8Array, tokenEnd: number): { a: number; b: number } {
+  let a = seedA;
+  let b = seedB;
+  for (const byte of bytes) {
+    if (byte === tokenEnd) b = endToken(b);
+    else {
+      a = Math.imul(a ^ byte, primeA);
+      b = ((b << 5) | (b >>> 27)) ^ byte;
+    }
+  }
+  return { a, b };
 }
 
 function startsWord(bytes: Uint8Array, i: number, stop: number): boolean {
@@ -342,11 +371,33 @@ function startsWord(bytes: Uint8Array, i: number, stop: number): boolean {
   );
 }
 
-function pathEnd(bytes: Uint8Array, from: number, stop: number): number {
+/** End of a path or of the value of a key: up to a blank, a quote, a bracket or a list mark; a last `.` or `:` is not of it. */
+function valueStop(bytes: Uint8Array, from: number, stop: number): number {
   let j = from;
   while (j < stop && endsValue[bytes[j]!] === 0) j++;
   while (j > from && (bytes[j - 1] === 0x2e || bytes[j - 1] === 0x3a)) j--;
   return j;
+}
+
+/** End of a bound such as `<1 sec` or `>=90%` at i, the unit being part of it; -1: none, as in `<0>` or `a<5`. */
+function boundEnd(bytes: Uint8Array, i: number, start: number, stop: number): number {
+  if (i > start && classOf[bytes[i - 1]!] !== space && bytes[i - 1] !== 0x28) return -1;
+  let j = i + 1;
+  while (j < stop && (classOf[bytes[j]!] === digit || classOf[bytes[j]!] === letter || bytes[j] === 0x2e)) j++;
+  if (j < stop && bytes[j] === 0x3e) return -1;
+  if (j + 1 < stop && bytes[j] === 0x20) {
+    let k = j + 1;
+    while (k < stop && classOf[bytes[k]!] === letter) k++;
+    if (unitFactor(bytes, j + 1, k) > 0) return k;
+  }
+  return j;
+}
+
+/** True for what ends the name of a file or host: up to five lower-case letters. */
+function isSuffix(bytes: Uint8Array, from: number, to: number): boolean {
+  if (to - from > 5) return false;
+  for (let k = from; k < to; k++) if (bytes[k]! < 0x61 || bytes[k]! > 0x7a) return false;
+  return true;
 }
 
 /** URLs may hold commas and brackets, but not at their end. */
@@ -392,6 +443,7 @@ function portEnd(bytes: Uint8Array, from: number, stop: number): number {
 
 /** `Name{…}`, `f(…)`, `a[0]`: the bracket right after a value belongs to it if no blank and no assignment is inside. */
 function bracketsEnd(bytes: Uint8Array, from: number, stop: number): number {
+  if (from >= stop) return from;
   const open = bytes[from]!;
   if (open !== 0x7b && open !== 0x5b && open !== 0x28) return from;
   let depth = 0;
