@@ -456,7 +456,7 @@ const corpus: [string, Expected][] = [
   ],
   [
     '2026-05-02 03:04:05.678 +02:00 [INF] Door opened',
-    { format: 'stamped', body: 'Door opened', time: '2026-05-02T03:04:05.678Z', severity: 'INF' },
+    { format: 'stamped', body: 'Door opened', time: '2026-05-02T01:04:05.678Z', severity: 'INF' },
   ],
   // phones, machines
   [
