@@ -8,6 +8,7 @@ import {
   flagDigit,
   flagName,
   flagReference,
+  flagShort,
   flagSizeUnit,
   flagTimeUnit,
   flagVariable,
@@ -49,11 +50,10 @@ export function widening(
   families.sort((x, y) => x.places.length - y.places.length || y.members.length - x.members.length);
   for (const family of families) {
     const { places } = family;
-    let { members } = family;
-    if (places.length > 1) {
-      members = families.filter((f) => f.places.every((p) => places.includes(p))).flatMap((f) => f.members);
-      if (members.length + 1 < 4 + 4 * places.length) continue;
-    }
+    const members =
+      places.length === 1
+        ? family.members
+        : families.filter((f) => f.places.every((p) => places.includes(p))).flatMap((f) => f.members);
     if (places.every((place) => varies(pattern, place, places.length, members, config, countOf))) {
       return union(places, pattern, members);
     }
@@ -94,24 +94,35 @@ function varies(
   config: TemplateConfig,
   countOf: CountOf | undefined,
 ): boolean {
-  const values = new Set([pattern.places[place]!]);
-  let all = flagsOf(pattern)[place]!;
-  let lines = countOf?.(pattern) ?? 0;
-  for (const member of members) {
-    values.add(member.places[place]!);
-    all &= flagsOf(member)[place]!;
-    lines += countOf?.(member) ?? 0;
+  /** Lines by value. */
+  const values = new Map<number, number>();
+  let all = 255;
+  let longWords = true;
+  for (const each of [pattern, ...members]) {
+    const hash = each.places[place]!;
+    values.set(hash, (values.get(hash) ?? 0) + (countOf?.(each) ?? 0));
+    const flags = flagsOf(each)[place]!;
+    all &= flags;
+    if ((flags & flagShort) !== 0) longWords = false;
   }
   const constants = constantsOf(pattern) - together;
   if (constants < 1) return false;
   if ((all & (flagTimeUnit | flagSizeUnit)) !== 0) return true;
   if (values.has(value) && together === 1) return constants > 1 || values.size > 2;
-  let needed = (all & flagName) !== 0 ? config.nameValues : config.wordValues;
-  if (constants === 1) needed += 3;
+
+  const reference = (all & flagReference) !== 0;
+  const name = (all & flagName) !== 0;
+  let needed = name ? config.nameValues : config.wordValues;
+  if (together > 1 && members.length + 1 < (reference ? 3 * together : 4 + 4 * together))
+    needed = Number.POSITIVE_INFINITY;
+  if (constants < 3) needed += (name ? 3 : 6) * (3 - constants) - 3;
   if (place === 0) needed += 2;
-  if (countOf !== undefined) {
-    const often = lines / values.size;
-    if (often < rareLines && ((all & flagReference) !== 0 || sameButNumbers(pattern, members, place, all))) needed = 2;
+  if (countOf !== undefined && together === 1) {
+    const counts = [...values.values()];
+    const often = counts.reduce((x, y) => x + y, 0) / values.size;
+    if (often < rareLines && (reference || sameButNumbers(pattern, members, place, all))) needed = 2;
+    // One value now and then beside a usual one: `password for root`, `password for mara`.
+    else if (constants > 3 && longWords && counts.filter((n) => n > 2).length < 2) needed = Math.min(needed, 3);
   }
   return values.size >= needed;
 }

@@ -191,6 +191,8 @@ export const flagName = 2;
 /** A name that is hardly ever part of the message itself: with two dots or more, or a slash. */
 export const flagReference = 4;
 export const flagDigit = 32;
+/** One or two bytes: `x`, `y`, `on`. */
+export const flagShort = 64;
 export const flagTimeUnit = 8;
 export const flagSizeUnit = 16;
 
@@ -207,6 +209,7 @@ export function wordFlags(pattern: Pattern): Uint8Array {
 
 function flagsOf(bytes: Uint8Array, from: number, to: number): number {
   let flags = [0, flagTimeUnit, flagSizeUnit][unitDimension(bytes, from, to)]!;
+  if (to - from < 3) flags |= flagShort;
   let dots = 0;
   for (let k = from; k < to; k++) {
     const b = bytes[k]!;

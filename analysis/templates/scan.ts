@@ -157,6 +157,7 @@ export class LineScanner {
           let dots = 0;
           let slashes = 0;
           let lastDot = 0;
+          let joined = i - 1;
           let isolated = false;
           let at = false;
           for (; j < stop; j++) {
@@ -164,7 +165,7 @@ export class LineScanner {
             const d = classOf[byte]!;
             if (d === letter) continue;
             if (d === digit) {
-              if (j === i || classOf[bytes[j - 1]!] === joiner) isolated = true;
+              if (j === joined + 1) isolated = true;
               digits++;
               continue;
             }
@@ -174,6 +175,7 @@ export class LineScanner {
               if (j > i) break;
               continue;
             }
+            joined = j;
             if (byte === 0x2e) {
               dots++;
               lastDot = j;
