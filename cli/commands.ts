@@ -7,4 +7,6 @@ export interface CommandEntry {
   load(): Promise<{ command: Command }>;
 }
 
-export const commands: Readonly<Record<string, CommandEntry>> = {};
+export const commands: Readonly<Record<string, CommandEntry>> = {
+  up: { summary: 'start a cluster on this machine', load: () => import('./up.ts') },
+};

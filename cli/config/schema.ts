@@ -33,7 +33,10 @@ export const schema = {
     }),
   },
   ports: {
-    bindHost: text('127.0.0.1', 'Address that every server of Logweir listens on; 0.0.0.0 opens them to the network.'),
+    bindHost: text(
+      '127.0.0.1',
+      'Address that API, gateway and ClickHouse interface listen on; 0.0.0.0 opens them to the network. Own NATS and Redis servers stay on loopback.',
+    ),
     api: port(8080, 'API and dashboard.'),
     gateway: port(8081, 'Gateway: all HTTP receivers.'),
     clickhouse: port(8123, 'ClickHouse HTTP interface over the embedded engine.'),

@@ -1,0 +1,47 @@
+/** `logweir gateway`: receives logs over HTTP and puts them on the stream. */
+import process from 'node:process';
+import { Gateway } from '#ingest/mod.ts';
+import type { Command } from './command.ts';
+import { runRole } from './role.ts';
+import { prometheusText, startHeartbeat } from './roles/observe.ts';
+import { joinCluster, roleOptions } from './roles/setup.ts';
+
+export const command: Command = {
+  about:
+    'Receives logs over HTTP (POST /ingest), cuts them into batches by service, and answers once the stream has them.',
+  options: roleOptions,
+  longRunning: true,
+  run: (ctx) =>
+    runRole(ctx, async () => {
+      const { bus, facts, config, id, clock } = await joinCluster(ctx);
+      const gateway: Gateway = new Gateway({
+        bus,
+        partitions: facts.partitions,
+        host: config.ports.bindHost,
+        port: config.ports.gateway,
+        clock,
+        id: `${id}.${process.pid}.${clock().toString(36)}`,
+        limits: { bodyBytesMax: config.gateway.bodyBytesMax },
+        metrics: () => prometheusText('gateway', counters()),
+      });
+      const counters = (): Record<string, number> => {
+        const { publisher, counts } = gateway;
+        return {
+          ...counts,
+          ...publisher.counts,
+          pendingBytes: publisher.pendingBytes,
+          lingerMs: publisher.currentLingerMs,
+        };
+      };
+      await gateway.start();
+      const stopBeating = startHeartbeat(bus, 'gateway', id, 'records', counters);
+      return {
+        facts: { port: gateway.port },
+        stop: async () => {
+          await gateway.stop();
+          stopBeating();
+          await bus.close();
+        },
+      };
+    }),
+};

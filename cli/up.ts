@@ -1,0 +1,44 @@
+import { type Command, exitCodes } from './command.ts';
+import { commands } from './commands.ts';
+import { clusterOptions, configOf } from './settings.ts';
+
+const roleNames = ['storage', 'coordinator', 'worker', 'alerting', 'gateway'] as const;
+
+export const command: Command = {
+  about: [
+    'Starts nats-server, redis-server and every role of Logweir on this machine, and keeps them running.',
+    'Ctrl-C ends all of it in order; the data stays in the data directory, and the next start finds it.',
+    'Ports that are taken are moved to the next free ones, which cluster.json in the data directory records.',
+  ].join('\n'),
+  options: clusterOptions,
+  examples: ['logweir up', 'logweir up --workers 3', 'logweir up --data-dir /var/lib/logweir --port-gateway 9081'],
+  longRunning: true,
+  async run(ctx) {
+    const loaded = configOf(ctx);
+    const { startCluster } = await import('./supervisor/mod.ts');
+    ctx.note(`Logweir starts on ${loaded.config.cluster.dataDir}`);
+    const cluster = await startCluster({
+      loaded,
+      cwd: ctx.cwd,
+      env: ctx.env,
+      roles: roleNames.filter((name) => Object.hasOwn(commands, name)),
+      notice: (text) => ctx.note(`  ${text}`),
+      say: (unit, text) => ctx.note(`  ${unit.name.padEnd(13)} ${unit.address.padEnd(22)} ${text}`),
+      signal: ctx.signal,
+    });
+    if (!ctx.signal.aborted) {
+      ctx.note('');
+      ctx.note(`  Dashboard  ${cluster.urls.api}`);
+      ctx.note(`  Send logs  ${cluster.urls.gateway}/ingest`);
+      ctx.note(`  SQL        ${cluster.urls.clickhouse}`);
+      ctx.note('');
+      ctx.note('Ctrl-C stops everything; the data stays.');
+    }
+    ctx.signal.addEventListener('abort', () =>
+      ctx.note('Stopping: what is under way is finished first. Ctrl-C again ends it at once.'),
+    );
+    await cluster.ended;
+    ctx.note('Stopped.');
+    return exitCodes.ok;
+  },
+};

@@ -1,0 +1,33 @@
+/** `logweir worker`: analyses the partitions that the coordinator gives it. */
+import { Worker } from '#workers/mod.ts';
+import type { Command } from './command.ts';
+import { runRole } from './role.ts';
+import { prometheusText, serveMetrics } from './roles/observe.ts';
+import { joinCluster, roleOptions } from './roles/setup.ts';
+
+export const command: Command = {
+  about: `Analyses partitions: templates, classification, windows, detectors. Start more of them, here or on other machines, to
+add capacity; SIGTERM hands the partitions over.`,
+  options: roleOptions,
+  examples: ['NATS_URL=nats://10.0.0.5:4222 logweir worker'],
+  longRunning: true,
+  run: (ctx) =>
+    runRole(ctx, async () => {
+      const { bus, facts, store, config, id, clock, log } = await joinCluster(ctx);
+      const worker = await Worker.start({ bus, store, facts, id, clock, log });
+      const metrics = await serveMetrics({
+        host: config.ports.bindHost,
+        port: config.ports.metrics,
+        ready: () => bus.connected,
+        metrics: () => prometheusText('worker', worker.counters()),
+      });
+      return {
+        facts: { id, metricsPort: metrics.port },
+        stop: async () => {
+          await worker.drain();
+          await metrics.close();
+          await bus.close();
+        },
+      };
+    }),
+};
