@@ -72,7 +72,8 @@ PRIMARY KEY (ServiceName, TimestampTime)
 ORDER BY (ServiceName, TimestampTime, Timestamp)
 SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, ${deduplication}, vertical_merge_algorithm_min_rows_to_activate = 1`;
 
-const position = 'Generation UInt32, Partition UInt16, Version UInt64, VersionRank UInt64, StoredAt DateTime DEFAULT now()';
+const position =
+  'Generation UInt32, Partition UInt16, Version UInt64, VersionRank UInt64, StoredAt DateTime DEFAULT now()';
 
 function versions(name: string, columns: string, key: string, partitionBy?: string): string {
   return `CREATE TABLE IF NOT EXISTS ${database}.${name}_versions (${columns}, ${position})
@@ -214,7 +215,10 @@ export async function migrate(clickHouse: ClickHouse, retention: Retention = ret
   await clickHouse.command(
     `CREATE TABLE IF NOT EXISTS ${database}.schema_version (Version UInt32, AppliedAt DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY Version`,
   );
-  const [applied] = await rows<{ version: number }>(clickHouse, `SELECT max(Version) AS version FROM ${database}.schema_version`);
+  const [applied] = await rows<{ version: number }>(
+    clickHouse,
+    `SELECT max(Version) AS version FROM ${database}.schema_version`,
+  );
   for (const { version, statements } of migrations) {
     if (version <= (applied?.version ?? 0)) continue;
     for (const statement of statements) await clickHouse.command(statement);
@@ -232,7 +236,9 @@ async function setLifetimes(clickHouse: ClickHouse, retention: Retention): Promi
   for (const { table, expression } of lifetimes(retention)) {
     if (statements.get(table)?.includes(`TTL ${expression} `)) continue;
     // Parts already written keep the dates they have until they merge: no rewrite of everything stored.
-    await clickHouse.command(`ALTER TABLE ${database}.${table} MODIFY TTL ${expression} SETTINGS materialize_ttl_after_modify = 0`);
+    await clickHouse.command(
+      `ALTER TABLE ${database}.${table} MODIFY TTL ${expression} SETTINGS materialize_ttl_after_modify = 0`,
+    );
   }
 }
 

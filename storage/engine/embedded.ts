@@ -135,10 +135,17 @@ export class EmbeddedClickHouse implements ClickHouse {
   }
 
   /** Inserts data of any input format by way of the spool. `columns` is trusted text: `name Type, …`. */
-  async insertFrom(table: string, columns: string, format: string, chunks: readonly Uint8Array[], settings: Settings): Promise<RunResult> {
+  async insertFrom(
+    table: string,
+    columns: string,
+    format: string,
+    chunks: readonly Uint8Array[],
+    settings: Settings,
+    database?: string,
+  ): Promise<RunResult> {
     return await this.spool.with(chunks, (path) => {
       const source = `file(${quote(path)}, ${quote(format)}, ${quote(columns)})`;
-      return this.run(`INSERT INTO ${table} (${columnNames(columns)}) SELECT * FROM ${source}`, { settings });
+      return this.run(`INSERT INTO ${table} (${columnNames(columns)}) SELECT * FROM ${source}`, { settings, database });
     });
   }
 
@@ -161,12 +168,14 @@ export class EmbeddedClickHouse implements ClickHouse {
       const texts = { ...options.paramTexts };
       for (const [name, value] of Object.entries(options.params ?? {})) texts[name] = paramText(value);
       const assignments = [
+        // As a server has it: `SELEC` is a typing error, not the name of a column.
+        'implicit_select = 0',
         ...Object.entries(options.settings ?? {}).map(([name, value]) => `${name} = ${literal(value)}`),
         ...Object.entries(texts).map(([name, text]) => `param_${name} = ${quote(text)}`),
         // Last: from here on no setting can be changed, this one included.
         ...(options.readOnly === true ? ['readonly = 1'] : []),
       ];
-      if (assignments.length > 0) await session.queryAsync(`SET ${assignments.join(', ')}`, { format: 'Null' });
+      await session.queryAsync(`SET ${assignments.join(', ')}`, { format: 'Null' });
       return session;
     } catch (error) {
       session.close();

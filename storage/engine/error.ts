@@ -50,7 +50,8 @@ export function clickHouseError(text: string, cause?: unknown): ClickHouseError 
 }
 
 export function unavailable(where: string, cause: unknown): ClickHouseError {
-  const detail = cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : String(cause);
+  const detail =
+    cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : String(cause);
   return new ClickHouseError(
     'CLICKHOUSE_UNAVAILABLE',
     `ClickHouse does not answer at ${where}: ${detail}.`,

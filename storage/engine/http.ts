@@ -46,20 +46,7 @@ export class HttpClickHouse implements ClickHouse {
   }
 
   async *stream(sql: string, options: QueryOptions = {}): AsyncGenerator<Uint8Array> {
-    const response = await this.send(search(options), sql, options.signal);
-    if (response.body === null) return;
-    let tail = '';
-    try {
-      for await (const chunk of response.body) {
-        tail = (tail + Buffer.from(chunk.subarray(-4096)).toString('latin1')).slice(-4096);
-        const failure = exceptionIn(tail, response);
-        if (failure !== null) throw failure;
-        yield chunk;
-      }
-    } catch (error) {
-      if (error instanceof ClickHouseError) throw error;
-      throw exceptionIn(tail, response) ?? unavailable(this.origin, error);
-    }
+    yield* this.chunks(await this.send(search(options), sql, options.signal));
   }
 
   async insertNative(table: string, columns: string, chunks: readonly Uint8Array[], token: string): Promise<void> {
@@ -85,22 +72,39 @@ export class HttpClickHouse implements ClickHouse {
     }
     if (response.ok) return response;
     const text = await response.text().catch(() => '');
-    if (response.status === 503 && !text.startsWith('Code:')) throw unavailable(this.origin, new Error(text || 'status 503'));
+    if (response.status === 503 && !text.startsWith('Code:'))
+      throw unavailable(this.origin, new Error(text || 'status 503'));
     const failure = clickHouseError(text === '' ? `ClickHouse answered with status ${response.status}.` : text);
     if (failure.exceptionCode !== exceptionCodes.tooManySimultaneousQueries) throw failure;
-    throw new ClickHouseError('CLICKHOUSE_UNAVAILABLE', failure.message, 'Try again in a moment.', failure.exceptionCode);
+    throw new ClickHouseError(
+      'CLICKHOUSE_UNAVAILABLE',
+      failure.message,
+      'Try again in a moment.',
+      failure.exceptionCode,
+    );
   }
 
   private async whole(response: Response): Promise<Uint8Array> {
-    let bytes: Uint8Array;
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.chunks(response)) chunks.push(chunk);
+    return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
+  }
+
+  /** The body as it comes. Its last bytes are kept in mind: they name what went wrong where it breaks off. */
+  private async *chunks(response: Response): AsyncGenerator<Uint8Array> {
+    if (response.body === null) return;
+    let tail = '';
     try {
-      bytes = new Uint8Array(await response.arrayBuffer());
+      for await (const chunk of response.body) {
+        tail = (tail + Buffer.from(chunk.subarray(-4096)).toString('latin1')).slice(-4096);
+        const failure = exceptionIn(tail, response);
+        if (failure !== null) throw failure;
+        yield chunk;
+      }
     } catch (error) {
-      throw unavailable(this.origin, error);
+      if (error instanceof ClickHouseError) throw error;
+      throw exceptionIn(tail, response) ?? unavailable(this.origin, error);
     }
-    const failure = exceptionIn(Buffer.from(bytes.subarray(-4096)).toString('latin1'), response);
-    if (failure !== null) throw failure;
-    return bytes;
   }
 }
 

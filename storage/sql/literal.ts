@@ -9,7 +9,15 @@ export function quoteIdentifier(name: string): string {
   return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``;
 }
 
-const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\t': '\\t', '\r': '\\r', '\0': '\\0', '\b': '\\b', '\f': '\\f' };
+const escapes: Readonly<Record<string, string>> = {
+  '\\': '\\\\',
+  '\n': '\\n',
+  '\t': '\\t',
+  '\r': '\\r',
+  '\0': '\\0',
+  '\b': '\\b',
+  '\f': '\\f',
+};
 
 /** TSV escaping: how ClickHouse reads a top-level parameter value. */
 function escapeText(text: string): string {
@@ -53,7 +61,7 @@ export function columnNames(structure: string): string {
     if (char === '(') depth++;
     else if (char === ')') depth--;
     else if (at === structure.length || (char === ',' && depth === 0)) {
-      names.push(structure.slice(start, at).trim().split(/\s/)[0] as string);
+      names.push(/^\s*(`(?:[^`\\]|\\.)*`|\S+)/.exec(structure.slice(start, at))?.[1] ?? '');
       start = at + 1;
     }
   }

@@ -77,7 +77,13 @@ function stripClauses(text: string, tokens: readonly Token[], into: Statement): 
   let end = tokens.length;
   for (;;) {
     const name = tokens[end - 1];
-    if (into.format === null && name?.kind === 'word' && isWord(tokens[end - 2], 'FORMAT') && name.depth === 0 && end > 2) {
+    if (
+      into.format === null &&
+      name?.kind === 'word' &&
+      isWord(tokens[end - 2], 'FORMAT') &&
+      name.depth === 0 &&
+      end > 2
+    ) {
       into.format = name.text;
       end -= 2;
       continue;
@@ -111,7 +117,9 @@ function readSettings(text: string, tokens: readonly Token[]): Record<string, st
     if (value.length === 0 || value.length > 2) return null;
     const [only] = value as [Token];
     settings[name.text] =
-      only.kind === 'string' ? unquote(only.text) : text.slice(only.start, (value.at(-1) as Token).end).replaceAll(/\s/g, '');
+      only.kind === 'string'
+        ? unquote(only.text)
+        : text.slice(only.start, (value.at(-1) as Token).end).replaceAll(/\s/g, '');
     at = end + 1;
   }
   return at === 0 ? null : settings;
@@ -136,7 +144,13 @@ function insertHead(text: string): string | null {
 }
 
 function inspectInsert(text: string, tokens: readonly Token[]): Inspection {
-  const plain: Statement = { sql: text.slice((tokens[0] as Token).start, (tokens.at(-1) as Token).end), verb: 'INSERT', format: null, settings: {}, insert: null };
+  const plain: Statement = {
+    sql: text.slice((tokens[0] as Token).start, (tokens.at(-1) as Token).end),
+    verb: 'INSERT',
+    format: null,
+    settings: {},
+    insert: null,
+  };
   const head = insertHead(text);
   if (head === null) return { ok: true, statement: plain };
   let at = 2;
@@ -157,7 +171,9 @@ function inspectInsert(text: string, tokens: readonly Token[]): Inspection {
     rest = close + 1;
   }
   if (isWord(tokens[rest], 'SETTINGS')) {
-    const clause = tokens.findIndex((token, index) => index > rest && (isWord(token, 'VALUES') || isWord(token, 'FORMAT')));
+    const clause = tokens.findIndex(
+      (token, index) => index > rest && (isWord(token, 'VALUES') || isWord(token, 'FORMAT')),
+    );
     const settings = readSettings(text, tokens.slice(rest + 1, clause));
     if (settings === null) return { ok: false, reason: 'the SETTINGS of an INSERT cannot be read' };
     plain.settings = settings;
