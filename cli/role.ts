@@ -26,7 +26,10 @@ export interface ReadyMessage {
   facts: Readonly<Record<string, unknown>>;
 }
 
-export async function runRole(ctx: CommandContext, start: () => Promise<RunningRole>): Promise<number> {
+export async function runRole(
+  ctx: Pick<CommandContext, 'name' | 'signal' | 'note'>,
+  start: () => Promise<RunningRole>,
+): Promise<number> {
   const ended = endOfRole(ctx.signal);
   const role = await start();
   const message: ReadyMessage = { ready: true, facts: role.facts ?? {} };
