@@ -1,0 +1,283 @@
+/** Every threshold, window and pattern of the analysis: its default, its range, and one configuration for all logs. */
+import { RE2JS } from 're2js';
+import type { WindowsConfig } from '#analysis/windows/mod.ts';
+import {
+  booleanField,
+  check,
+  choiceField,
+  type Field,
+  invalid,
+  listField,
+  numberField,
+  objectField,
+  textField,
+  type Valued,
+  wholeField,
+} from './schema.ts';
+
+const second = 1000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+const windowsShape = {
+  sizeMs: wholeField(30 * second, second, hour),
+  allowedDisorderMs: wholeField(5 * second, 0, hour),
+  allowedLatenessMs: wholeField(10 * minute, 0, day),
+  rollingMs: wholeField(5 * minute, second, day),
+  idleTimeoutMs: wholeField(30 * second, second, day),
+  emptyWindowsMax: wholeField(120, 0, 2880),
+} satisfies { [key in keyof WindowsConfig]: Field<number> };
+
+/** Features of a window that rules and the z-score may look at. */
+export const windowFeatures = [
+  'logCount',
+  'infoCount',
+  'warnCount',
+  'errorCount',
+  'fatalCount',
+  'criticalCount',
+  'debugCount',
+  'errorRate',
+  'warnToInfoRatio',
+  'templateCount',
+  'newTemplateCount',
+  'valueMean',
+  'valueP95',
+] as const;
+export type WindowFeature = (typeof windowFeatures)[number];
+const countFeatures = ['logCount', 'warnCount', 'errorCount'] as const;
+
+const detectorsShape = {
+  /** What the window detectors compare with: the last `windows` windows, without those of an open incident. */
+  history: objectField({
+    windows: wholeField(120, 10, 2880),
+    /** After so many windows of one incident its level counts as the new normal. */
+    skipMax: wholeField(40, 0, 2880),
+  }),
+  /** Errors within a sliding window, judged at every error by an exact tail probability against the history. */
+  errorSpike: objectField({
+    enabled: booleanField(true),
+    windowMs: wholeField(minute, second, 30 * minute),
+    warmupWindows: wholeField(4, 1, 1000),
+    errorsMin: wholeField(6, 1, 1_000_000),
+    /** Fires where chance alone gives as many errors once in 10^this windows. */
+    tailExponent: numberField(7, 2, 300),
+    /** The share of errors must be this many times the usual one as well. */
+    shareFactorMin: numberField(2, 1, 1000),
+    /** Below the closing level for this long, the incident is over. */
+    holdMs: wholeField(minute, second, hour),
+  }),
+  /** Counts of a window against mean and deviation and, as a second opinion, median and MAD. */
+  rateZscore: objectField({
+    enabled: booleanField(true),
+    features: listField<(typeof countFeatures)[number]>([...countFeatures], choiceField('logCount', countFeatures)),
+    warmupWindows: wholeField(10, 3, 1000),
+    zMin: numberField(6, 1, 1000),
+    robustZMin: numberField(6, 0, 1000),
+    countMin: wholeField(10, 1, 1_000_000),
+    /** The count must be this many times the mean as well. */
+    factorMin: numberField(1.5, 1, 1000),
+  }),
+  /** No records at all where there should be some. */
+  silence: objectField({
+    enabled: booleanField(true),
+    warmupWindows: wholeField(10, 3, 1000),
+    windowsMin: wholeField(2, 1, 1000),
+    tailExponent: numberField(9, 2, 300),
+    /** The silence must be this many times the longest one known. */
+    longestFactor: numberField(2, 1, 100),
+  }),
+  /** Far fewer records than usual, but not none. */
+  volumeDrop: objectField({
+    enabled: booleanField(true),
+    warmupWindows: wholeField(20, 3, 1000),
+    windowsMin: wholeField(2, 1, 1000),
+    tailExponent: numberField(5, 2, 300),
+    factorMax: numberField(0.5, 0.01, 0.99),
+  }),
+  newTemplate: objectField({
+    enabled: booleanField(true),
+    warmupMs: wholeField(10 * minute, 0, 30 * day),
+    warmupRecords: wholeField(500, 0, 1_000_000_000),
+    /** Only templates of this severity number or above; 13 is WARN, 17 is ERROR, 0 is all. */
+    severityMin: wholeField(13, 0, 24),
+    /** At most this many findings within `burstMs`; more means that the service is still being learned. */
+    burstMax: wholeField(3, 1, 1000),
+    burstMs: wholeField(30 * minute, second, day),
+    /** New templates this close together are one finding. */
+    mergeMs: wholeField(minute, 0, hour),
+  }),
+  /** Typical size of each number in each template (a latency, a size), against its own past. */
+  latencyShift: objectField({
+    enabled: booleanField(true),
+    tracksMax: wholeField(48, 1, 1024),
+    warmupWindows: wholeField(10, 3, 1000),
+    countMin: wholeField(8, 1, 1_000_000),
+    windowsMin: wholeField(2, 1, 100),
+    zMin: numberField(8, 1, 1000),
+    /** Least change: 1.3 finds a typical value that is 30 % higher (or, turned round, lower). */
+    factorMin: numberField(1.3, 1.01, 1000),
+  }),
+  /** All features of a window at once: distance from the usual cloud of windows. */
+  multivariate: objectField({
+    enabled: booleanField(true),
+    warmupWindows: wholeField(40, 10, 10_000),
+    tailExponent: numberField(10, 2, 300),
+    /** The distance must also be this many times the largest one of the recent past. */
+    factorMin: numberField(2, 1, 1000),
+    /** Windows over which the past fades to 1/e. */
+    horizonWindows: wholeField(120, 10, 100_000),
+  }),
+};
+
+const matcherShape = {
+  /** Any of these texts in the body, whatever their case. Empty: every body. */
+  contains: listField<string>([], textField(''), 16),
+  /** RE2 pattern that the body must match somewhere; '' = none. */
+  matches: { ...textField(''), read: readPattern, allowed: 'an RE2 pattern of at most 512 characters' },
+  severityMin: wholeField(0, 0, 24),
+  severityMax: wholeField(24, 0, 24),
+};
+const matcherField = objectField(matcherShape);
+export type MatcherConfig = Valued<typeof matcherShape>;
+
+const sequenceShape = {
+  name: textField(''),
+  /** Services it applies to; `*` stands for any text. */
+  service: textField('*'),
+  steps: listField<MatcherConfig>([], matcherField, 8),
+  /** From the first step to the last. */
+  withinMs: wholeField(minute, 1, day),
+  score: numberField(75, 0, 100),
+};
+export type SequenceConfig = Valued<typeof sequenceShape>;
+
+const ruleKinds = ['threshold', 'ratio', 'absence', 'pattern'] as const;
+const operators = ['>', '>=', '<', '<='] as const;
+const ruleShape = {
+  name: textField(''),
+  service: textField('*'),
+  /** threshold: `field` op value. ratio: field / `per` op value. absence: no `match` for `withinMs`. pattern: at
+   *  least `value` records that `match` within `withinMs`. */
+  kind: choiceField<(typeof ruleKinds)[number]>('threshold', ruleKinds),
+  field: choiceField<WindowFeature>('errorCount', windowFeatures),
+  per: choiceField<WindowFeature>('logCount', windowFeatures),
+  op: choiceField<(typeof operators)[number]>('>', operators),
+  value: numberField(1, -1e15, 1e15),
+  /** In at least `windows` of the last `of` windows. */
+  windows: wholeField(1, 1, 120),
+  of: wholeField(1, 1, 120),
+  match: matcherField,
+  withinMs: wholeField(minute, second, day),
+  score: numberField(80, 0, 100),
+};
+export type RuleConfig = Valued<typeof ruleShape>;
+
+const sequencesDefault: SequenceConfig[] = [
+  {
+    ...objectField(sequenceShape).fallback,
+    name: 'out_of_memory_then_crash_then_start',
+    steps: [
+      { ...matcherField.fallback, contains: ['out of memory', 'outofmemory', 'oom-kill', 'cannot allocate memory'] },
+      {
+        ...matcherField.fallback,
+        contains: ['killed', 'crash', 'terminated', 'exited', 'fatal', 'shutting down', 'aborted'],
+        severityMin: 13,
+      },
+      { ...matcherField.fallback, contains: ['starting', 'started', 'listening on', 'initializing', 'booting'] },
+    ],
+    withinMs: 5 * minute,
+  },
+  {
+    ...objectField(sequenceShape).fallback,
+    name: 'timeout_then_retries_exhausted_then_error',
+    steps: [
+      { ...matcherField.fallback, contains: ['timed out', 'timeout'] },
+      { ...matcherField.fallback, contains: ['retries exhausted', 'giving up', 'max retries', 'no more retries', 'circuit breaker'] },
+      { ...matcherField.fallback, severityMin: 17 },
+    ],
+    withinMs: minute,
+  },
+];
+
+const configField = objectField({
+  windows: objectField(windowsShape),
+  detectors: objectField(detectorsShape),
+  sequences: listField<SequenceConfig>(sequencesDefault, objectField(sequenceShape), 32),
+  rules: listField<RuleConfig>([], objectField(ruleShape), 64),
+});
+
+export type DetectorsConfig = Valued<typeof detectorsShape>;
+export interface AnalysisConfig {
+  windows: WindowsConfig;
+  detectors: DetectorsConfig;
+  sequences: SequenceConfig[];
+  rules: RuleConfig[];
+}
+
+export const analysisDefaults: AnalysisConfig = configField.fallback;
+
+/**
+ * The configuration in full: what is given over the defaults. `path` stands before the keys in errors.
+ * @throws LogweirError CONFIG_INVALID that names the key and what is allowed there; for unknown keys too.
+ */
+export function parseAnalysisConfig(raw: unknown, path = 'analysis'): AnalysisConfig {
+  const config: AnalysisConfig = check(configField, raw ?? {}, path);
+  const { windows } = config;
+  if (windows.rollingMs % windows.sizeMs !== 0)
+    throw invalid(`${path}.windows.rollingMs is ${windows.rollingMs}`, `It must be a multiple of windows.sizeMs (${windows.sizeMs}).`);
+  const kept = (windows.allowedLatenessMs + windows.rollingMs + windows.allowedDisorderMs) / windows.sizeMs;
+  if (kept > windowsKeptMax)
+    throw invalid(
+      `${path}.windows would keep ${Math.ceil(kept)} windows of every service in memory`,
+      `allowedLatenessMs + rollingMs + allowedDisorderMs must be at most ${windowsKeptMax} times sizeMs.`,
+    );
+  for (const [at, sequence] of config.sequences.entries()) {
+    named(sequence.name, `${path}.sequences[${at}]`);
+    if (sequence.steps.length < 2)
+      throw invalid(`${path}.sequences[${at}].steps has ${sequence.steps.length} entries`, 'It must be a list of 2 to 8 matchers.');
+    for (const [step, matcher] of sequence.steps.entries()) selective(matcher, `${path}.sequences[${at}].steps[${step}]`);
+  }
+  unique(config.sequences, `${path}.sequences`);
+  for (const [at, rule] of config.rules.entries()) {
+    const place = `${path}.rules[${at}]`;
+    named(rule.name, place);
+    if (rule.windows > rule.of) throw invalid(`${place}.windows is ${rule.windows}`, `It must be at most "of" (${rule.of}).`);
+    if (rule.kind === 'pattern' && (rule.value < 1 || rule.value > 10_000))
+      throw invalid(`${place}.value is ${rule.value}`, 'It must be a number from 1 to 10000 for a pattern rule.');
+    if (rule.kind === 'absence' || rule.kind === 'pattern') selective(rule.match, `${place}.match`);
+  }
+  unique(config.rules, `${path}.rules`);
+  return config;
+}
+
+/** Closed windows that stay in memory per service: two hours of the default size, and room to choose. */
+const windowsKeptMax = 2000;
+
+function named(name: string, place: string): void {
+  if (name === '') throw invalid(`${place}.name is missing`, 'Every entry needs a name; it is shown with what it finds.');
+}
+
+function unique(entries: readonly { name: string }[], place: string): void {
+  const names = new Set<string>();
+  for (const { name } of entries) {
+    if (names.has(name)) throw invalid(`${place} has two entries named ${name}`, 'Give each its own name.');
+    names.add(name);
+  }
+}
+
+function selective(matcher: MatcherConfig, place: string): void {
+  if (matcher.contains.length > 0 || matcher.matches !== '' || matcher.severityMin > 0 || matcher.severityMax < 24) return;
+  throw invalid(`${place} matches every record`, 'Give at least one of contains, matches, severityMin, severityMax.');
+}
+
+function readPattern(raw: unknown): string | undefined {
+  if (typeof raw !== 'string' || raw.length > 512) return undefined;
+  try {
+    RE2JS.compile(raw);
+    return raw;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,158 @@
+/** All detectors of one service in one lane, and the history that they share. */
+import type { ClosedWindow, ObservedEvent, WindowState } from '#analysis/windows/mod.ts';
+import type { AnalysisConfig } from './config.ts';
+import { ErrorSpikeDetector, type ErrorSpikeSnapshot } from './error-spike.ts';
+import { History, type HistoryField, type HistorySnapshot } from './history.ts';
+import type { StepContext } from './incident.ts';
+import { fits, MatcherSet } from './matcher.ts';
+import { MultivariateDetector, type MultivariateSnapshot } from './multivariate.ts';
+import { NewTemplateDetector, type NewTemplateSnapshot } from './new-template.ts';
+import { RateZscoreDetector, type RateZscoreSnapshot } from './rate-zscore.ts';
+import { RuleDetector, type RulesSnapshot } from './rules.ts';
+import { SequenceMatchDetector, type SequenceMatchSnapshot } from './sequence-match.ts';
+import { VolumeDetector, type VolumeSnapshot } from './volume.ts';
+
+export interface DetectorSetSnapshot {
+  history: HistorySnapshot;
+  errorSpike: ErrorSpikeSnapshot;
+  rateZscore: RateZscoreSnapshot;
+  volume: VolumeSnapshot;
+  newTemplate: NewTemplateSnapshot;
+  multivariate: MultivariateSnapshot;
+  sequences: SequenceMatchSnapshot;
+  rules: RulesSnapshot;
+}
+
+const nothing: ReadonlySet<HistoryField> = new Set();
+const errors: ReadonlySet<HistoryField> = new Set<HistoryField>(['errorCount']);
+
+export class DetectorSet {
+  private readonly config: AnalysisConfig['detectors'];
+  private history: History;
+  private readonly errorSpike: ErrorSpikeDetector;
+  private readonly rateZscore: RateZscoreDetector;
+  private readonly volume: VolumeDetector;
+  private readonly newTemplate: NewTemplateDetector;
+  private readonly multivariate: MultivariateDetector;
+  private readonly sequences: SequenceMatchDetector;
+  private readonly rules: RuleDetector;
+  /** Steps of all sequences, then the rules that look at records; null where there are none. */
+  private readonly matchers: MatcherSet | null;
+  private readonly steps: number;
+
+  constructor(config: AnalysisConfig, identity: { service: string }) {
+    const { detectors } = config;
+    this.config = detectors;
+    this.history = new History(detectors.history.windows);
+    this.errorSpike = new ErrorSpikeDetector(detectors.errorSpike, config.windows.sizeMs);
+    this.rateZscore = new RateZscoreDetector(detectors.rateZscore);
+    this.volume = new VolumeDetector(detectors);
+    this.newTemplate = new NewTemplateDetector(detectors.newTemplate);
+    this.multivariate = new MultivariateDetector(detectors.multivariate);
+    const sequences = config.sequences.filter(({ service }) => fits(service, identity.service));
+    this.sequences = new SequenceMatchDetector(sequences);
+    const rules = config.rules.filter(({ service }) => fits(service, identity.service));
+    this.rules = new RuleDetector(rules);
+    const steps = sequences.flatMap((sequence) => sequence.steps);
+    this.steps = steps.length;
+    const matching = this.rules.matching.map((i) => rules[i]!.match);
+    this.matchers = steps.length + matching.length === 0 ? null : new MatcherSet([...steps, ...matching]);
+  }
+
+  /** A record that is not late. */
+  observe(event: ObservedEvent, timeMs: number, isError: boolean, context: StepContext, openWindows: () => WindowState[]): void {
+    const { config } = this;
+    if (config.errorSpike.enabled) this.errorSpike.observe(event, timeMs, isError, context, openWindows);
+    if (config.newTemplate.enabled) this.newTemplate.observe(event, timeMs, context);
+    this.volume.recordSeen(timeMs, context);
+    if (this.matchers !== null) this.match(this.matchers, event, timeMs, context);
+    if (this.sequences.isWaiting) this.sequences.release(context.watermarkMs, context);
+  }
+
+  /** Takes what waits for order up to a time, where nothing more is expected before it. */
+  releaseSequences(untilMs: number, context: StepContext): void {
+    this.sequences.release(untilMs, context);
+  }
+
+  windowClosed({ window, learn }: ClosedWindow, context: StepContext): void {
+    const { config, history } = this;
+    this.errorSpike.windowClosed(window.endMs, context);
+    this.rules.windowClosed(window, context);
+    if (window.logCount === 0) {
+      this.volume.emptyClosed(window, learn, history, context);
+      this.rateZscore.close(context);
+      this.multivariate.close(context);
+      return;
+    }
+    this.volume.filledClosed(window, history, context);
+    const explained = this.errorSpike.isOpen ? errors : nothing;
+    if (config.rateZscore.enabled) this.rateZscore.windowClosed(window, history, explained, context);
+    if (config.multivariate.enabled) this.multivariate.windowClosed(window, this.isOpen, context);
+    this.learn(window);
+  }
+
+  /** Ends every incident. */
+  close(context: StepContext): void {
+    this.errorSpike.close(context);
+    this.rateZscore.close(context);
+    this.volume.close(context);
+    this.multivariate.close(context);
+    this.rules.close(context);
+  }
+
+  snapshot(): DetectorSetSnapshot {
+    return {
+      history: this.history.snapshot(),
+      errorSpike: this.errorSpike.snapshot(),
+      rateZscore: this.rateZscore.snapshot(),
+      volume: this.volume.snapshot(),
+      newTemplate: this.newTemplate.snapshot(),
+      multivariate: this.multivariate.snapshot(),
+      sequences: this.sequences.snapshot(),
+      rules: this.rules.snapshot(),
+    };
+  }
+
+  restore(state: DetectorSetSnapshot): void {
+    this.history = History.restore(this.config.history.windows, state.history);
+    this.errorSpike.restore(state.errorSpike);
+    this.rateZscore.restore(state.rateZscore);
+    this.volume.restore(state.volume);
+    this.newTemplate.restore(state.newTemplate);
+    this.multivariate.restore(state.multivariate);
+    this.sequences.restore(state.sequences);
+    this.rules.restore(state.rules);
+  }
+
+  private get isOpen(): boolean {
+    return this.errorSpike.isOpen || this.rateZscore.isOpen || this.volume.isOpen;
+  }
+
+  /** Windows of an incident are no measure of what is usual, until it has lasted so long that they are. */
+  private learn(window: WindowState): void {
+    const { history, config } = this;
+    if (!this.isOpen) history.skipped = 0;
+    else if (history.skipped < config.history.skipMax) {
+      history.skipped++;
+      return;
+    }
+    history.push(window);
+    this.errorSpike.learn(history);
+  }
+
+  private match(matchers: MatcherSet, event: ObservedEvent, timeMs: number, context: StepContext): void {
+    matchers.match(event);
+    const { steps } = this;
+    const count = matchers.matchedCount;
+    if (this.rules.matching.length === 0 && count === 0) return;
+    const met: number[] = [];
+    const rules: number[] = [];
+    for (let i = 0; i < count; i++) {
+      const index = matchers.matched[i] as number;
+      if (index < steps) met.push(index);
+      else rules.push(this.rules.matching[index - steps] as number);
+    }
+    if (met.length > 0) this.sequences.observe(event, timeMs, met, context);
+    if (this.rules.matching.length > 0) this.rules.observe(event, timeMs, rules, context);
+  }
+}

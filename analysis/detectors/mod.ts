@@ -1,0 +1,15 @@
+/** Detectors over the windows and records of one service: pure, deterministic, bounded. The folder's one entry point. */
+export type { ObservedEvent } from '#analysis/windows/mod.ts';
+export {
+  type AnalysisConfig,
+  analysisDefaults,
+  type DetectorsConfig,
+  type MatcherConfig,
+  parseAnalysisConfig,
+  type RuleConfig,
+  type SequenceConfig,
+  type WindowFeature,
+  windowFeatures,
+} from './config.ts';
+export type { AnalysisHost, Findings, TemplateInfo } from './incident.ts';
+export { ServiceAnalysis, type ServiceIdentity } from './service.ts';

@@ -1,0 +1,177 @@
+/**
+ * All features of a window at once: the Mahalanobis distance from the usual cloud of windows, whose mean and
+ * covariance fade with time. Finds combinations that no single feature shows. What it learns from an odd window is
+ * clipped, so that one storm does not become the norm.
+ */
+import { classes, type WindowState } from '#analysis/windows/mod.ts';
+import type { DetectorsConfig } from './config.ts';
+import { figure, nameOf, percent, span } from './describe.ts';
+import { Incident, type IncidentSnapshot, type StepContext } from './incident.ts';
+import { chiSquaredTailExponent, scoreOf } from './tails.ts';
+
+const features = ['logCount', 'errorCount', 'warnCount', 'errorRate', 'templateCount', 'newTemplateCount', 'valueMean', 'valueP95'];
+const size = features.length;
+/** Least variance of each feature: below it lies rounding and chance, not behaviour. */
+const floors = [0.02, 0.1, 0.1, 0.002, 0.02, 0.1, 0.05, 0.05];
+/** Squared distance that learning is clipped to: the 99.9 % point of chi squared with 8 degrees. */
+const clip = 26;
+
+export interface MultivariateSnapshot {
+  learned: number;
+  mean: number[];
+  covariance: number[];
+  recentMax: number;
+  incident: IncidentSnapshot | null;
+}
+
+export class MultivariateDetector {
+  private readonly config: DetectorsConfig['multivariate'];
+  private learned = 0;
+  private readonly mean = new Float64Array(size);
+  /** Row by row. */
+  private readonly covariance = new Float64Array(size * size);
+  /** Largest squared distance of late, fading. */
+  private recentMax = 0;
+  private incident: Incident | null = null;
+
+  constructor(config: DetectorsConfig['multivariate']) {
+    this.config = config;
+  }
+
+  /** A window with records. `explained`: another detector already tells of it. */
+  windowClosed(window: WindowState, explained: boolean, context: StepContext): void {
+    const difference = vectorOf(window);
+    for (let i = 0; i < size; i++) difference[i]! -= this.mean[i] as number;
+    const solved = this.learned >= 2 ? this.solve(difference, logs(window)) : new Float64Array(size);
+    let distance = 0;
+    for (let i = 0; i < size; i++) distance += (difference[i] as number) * (solved[i] as number);
+    if (this.learned >= this.config.warmupWindows) this.judge(window, distance, difference, solved, explained, context);
+    if (this.learned >= 10) this.recentMax = Math.max(Math.min(distance, 4 * clip), this.recentMax * (1 - 1 / this.config.horizonWindows));
+    this.learn(difference, distance);
+  }
+
+  close(context: StepContext): void {
+    this.incident?.write(context);
+    this.incident = null;
+  }
+
+  snapshot(): MultivariateSnapshot {
+    return {
+      learned: this.learned,
+      mean: [...this.mean],
+      covariance: [...this.covariance],
+      recentMax: this.recentMax,
+      incident: this.incident?.snapshot() ?? null,
+    };
+  }
+
+  restore(state: MultivariateSnapshot): void {
+    this.learned = state.learned;
+    this.mean.set(state.mean);
+    this.covariance.set(state.covariance);
+    this.recentMax = state.recentMax;
+    this.incident = state.incident === null ? null : Incident.restore(state.incident);
+  }
+
+  private judge(
+    window: WindowState,
+    distance: number,
+    difference: Float64Array,
+    solved: Float64Array,
+    explained: boolean,
+    context: StepContext,
+  ): void {
+    const exponent = chiSquaredTailExponent(distance, size);
+    const { tailExponent, factorMin } = this.config;
+    if (this.incident === null) {
+      if (explained || exponent < tailExponent || distance < factorMin * this.recentMax) return;
+      this.incident = Incident.open(context, 'multivariate', '', window.startMs);
+    } else if (exponent < tailExponent / 2) {
+      this.close(context);
+      return;
+    }
+    const { row } = this.incident;
+    row.endMs = window.endMs;
+    row.watermarkMs = context.watermarkMs;
+    row.lateCount = context.lateCount;
+    if (this.incident.peak(scoreOf(exponent), Math.sqrt(distance), Math.sqrt(size))) {
+      row.decidedAtMs = window.endMs;
+      row.eventMs = window.newestMs;
+      row.influencers = influencersOf(difference, solved);
+      this.incident.addSamples(window.errorSamples);
+      this.incident.addSamples(window.samples);
+    }
+    const causes = row.influencers.map(({ name, share }) => `${nameOf(name)} (${percent(share)})`).join(', ');
+    row.description =
+      `an unusual mix for ${span(row.endMs - row.startMs)}: distance ${figure(row.actual)}` +
+      ` against a typical ${figure(row.typical)}, by ${causes}`;
+    this.incident.write(context);
+  }
+
+  private learn(difference: Float64Array, distance: number): void {
+    this.learned = Math.min(this.learned + 1, 1_000_000);
+    const rate = 1 / Math.min(this.learned, this.config.horizonWindows);
+    const shrink = this.learned > 10 && distance > clip ? Math.sqrt(clip / distance) : 1;
+    for (let i = 0; i < size; i++) this.mean[i]! += rate * shrink * (difference[i] as number);
+    for (let i = 0; i < size; i++) {
+      for (let j = 0; j < size; j++) {
+        const product = shrink * shrink * (difference[i] as number) * (difference[j] as number);
+        this.covariance[i * size + j] = (1 - rate) * ((this.covariance[i * size + j] as number) + rate * product);
+      }
+    }
+  }
+
+  /** (covariance + floors)⁻¹ · difference, by Cholesky. */
+  private solve(difference: Float64Array, records: number): Float64Array {
+    const lower = new Float64Array(size * size);
+    const solved = Float64Array.from(difference);
+    for (let i = 0; i < size; i++) {
+      for (let j = 0; j <= i; j++) {
+        let sum = this.covariance[i * size + j] as number;
+        // Few records make every share and mean jump about: the floor widens with 1 / records.
+        if (i === j) sum += (floors[i] as number) * (1 + 20 / (1 + records));
+        for (let k = 0; k < j; k++) sum -= (lower[i * size + k] as number) * (lower[j * size + k] as number);
+        lower[i * size + j] = i === j ? Math.sqrt(Math.max(sum, 1e-9)) : sum / (lower[j * size + j] as number);
+      }
+    }
+    for (let i = 0; i < size; i++) {
+      for (let k = 0; k < i; k++) solved[i]! -= (lower[i * size + k] as number) * (solved[k] as number);
+      solved[i]! /= lower[i * size + i] as number;
+    }
+    for (let i = size - 1; i >= 0; i--) {
+      for (let k = i + 1; k < size; k++) solved[i]! -= (lower[k * size + i] as number) * (solved[k] as number);
+      solved[i]! /= lower[i * size + i] as number;
+    }
+    return solved;
+  }
+}
+
+function logs(window: WindowState): number {
+  return window.logCount;
+}
+
+function vectorOf(window: WindowState): Float64Array {
+  const records = window.logCount;
+  const { failures, values } = window;
+  return Float64Array.of(
+    Math.log1p(records),
+    Math.log1p(failures),
+    Math.log1p(window.counts[classes.warn] as number),
+    Math.asin(Math.sqrt(records === 0 ? 0 : failures / records)),
+    Math.log1p(window.templateCount),
+    Math.log1p(window.newTemplates),
+    Math.log1p(Math.max(0, values.mean)),
+    Math.log1p(values.quantile(0.95)),
+  );
+}
+
+/** Features by their part of the squared distance. */
+function influencersOf(difference: Float64Array, solved: Float64Array): Incident['row']['influencers'] {
+  const parts = features.map((name, i) => ({ name, part: Math.max(0, (difference[i] as number) * (solved[i] as number)) }));
+  const total = parts.reduce((sum, { part }) => sum + part, 0);
+  return parts
+    .sort((a, b) => b.part - a.part)
+    .slice(0, 3)
+    .filter(({ part }) => part > 0.05 * total)
+    .map(({ name, part }) => ({ kind: 'feature' as const, name, share: Math.round((part / total) * 1000) / 1000 }));
+}

@@ -1,0 +1,229 @@
+/**
+ * One service in one lane: event time, windows, and every detector. A pure fold over records, ticks and the end of
+ * input: equal steps give equal findings, and a snapshot continues exactly (R2).
+ *
+ * A1  Which windows close and what detectors say follows from the records and their order. Ticks act on live lanes
+ *     only (silence, trailing windows); in an ingest lane they publish the windows of an idle service as they
+ *     stand, and detectors wait for its next record or the end.
+ * A2  Detectors see a window once, when it closes. A late record changes the stored window, not what was decided.
+ * A3  No single record moves time on its own: an event time too far ahead of stream time is taken at stream time,
+ *     and one far ahead of its own service's past waits for the next record to agree.
+ */
+import { classOfSeverity, type ClosedWindow, EventWindows, type EventWindowsSnapshot, type ObservedEvent } from '#analysis/windows/mod.ts';
+import { futureSkewMsMax } from '#protocol/limits.ts';
+import type { AnalysisConfig } from './config.ts';
+import { DetectorSet, type DetectorSetSnapshot } from './detector-set.ts';
+import { type HeldEvent, hold, release } from './held.ts';
+import type { AnalysisHost, Findings, StepContext } from './incident.ts';
+
+export interface ServiceIdentity {
+  service: string;
+  lane: string;
+  /** Live lanes get empty windows from ticks. */
+  live: boolean;
+}
+
+interface ServiceAnalysisSnapshot {
+  sizeMs: number;
+  windows: EventWindowsSnapshot;
+  detectors: DetectorSetSnapshot;
+  lastArrivalStreamMs: number;
+  lateCount: number;
+  held: HeldEvent | null;
+}
+
+export class ServiceAnalysis {
+  private readonly config: AnalysisConfig;
+  private readonly identity: ServiceIdentity;
+  private readonly context: StepContext;
+  private readonly windows: EventWindows;
+  private readonly detectors: DetectorSet;
+  /** Event time that a record may lie ahead of all before it without a second one to confirm it. */
+  private readonly jumpMs: number;
+  private lastArrivalStreamMs = 0;
+  private held: HeldEvent | null = null;
+  private readonly openWindows = () => this.windows.openWindows();
+
+  constructor(config: AnalysisConfig, identity: ServiceIdentity, host: AnalysisHost, windows = new EventWindows(config.windows)) {
+    this.config = config;
+    this.identity = identity;
+    this.windows = windows;
+    this.jumpMs = Math.max(config.windows.allowedLatenessMs, futureSkewMsMax);
+    this.detectors = new DetectorSet(config, identity);
+    const { service, lane, live } = identity;
+    const out: Findings = { windows: [], anomalies: [], lateCount: 0, futureCount: 0 };
+    this.context = { service, lane, live, host, sequence: 0, out, watermarkMs: 0, lateCount: 0 };
+  }
+
+  /** One record, in stream order. Findings of this step are appended to `out`. */
+  observe(event: ObservedEvent, out: Findings): void {
+    this.begin(event.sequence, out);
+    this.lastArrivalStreamMs = event.streamTimeMs;
+    const { windows } = this;
+    let { timeMs } = event;
+    if (timeMs - event.streamTimeMs > futureSkewMsMax) {
+      out.futureCount++;
+      if (!windows.started && this.held === null) {
+        this.held = hold(event, event.streamTimeMs);
+        return;
+      }
+      // In a lane that reads history, stream time is as far off as the record; its own newest event time is not.
+      const near = windows.started && event.streamTimeMs - windows.newestMs <= this.jumpMs;
+      timeMs = near || !windows.started ? event.streamTimeMs : windows.newestMs;
+    }
+    if (this.held !== null) this.settle(this.held, timeMs, event);
+    else if (this.isJump(timeMs, event.streamTimeMs)) {
+      this.held = hold(event, timeMs);
+      return;
+    }
+    if (this.held === null) this.take(event, timeMs);
+  }
+
+  /** A tick carries stream time only. See A1 for what it may do. */
+  tick(streamTimeMs: number, sequence: number, out: Findings): void {
+    const { windows, config } = this;
+    const idleMs = streamTimeMs - this.lastArrivalStreamMs;
+    if (idleMs < config.windows.idleTimeoutMs || (!windows.started && this.held === null)) return;
+    this.begin(sequence, out);
+    if (!this.identity.live) {
+      this.publish(sequence, out);
+      return;
+    }
+    this.takeHeld();
+    const newestEndMs = windows.startOf(windows.newestMs) + config.windows.sizeMs;
+    // Empty windows follow stream time only where the service's own time does; last year's file has no present.
+    const near = Math.abs(this.lastArrivalStreamMs - windows.newestMs) <= this.jumpMs;
+    const emptyUntilMs = windows.newestMs + idleMs - config.windows.idleTimeoutMs - config.windows.allowedDisorderMs;
+    this.closeUpTo(near ? Math.max(newestEndMs, emptyUntilMs) : newestEndMs);
+    this.detectors.releaseSequences(windows.newestMs, this.context);
+  }
+
+  /** End of input of an ingest lane: closes all windows with records, and every incident. */
+  end(sequence: number, out: Findings): void {
+    this.begin(sequence, out);
+    this.takeHeld();
+    const { windows } = this;
+    if (windows.started) {
+      this.closeUpTo(windows.startOf(windows.newestMs) + this.config.windows.sizeMs);
+      this.detectors.releaseSequences(windows.newestMs, this.context);
+      this.detectors.close(this.context);
+    }
+    this.flush(sequence, out);
+  }
+
+  /** Due at the end of each message: the windows that late records revised, each once. */
+  flush(sequence: number, out: Findings): void {
+    for (const row of this.windows.takeRevised(this.identity, sequence)) out.windows.push(row);
+  }
+
+  snapshot(): unknown {
+    const state: ServiceAnalysisSnapshot = {
+      sizeMs: this.config.windows.sizeMs,
+      windows: this.windows.snapshot(),
+      detectors: this.detectors.snapshot(),
+      lastArrivalStreamMs: this.lastArrivalStreamMs,
+      lateCount: this.context.lateCount,
+      held: this.held === null ? null : { ...this.held, numbers: this.held.numbers.slice(), bytes: this.held.bytes.slice() },
+    };
+    return state;
+  }
+
+  /**
+   * Continues exactly where the snapshot was taken. Under another configuration it keeps what still fits; another
+   * window size starts afresh.
+   */
+  static restore(config: AnalysisConfig, identity: ServiceIdentity, host: AnalysisHost, snapshot: unknown): ServiceAnalysis {
+    const state = snapshot as ServiceAnalysisSnapshot;
+    if (state.sizeMs !== config.windows.sizeMs) return new ServiceAnalysis(config, identity, host);
+    const analysis = new ServiceAnalysis(config, identity, host, EventWindows.restore(config.windows, state.windows));
+    analysis.detectors.restore(state.detectors);
+    analysis.lastArrivalStreamMs = state.lastArrivalStreamMs;
+    analysis.context.lateCount = state.lateCount;
+    analysis.held = state.held === null ? null : { ...state.held, bytes: Uint8Array.from(state.held.bytes) };
+    return analysis;
+  }
+
+  private begin(sequence: number, out: Findings): void {
+    this.context.sequence = sequence;
+    this.context.out = out;
+  }
+
+  private isJump(timeMs: number, streamTimeMs: number): boolean {
+    const { windows } = this;
+    return windows.started && timeMs - windows.newestMs > this.jumpMs && streamTimeMs - timeMs > this.jumpMs;
+  }
+
+  /** The record after a held one decides: near it, or further on, confirms it; near the past, the held one was wrong. */
+  private settle(held: HeldEvent, timeMs: number, event: ObservedEvent): void {
+    const { windows } = this;
+    this.held = null;
+    const released = release(held, event.streamTimeMs, event.sequence);
+    if (!windows.started) {
+      this.take(released, timeMs);
+      return;
+    }
+    const jumpsToo = timeMs - windows.newestMs > this.jumpMs;
+    if (jumpsToo && timeMs >= held.timeMs - this.jumpMs) {
+      this.take(released, held.timeMs);
+      if (this.isJump(timeMs, event.streamTimeMs)) this.held = hold(event, timeMs);
+      return;
+    }
+    this.context.out.futureCount++;
+    this.take(released, windows.newestMs);
+    if (this.isJump(timeMs, event.streamTimeMs)) this.held = hold(event, timeMs);
+  }
+
+  private takeHeld(): void {
+    const { held } = this;
+    if (held === null) return;
+    this.held = null;
+    this.take(release(held, this.lastArrivalStreamMs, this.context.sequence), held.timeMs);
+  }
+
+  /** A record whose event time is settled. Hot path; benchmark: loadtest/bench/windows.bench.ts. */
+  private take(event: ObservedEvent, timeMs: number): void {
+    const { windows, context, detectors } = this;
+    if (!windows.started) {
+      windows.start(timeMs);
+      context.watermarkMs = windows.watermarkMs;
+    } else if (timeMs > windows.newestMs) {
+      windows.newer(timeMs);
+      if (timeMs >= windows.nextCloseAtMs) this.closeUpTo(windows.watermarkMs);
+      context.watermarkMs = windows.watermarkMs;
+    }
+    const window = windows.find(timeMs);
+    if (window === null || window.closed) {
+      context.lateCount++;
+      context.out.lateCount++;
+      if (window === null) return;
+      window.add(event, timeMs);
+      window.late++;
+      windows.markRevised(window);
+      return;
+    }
+    window.add(event, timeMs);
+    const isError = (classOfSeverity[event.severityNumber] as number) >= 4;
+    detectors.observe(event, timeMs, isError, context, this.openWindows);
+  }
+
+  private closeUpTo(watermarkMs: number): void {
+    const { windows, context } = this;
+    const closed: ClosedWindow[] = windows.advance(watermarkMs);
+    context.watermarkMs = windows.watermarkMs;
+    for (const one of closed) {
+      context.out.windows.push(windows.row(this.identity, one.window, context.sequence));
+      this.detectors.windowClosed(one, context);
+      one.window.strip();
+    }
+  }
+
+  /** Windows of an idle service in an ingest lane, as they stand; each again only after it changed. */
+  private publish(sequence: number, out: Findings): void {
+    for (const window of this.windows.openWindows()) {
+      const records = window.logCount;
+      if (records === 0 || window.publishedCount === records) continue;
+      window.publishedCount = records;
+      out.windows.push(this.windows.row(this.identity, window, sequence));
+    }
+  }
+}

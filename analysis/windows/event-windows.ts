@@ -1,0 +1,218 @@
+/**
+ * Event time of one service in one lane. What holds at every step:
+ *
+ * W1  The watermark never falls; it is the newest event time less the allowed disorder, or further where a tick or
+ *     the end of input closed more.
+ * W2  A window closes once, when the watermark has reached its end; windows close in order of time.
+ * W3  Which windows close, and with what in them, follows from the records and their order, never from how they
+ *     were batched. Ticks close windows only where the caller says so.
+ * W4  Memory is bounded: open windows by the disorder, closed ones by lateness and rolling span, and a gap gives at
+ *     most `emptyWindowsMax` empty windows.
+ */
+import type { WindowRow } from '#protocol/findings.ts';
+import type { WindowsConfig } from './config.ts';
+import { windowRow } from './row.ts';
+import { type WindowSnapshot, WindowState } from './window.ts';
+
+/** A window that just closed. `learn` is false for the empty windows of a gap too long to be normal. */
+export interface ClosedWindow {
+  window: WindowState;
+  learn: boolean;
+}
+
+export interface EventWindowsSnapshot {
+  started: boolean;
+  newestMs: number;
+  watermarkMs: number;
+  closedUntilMs: number;
+  everClosed: boolean;
+  emptyRun: number;
+  open: WindowSnapshot[];
+  closed: WindowSnapshot[];
+  dirty: number[];
+}
+
+export class EventWindows {
+  started = false;
+  /** Newest event time, ms; 0 before the first record. */
+  newestMs = 0;
+  watermarkMs = 0;
+  /** Newest event times from here on let a window close. */
+  nextCloseAtMs = 0;
+  /** Windows that start before this are closed. */
+  closedUntilMs = 0;
+  private everClosed = false;
+  private emptyRun = 0;
+  private readonly config: WindowsConfig;
+  private open = new Map<number, WindowState>();
+  private closed: WindowState[] = [];
+  private readonly dirty = new Set<number>();
+  /** Memo of the window last used. */
+  private current: WindowState | null = null;
+
+  constructor(config: WindowsConfig) {
+    this.config = config;
+  }
+
+  /** First record: windows before its watermark count as closed. */
+  start(timeMs: number): void {
+    this.started = true;
+    this.newestMs = timeMs;
+    this.watermarkMs = timeMs - this.config.allowedDisorderMs;
+    this.setClosedUntil(this.startOf(this.watermarkMs));
+  }
+
+  /** A newer event; the caller closes windows when `nextCloseAtMs` is reached. */
+  newer(timeMs: number): void {
+    this.newestMs = timeMs;
+    const watermarkMs = timeMs - this.config.allowedDisorderMs;
+    if (watermarkMs > this.watermarkMs) this.watermarkMs = watermarkMs;
+  }
+
+  startOf(timeMs: number): number {
+    const { sizeMs } = this.config;
+    return Math.floor(timeMs / sizeMs) * sizeMs;
+  }
+
+  /** The open or revisable window of an event time; null where it is too late (or there is none yet). */
+  find(timeMs: number): WindowState | null {
+    const { current } = this;
+    if (current !== null && timeMs >= current.startMs && timeMs < current.endMs) return current;
+    const startMs = this.startOf(timeMs);
+    if (startMs < this.closedUntilMs) return this.findClosed(startMs);
+    let window = this.open.get(startMs);
+    if (window === undefined) {
+      window = new WindowState(startMs, this.config.sizeMs);
+      this.open.set(startMs, window);
+    }
+    this.current = window;
+    return window;
+  }
+
+  /** A late record changed this window; its new row is due at the next flush. */
+  markRevised(window: WindowState): void {
+    this.dirty.add(window.startMs);
+  }
+
+  /** Open windows, oldest first. */
+  openWindows(): WindowState[] {
+    return [...this.open.values()].sort((a, b) => a.startMs - b.startMs);
+  }
+
+  /** Raises the watermark and closes what it passed, with the empty windows between, oldest first (W1, W2). */
+  advance(watermarkMs: number): ClosedWindow[] {
+    if (watermarkMs > this.watermarkMs) this.watermarkMs = watermarkMs;
+    const untilMs = this.startOf(this.watermarkMs);
+    if (!this.started || untilMs <= this.closedUntilMs) return [];
+    const result: ClosedWindow[] = [];
+    let atMs = this.closedUntilMs;
+    for (const window of this.openWindows()) {
+      if (window.startMs >= untilMs) break;
+      this.closeEmpty(atMs, window.startMs, result);
+      this.open.delete(window.startMs);
+      this.keepClosed(window, result, true);
+      this.emptyRun = 0;
+      this.everClosed = true;
+      atMs = window.endMs;
+    }
+    this.closeEmpty(atMs, untilMs, result);
+    this.setClosedUntil(untilMs);
+    this.current = null;
+    this.prune();
+    return result;
+  }
+
+  row(identity: { service: string; lane: string }, window: WindowState, version: number): WindowRow {
+    const fromMs = window.endMs - this.config.rollingMs;
+    const span: WindowState[] = [];
+    for (let i = this.closed.length - 1; i >= 0; i--) {
+      const other = this.closed[i] as WindowState;
+      if (other.startMs < fromMs) break;
+      if (other.startMs < window.startMs) span.push(other);
+    }
+    span.push(window);
+    return windowRow(identity, window, span, version);
+  }
+
+  /** Rows of the windows that late records revised since the last call, oldest first. */
+  takeRevised(identity: { service: string; lane: string }, version: number): WindowRow[] {
+    if (this.dirty.size === 0) return [];
+    const rows = this.closed.filter((window) => this.dirty.has(window.startMs));
+    this.dirty.clear();
+    return rows.map((window) => this.row(identity, window, version));
+  }
+
+  snapshot(): EventWindowsSnapshot {
+    return {
+      started: this.started,
+      newestMs: this.newestMs,
+      watermarkMs: this.watermarkMs,
+      closedUntilMs: this.closedUntilMs,
+      everClosed: this.everClosed,
+      emptyRun: this.emptyRun,
+      open: this.openWindows().map((window) => window.snapshot()),
+      closed: this.closed.map((window) => window.snapshot()),
+      dirty: [...this.dirty].sort((a, b) => a - b),
+    };
+  }
+
+  static restore(config: WindowsConfig, state: EventWindowsSnapshot): EventWindows {
+    const windows = new EventWindows(config);
+    windows.started = state.started;
+    windows.newestMs = state.newestMs;
+    windows.watermarkMs = state.watermarkMs;
+    windows.setClosedUntil(state.closedUntilMs);
+    windows.everClosed = state.everClosed;
+    windows.emptyRun = state.emptyRun;
+    for (const window of state.open) windows.open.set(window.startMs, WindowState.restore(window, config.sizeMs));
+    windows.closed = state.closed.map((window) => WindowState.restore(window, config.sizeMs));
+    for (const startMs of state.dirty) windows.dirty.add(startMs);
+    return windows;
+  }
+
+  private setClosedUntil(untilMs: number): void {
+    this.closedUntilMs = untilMs;
+    this.nextCloseAtMs = untilMs + this.config.sizeMs + this.config.allowedDisorderMs;
+  }
+
+  /** Nothing before the first window with records is a gap. */
+  private closeEmpty(fromMs: number, untilMs: number, result: ClosedWindow[]): void {
+    const { sizeMs, emptyWindowsMax } = this.config;
+    if (!this.everClosed) return;
+    const gap = Math.round((untilMs - fromMs) / sizeMs);
+    const count = Math.min(gap, Math.max(0, emptyWindowsMax - this.emptyRun));
+    for (let i = 0; i < count; i++) {
+      this.keepClosed(new WindowState(fromMs + i * sizeMs, sizeMs), result, gap <= emptyWindowsMax);
+    }
+    this.emptyRun += count;
+  }
+
+  private keepClosed(window: WindowState, result: ClosedWindow[], learn: boolean): void {
+    window.close();
+    this.closed.push(window);
+    result.push({ window, learn });
+  }
+
+  /** A closed window within the allowed lateness. One that was skipped in a long gap is made when a record comes for it. */
+  private findClosed(startMs: number): WindowState | null {
+    const endMs = startMs + this.config.sizeMs;
+    if (endMs <= this.watermarkMs - this.config.allowedLatenessMs) return null;
+    let at = this.closed.length;
+    while (at > 0 && (this.closed[at - 1] as WindowState).startMs > startMs) at--;
+    const found = this.closed[at - 1];
+    if (found?.startMs === startMs) return found;
+    const window = new WindowState(startMs, this.config.sizeMs);
+    window.close();
+    this.closed.splice(at, 0, window);
+    return window;
+  }
+
+  private prune(): void {
+    const keepFromMs = this.watermarkMs - this.config.allowedLatenessMs - this.config.rollingMs;
+    let drop = 0;
+    while (drop < this.closed.length && (this.closed[drop] as WindowState).endMs <= keepFromMs) drop++;
+    // A dirty window is younger than the allowed lateness when it is marked, but the watermark may jump within a batch.
+    while (drop > 0 && this.dirty.size > 0 && this.closed.slice(0, drop).some(({ startMs }) => this.dirty.has(startMs))) drop--;
+    if (drop > 0) this.closed.splice(0, drop);
+  }
+}

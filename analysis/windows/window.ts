@@ -1,0 +1,228 @@
+import { sampleOf } from './sample.ts';
+import { type SketchSnapshot, ValueSketch } from './sketch.ts';
+
+/** Class of a severity number: 0 unknown, 1 debug and trace, 2 info, 3 warn, 4 error, 5 critical, 6 fatal. */
+export const classOfSeverity = Uint8Array.from({ length: 25 }, (_, severity) => {
+  if (severity === 0) return 0;
+  if (severity <= 8) return 1;
+  if (severity <= 12) return 2;
+  if (severity <= 16) return 3;
+  if (severity === 17) return 4;
+  return severity <= 20 ? 5 : 6;
+});
+export const classes = { unknown: 0, debug: 1, info: 2, warn: 3, error: 4, critical: 5, fatal: 6 } as const;
+
+/** Slots over this are counted in the totals only: a miner keeps far fewer templates. */
+const slotMax = 65_535;
+const samplesMax = 3;
+
+/** One record on its way through the analysis: one object for all of them, filled anew each time. */
+export interface ObservedEvent {
+  /** Event time, ms since 1970. */
+  timeMs: number;
+  /** Largest stream time seen, ms since 1970. */
+  streamTimeMs: number;
+  /** LOGS sequence of the message that brought it. */
+  sequence: number;
+  /** 0–24: the sender's, or the classifier's where the sender said none. */
+  severityNumber: number;
+  templateSlot: number;
+  /** First sight of the template by this service and lane. */
+  isNewTemplate: boolean;
+  /** Numbers found in the message: [0, numberCount). */
+  numbers: Float64Array;
+  numberCount: number;
+  /** Body: bytes [start, end), UTF-8. */
+  bytes: Uint8Array;
+  start: number;
+  end: number;
+}
+
+export interface WindowSnapshot {
+  startMs: number;
+  closed: boolean;
+  counts: number[];
+  newTemplates: number;
+  late: number;
+  newestMs: number;
+  publishedCount: number;
+  values: SketchSnapshot;
+  /** While open: slot, records, errors, warnings, … */
+  slots: number[];
+  /** Once closed: one bit per slot seen. */
+  seen: Uint8Array;
+  errorSamples: string[];
+  errorSampleSlots: number[];
+  samples: string[];
+}
+
+/**
+ * Counters of one window. Open: records and errors by template slot in typed arrays, so that a record costs two
+ * increments. Closed: one bit per template, which is what a late record needs to count templates right.
+ */
+export class WindowState {
+  readonly startMs: number;
+  readonly endMs: number;
+  closed = false;
+  /** By severity class; the sum is the number of records. */
+  readonly counts = new Int32Array(7);
+  newTemplates = 0;
+  late = 0;
+  /** Newest event in it; the start while there is none. */
+  newestMs: number;
+  /** Records it had when it was last published before closing; −1: never. */
+  publishedCount = -1;
+  values = new ValueSketch();
+  slotRecords = new Int32Array(0);
+  slotErrors = new Int32Array(0);
+  slotWarnings = new Int32Array(0);
+  errorSamples: string[] = [];
+  samples: string[] = [];
+  private errorSampleSlots: number[] = [];
+  private seen = new Uint8Array(0);
+
+  constructor(startMs: number, sizeMs: number) {
+    this.startMs = startMs;
+    this.endMs = startMs + sizeMs;
+    this.newestMs = startMs;
+  }
+
+  get logCount(): number {
+    let sum = 0;
+    for (let i = 0; i < 7; i++) sum += this.counts[i] as number;
+    return sum;
+  }
+
+  /** Error, critical and fatal together. */
+  get failures(): number {
+    return (this.counts[4] as number) + (this.counts[5] as number) + (this.counts[6] as number);
+  }
+
+  get templateCount(): number {
+    let sum = 0;
+    if (this.closed) {
+      for (const byte of this.seen) for (let bits = byte; bits !== 0; bits &= bits - 1) sum++;
+    } else {
+      for (const records of this.slotRecords) if (records > 0) sum++;
+    }
+    return sum;
+  }
+
+  add(event: ObservedEvent, timeMs: number): void {
+    const severityClass = classOfSeverity[event.severityNumber] ?? 0;
+    this.counts[severityClass]!++;
+    if (timeMs > this.newestMs) this.newestMs = timeMs;
+    if (event.isNewTemplate) this.newTemplates++;
+    const slot = event.templateSlot;
+    if (this.closed) {
+      this.mark(slot);
+    } else if (slot <= slotMax) {
+      if (slot >= this.slotRecords.length) this.grow(slot);
+      this.slotRecords[slot]!++;
+      if (severityClass >= 4) this.slotErrors[slot]!++;
+      else if (severityClass === 3) this.slotWarnings[slot]!++;
+      if (severityClass >= 4 && this.errorSamples.length < samplesMax) this.keepErrorSample(event);
+      else if (this.samples.length < samplesMax) this.samples.push(sampleOf(event.bytes, event.start, event.end));
+    }
+    const { numbers, numberCount } = event;
+    for (let i = 0; i < numberCount; i++) this.values.add(numbers[i] as number);
+  }
+
+  /** What stays of a closed window is what a late record can change. */
+  close(): void {
+    let last = this.slotRecords.length;
+    while (last > 0 && this.slotRecords[last - 1] === 0) last--;
+    this.seen = new Uint8Array((last + 7) >> 3);
+    for (let slot = 0; slot < last; slot++) if ((this.slotRecords[slot] as number) > 0) this.seen[slot >> 3]! |= 1 << (slot & 7);
+    this.closed = true;
+    this.values.compact();
+  }
+
+  /** Drops what only the detectors needed, once they have seen the window. */
+  strip(): void {
+    this.slotRecords = new Int32Array(0);
+    this.slotErrors = new Int32Array(0);
+    this.slotWarnings = new Int32Array(0);
+    this.errorSamples = [];
+    this.errorSampleSlots = [];
+    this.samples = [];
+  }
+
+  snapshot(): WindowSnapshot {
+    const slots: number[] = [];
+    for (let slot = 0; slot < this.slotRecords.length; slot++) {
+      const records = this.slotRecords[slot] as number;
+      if (records > 0) slots.push(slot, records, this.slotErrors[slot] as number, this.slotWarnings[slot] as number);
+    }
+    return {
+      startMs: this.startMs,
+      closed: this.closed,
+      counts: [...this.counts],
+      newTemplates: this.newTemplates,
+      late: this.late,
+      newestMs: this.newestMs,
+      publishedCount: this.publishedCount,
+      values: this.values.snapshot(),
+      slots,
+      seen: this.seen.slice(),
+      errorSamples: this.errorSamples.slice(),
+      errorSampleSlots: this.errorSampleSlots.slice(),
+      samples: this.samples.slice(),
+    };
+  }
+
+  static restore(state: WindowSnapshot, sizeMs: number): WindowState {
+    const window = new WindowState(state.startMs, sizeMs);
+    window.closed = state.closed;
+    window.counts.set(state.counts);
+    window.newTemplates = state.newTemplates;
+    window.late = state.late;
+    window.newestMs = state.newestMs;
+    window.publishedCount = state.publishedCount;
+    window.values = ValueSketch.restore(state.values);
+    for (let i = 0; i < state.slots.length; i += 4) {
+      const slot = state.slots[i] as number;
+      if (slot >= window.slotRecords.length) window.grow(slot);
+      window.slotRecords[slot] = state.slots[i + 1] as number;
+      window.slotErrors[slot] = state.slots[i + 2] as number;
+      window.slotWarnings[slot] = state.slots[i + 3] as number;
+    }
+    window.seen = Uint8Array.from(state.seen);
+    window.errorSamples = state.errorSamples.slice();
+    window.errorSampleSlots = state.errorSampleSlots.slice();
+    window.samples = state.samples.slice();
+    return window;
+  }
+
+  /** Errors of different templates tell more than three times the same one. */
+  private keepErrorSample(event: ObservedEvent): void {
+    if (this.errorSampleSlots.includes(event.templateSlot)) return;
+    this.errorSampleSlots.push(event.templateSlot);
+    this.errorSamples.push(sampleOf(event.bytes, event.start, event.end));
+  }
+
+  private grow(slot: number): void {
+    let size = Math.max(16, this.slotRecords.length);
+    while (size <= slot) size *= 2;
+    this.slotRecords = grown(this.slotRecords, size);
+    this.slotErrors = grown(this.slotErrors, size);
+    this.slotWarnings = grown(this.slotWarnings, size);
+  }
+
+  private mark(slot: number): void {
+    if (slot > slotMax) return;
+    const at = slot >> 3;
+    if (at >= this.seen.length) {
+      const seen = new Uint8Array(at + 1);
+      seen.set(this.seen);
+      this.seen = seen;
+    }
+    this.seen[at]! |= 1 << (slot & 7);
+  }
+}
+
+function grown(counts: Int32Array, size: number): Int32Array<ArrayBuffer> {
+  const result = new Int32Array(size);
+  result.set(counts);
+  return result;
+}
