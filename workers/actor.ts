@@ -1,0 +1,228 @@
+/**
+ * One service in one lane: mines, classifies, aggregates and detects, record by record, in stream order. Part of a
+ * partition's state (R2): everything it knows is in its snapshot, and nothing is shared with another actor but the
+ * immutable base model.
+ */
+import { type Classification, Classifier, classificationDefaults, type Model } from '#analysis/classification/mod.ts';
+import { type AnalysisConfig, type Findings, type ObservedEvent, ServiceAnalysis } from '#analysis/detectors/mod.ts';
+import { TemplateMiner, templateDefaults } from '#analysis/templates/mod.ts';
+import { liveLane, type TemplateRow } from '#protocol/mod.ts';
+
+/** Answer for a template, kept until the classifier's version moves on. A pure memo of (template text, version). */
+interface CachedClass {
+  version: number;
+  text: string;
+  answer: Classification;
+}
+
+export interface ActorSnapshot {
+  service: string;
+  lane: string;
+  miner: unknown;
+  classifier: unknown;
+  analysis: unknown;
+  /** Per slot: records with a known severity seen, for thinned learning. */
+  taught: number[];
+  /** Slots whose rows changed since they were last written. */
+  touched: number[];
+  lastSeenStreamMs: number;
+}
+
+export interface ActorContext {
+  config: AnalysisConfig;
+  model: Model;
+}
+
+/** What the partition gets back for one record; overwritten by the next. */
+export interface RecordAnswer {
+  slot: number;
+  templateId: string;
+  classification: Classification;
+  /** The sender's severity, or the classifier's where the sender said none. */
+  severityNumber: number;
+}
+
+export class ServiceActor {
+  readonly service: string;
+  readonly lane: string;
+  lastSeenStreamMs = 0;
+  readonly answer: RecordAnswer;
+  private readonly miner: TemplateMiner;
+  private readonly classifier: Classifier;
+  private readonly analysis: ServiceAnalysis;
+  private readonly classes: (CachedClass | undefined)[] = [];
+  private readonly taught: number[];
+  private readonly touched: Set<number>;
+  private readonly event: ObservedEvent;
+
+  constructor(service: string, lane: string, context: ActorContext, snapshot: ActorSnapshot | null = null) {
+    this.service = service;
+    this.lane = lane;
+    const identity = { service, lane, live: lane === liveLane };
+    const host = {
+      templateOf: (slot: number): { id: string; text: string } => {
+        const into = this.miner.resolve(slot);
+        return { id: this.miner.idOf(into), text: this.miner.textOf(into) };
+      },
+    };
+    this.miner =
+      snapshot === null ? new TemplateMiner(templateDefaults) : TemplateMiner.restore(templateDefaults, snapshot.miner);
+    this.classifier =
+      snapshot === null
+        ? new Classifier(classificationDefaults, context.model)
+        : Classifier.restore(classificationDefaults, context.model, snapshot.classifier);
+    this.analysis =
+      snapshot === null
+        ? new ServiceAnalysis(context.config, identity, host)
+        : ServiceAnalysis.restore(context.config, identity, host, snapshot.analysis);
+    this.taught = snapshot?.taught.slice() ?? [];
+    this.touched = new Set(snapshot?.touched);
+    this.lastSeenStreamMs = snapshot?.lastSeenStreamMs ?? 0;
+    this.event = {
+      timeMs: 0,
+      streamTimeMs: 0,
+      sequence: 0,
+      severityNumber: 0,
+      templateSlot: 0,
+      isNewTemplate: false,
+      numbers: this.miner.numbers,
+      numberCount: 0,
+      bytes: new Uint8Array(0),
+      start: 0,
+      end: 0,
+    };
+    this.answer = { slot: 0, templateId: '', classification: noClassification, severityNumber: 0 };
+  }
+
+  /** The same service with what it learned of texts, and its windows and detectors started afresh. */
+  static withConfig(actor: ServiceActor, context: ActorContext): ServiceActor {
+    const fresh = new ServiceActor(actor.service, actor.lane, context).snapshot();
+    return new ServiceActor(actor.service, actor.lane, context, { ...actor.snapshot(), analysis: fresh.analysis });
+  }
+
+  /** One record; `severityNumber` is the sender's (0: unknown). Fills `answer`. */
+  observe(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    timeMs: number,
+    severityNumber: number,
+    streamTimeMs: number,
+    sequence: number,
+    out: Findings,
+  ): void {
+    const { miner, event, answer } = this;
+    const slot = miner.mine(bytes, start, end, timeMs);
+    const isNew = miner.isNew;
+    this.touched.add(slot);
+    const classification = this.classify(slot);
+    if (isNew) this.taught[slot] = 0;
+    if (severityNumber !== 0) this.teach(slot, severityNumber);
+    event.timeMs = timeMs;
+    event.streamTimeMs = streamTimeMs;
+    event.sequence = sequence;
+    event.severityNumber = severityNumber === 0 ? classification.severityNumber : severityNumber;
+    event.templateSlot = slot;
+    event.isNewTemplate = isNew;
+    event.numbers = miner.numbers;
+    event.numberCount = miner.numberCount;
+    event.bytes = bytes;
+    event.start = start;
+    event.end = end;
+    this.analysis.observe(event, out);
+    this.lastSeenStreamMs = streamTimeMs;
+    answer.slot = slot;
+    answer.templateId = miner.idOf(slot);
+    answer.classification = classification;
+    answer.severityNumber = event.severityNumber;
+  }
+
+  /** End of one batch message: revised windows are written once. */
+  flush(sequence: number, out: Findings): void {
+    this.analysis.flush(sequence, out);
+  }
+
+  tick(streamTimeMs: number, sequence: number, out: Findings): void {
+    this.analysis.tick(streamTimeMs, sequence, out);
+  }
+
+  end(sequence: number, out: Findings): void {
+    this.analysis.end(sequence, out);
+  }
+
+  /** Rows of templates that were created, generalised or merged; with `all`, of every template seen since its last row. */
+  templateRows(sequence: number, all: boolean): TemplateRow[] {
+    const slots = new Set(this.miner.takeChanged());
+    if (all) {
+      for (const slot of this.touched) slots.add(slot);
+      this.touched.clear();
+    }
+    const rows: TemplateRow[] = [];
+    for (const slot of [...slots].sort((a, b) => a - b)) {
+      this.touched.delete(slot);
+      if (!this.miner.has(slot)) continue;
+      const template = this.miner.template(slot);
+      const classification = this.classify(slot);
+      rows.push({
+        templateId: template.id,
+        service: this.service,
+        lane: this.lane,
+        template: template.text,
+        firstSeenMs: template.firstSeenMs,
+        lastSeenMs: template.lastSeenMs,
+        count: template.count,
+        mergedInto: template.mergedInto < 0 ? '' : this.miner.idOf(template.mergedInto),
+        category: classification.category,
+        severityText: classification.severity,
+        version: sequence,
+      });
+    }
+    return rows;
+  }
+
+  snapshot(): ActorSnapshot {
+    return {
+      service: this.service,
+      lane: this.lane,
+      miner: this.miner.snapshot(),
+      classifier: this.classifier.snapshot(),
+      analysis: this.analysis.snapshot(),
+      taught: Array.from(this.taught, (count) => count ?? 0),
+      touched: [...this.touched].sort((a, b) => a - b),
+      lastSeenStreamMs: this.lastSeenStreamMs,
+    };
+  }
+
+  private classify(slot: number): Classification {
+    const text = this.miner.textOf(slot);
+    const cached = this.classes[slot];
+    if (cached !== undefined && cached.version === this.classifier.version && cached.text === text)
+      return cached.answer;
+    const answer = this.classifier.classify(text);
+    this.classes[slot] = { version: this.classifier.version, text, answer };
+    return answer;
+  }
+
+  /** The sender's severity is truth to learn from: at the 1st, 2nd, 4th, 8th … record of a template. */
+  private teach(slot: number, severityNumber: number): void {
+    const seen = (this.taught[slot] ?? 0) + 1;
+    this.taught[slot] = seen;
+    if ((seen & (seen - 1)) !== 0) return;
+    this.classifier.learn(this.miner.textOf(slot), { severity: labelOf(severityNumber) });
+  }
+}
+
+const noClassification: Classification = {
+  severity: 'INFO',
+  severityNumber: 9,
+  severityConfidence: 0,
+  category: '',
+  categoryConfidence: 0,
+  confidence: 0,
+};
+
+function labelOf(severityNumber: number): 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' {
+  if (severityNumber <= 8) return 'DEBUG';
+  if (severityNumber <= 12) return 'INFO';
+  return severityNumber <= 16 ? 'WARN' : 'ERROR';
+}

@@ -1,0 +1,80 @@
+/**
+ * Gathers sections of one partition into RESULTS messages that cover (from, to] without a hole (R3). Pure: the
+ * caller says when to cut. Empty sections ride along, so that ticks cost no messages of their own.
+ */
+import {
+  isEmptySection,
+  messageBytesMax,
+  pack,
+  type ResultsMessage,
+  type Section,
+  splitSection,
+} from '#protocol/mod.ts';
+
+/** Rough bytes of a section, before compression. */
+function weigh(section: Section): number {
+  const { batch } = section;
+  let bytes = 64 + section.windows.length * 1_200 + section.templates.length * 300 + section.anomalies.length * 1_500;
+  if (batch !== null) {
+    bytes += batch.body.length + batch.rows * 40 + (batch.attributes?.values.length ?? 0);
+    bytes += (batch.attributes?.keys.index.length ?? 0) + (batch.traceId?.length ?? 0);
+  }
+  return bytes;
+}
+
+/** A section heavier than this may not fit one message even compressed; it is measured exactly and split if need be. */
+const heavyBytes = messageBytesMax - 64 * 1024;
+
+export class Gather {
+  private readonly partition: number;
+  private readonly generation: number;
+  private sections: Section[] = [];
+  private from: number;
+  private covered: number;
+  /** Rough bytes waiting. */
+  bytes = 0;
+  /** True once a waiting section says more than "this sequence was read". */
+  worthSending = false;
+
+  constructor(partition: number, generation: number, from: number) {
+    this.partition = partition;
+    this.generation = generation;
+    this.from = from;
+    this.covered = from;
+  }
+
+  /** Takes the next section. Returns messages that had to be cut at once because the section is too large to wait. */
+  add(section: Section): ResultsMessage[] {
+    const weight = weigh(section);
+    if (weight > heavyBytes && pack(section).length > heavyBytes) {
+      const before = this.cut();
+      const parts = splitSection(this.header(section.sequence), section);
+      this.from = section.sequence;
+      this.covered = section.sequence;
+      return before === null ? parts : [before, ...parts];
+    }
+    const overfull = this.bytes + weight > heavyBytes && this.sections.length > 0 ? this.cut() : null;
+    this.covered = section.sequence;
+    if (!isEmptySection(section)) {
+      this.sections.push(section);
+      this.worthSending = true;
+    }
+    this.bytes += weight;
+    return overfull === null ? [] : [overfull];
+  }
+
+  /** Everything that waits as one message, or null when nothing does. */
+  cut(): ResultsMessage | null {
+    if (this.covered === this.from) return null;
+    const message = { ...this.header(this.covered), sections: this.sections, part: null };
+    this.sections = [];
+    this.from = this.covered;
+    this.bytes = 0;
+    this.worthSending = false;
+    return message;
+  }
+
+  private header(to: number): { partition: number; generation: number; from: number; to: number } {
+    return { partition: this.partition, generation: this.generation, from: this.from, to };
+  }
+}

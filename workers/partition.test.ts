@@ -1,0 +1,187 @@
+import { describe, expect, it } from 'vitest';
+import { Traffic, incidentRound } from '#generator/mod.ts';
+import {
+  BatchBuilder,
+  encodeLogsMessage,
+  fnv1a32,
+  type LogRecord,
+  type LogsMessage,
+  overflowService,
+  pack,
+  RecordView,
+  type Section,
+  servicesPerPartitionMax,
+  viewOf,
+} from '#protocol/mod.ts';
+import { Partition } from './partition.ts';
+
+const start = Date.UTC(2026, 2, 1, 9);
+
+function batchOf(records: readonly LogRecord[], lane = 'live', key = ''): LogsMessage {
+  const builder = new BatchBuilder(lane, 'test');
+  const view = new RecordView();
+  for (const [ordinal, record] of records.entries()) {
+    viewOf(record, { observedMs: start, service: 'unknown' }, view);
+    view.idempotencyKey = key;
+    view.ordinal = ordinal;
+    builder.add(view, 1);
+  }
+  const batch = builder.take();
+  if (batch === null) throw new Error('empty');
+  return { kind: 'batch', batch };
+}
+
+const record = (service: string, body: string, timeMs = start): LogRecord => ({
+  service,
+  body,
+  timeMs,
+  severityNumber: 9,
+  severityText: 'INFO',
+});
+
+interface Message {
+  sequence: number;
+  timeMs: number;
+  data: Uint8Array;
+}
+
+function stream(messages: readonly LogsMessage[], stepMs = 100): Message[] {
+  return messages.map((message, i) => ({
+    sequence: (i + 1) * 3,
+    timeMs: start + i * stepMs,
+    data: encodeLogsMessage(message),
+  }));
+}
+
+/** Ten minutes of the shop, 1 s a batch, with ticks, an ingest lane, repeats and an end of input between. */
+function shop(): Message[] {
+  const traffic = new Traffic({ seed: 5, ratePerSecond: 60, incidents: incidentRound(start + 120_000, 60_000, 7) });
+  const old = new Traffic({ seed: 6, ratePerSecond: 40 });
+  const messages: LogsMessage[] = [];
+  for (let second = 0; second < 600; second++) {
+    const live = traffic.step(start + second * 1_000, start + (second + 1) * 1_000);
+    if (live.length > 0) messages.push(batchOf(live));
+    if (second % 7 === 0) messages.push({ kind: 'tick' });
+    if (second % 5 === 0 && second < 300) {
+      const week = start - 7 * 86_400_000 + second * 20_000;
+      messages.push(batchOf(old.step(week, week + 4_000), 'job-1', second % 10 === 0 ? `key-${second}` : ''));
+      if (second % 20 === 0) messages.push(messages.at(-1) as LogsMessage);
+    }
+    if (second === 400) messages.push({ kind: 'end', lane: 'job-1' });
+    if (second === 200)
+      messages.push({
+        kind: 'control',
+        control: { kind: 'analysis', version: 1, config: { windows: { allowedDisorderMs: 2_000 } } },
+      });
+  }
+  return stream(messages, 1_000 * (600 / messages.length));
+}
+
+function digest(section: Section): number {
+  return fnv1a32(pack(section));
+}
+
+describe('Partition (R2)', () => {
+  const messages = shop();
+
+  it('gives the same answers whether or not it was snapshot and restored, at any message', () => {
+    const straight = new Partition(3);
+    let restored = new Partition(3);
+    let anomalies = 0;
+    let windows = 0;
+    for (const [i, message] of messages.entries()) {
+      const expected = straight.step(message);
+      if (i % 37 === 0 || (i > 300 && i < 310)) {
+        const bytes = restored.snapshot();
+        restored = Partition.restore(bytes, 3);
+        expect(Buffer.compare(restored.snapshot(), bytes)).toBe(0);
+      }
+      const actual = restored.step(message);
+      if (digest(actual.section) !== digest(expected.section)) expect(actual.section).toEqual(expected.section);
+      expect(actual.anomaliesFrom).toBe(expected.anomaliesFrom);
+      anomalies += expected.section.anomalies.length;
+      windows += expected.section.windows.length;
+    }
+    expect(anomalies).toBeGreaterThan(3);
+    expect(windows).toBeGreaterThan(100);
+  });
+
+  it('enriches every row', () => {
+    const partition = new Partition(3);
+    for (const message of messages.slice(0, 50)) {
+      const { section } = partition.step(message);
+      if (section.batch !== null) expect(section.enrichment?.predictedSeverityNumber.length).toBe(section.batch.rows);
+    }
+  });
+});
+
+describe('Partition', () => {
+  it('sets aside what fails to decode, and goes on', () => {
+    const partition = new Partition(0);
+    const good = stream([batchOf([record('a', 'one')]), batchOf([record('a', 'two')])]);
+    const [first, second] = good as [Message, Message];
+    expect(partition.step({ ...first, data: new Uint8Array([1, 2, 3]) }).section.deadLetter).toMatch(
+      /not a Logweir frame/,
+    );
+    expect(partition.step(second).section.batch?.rows).toBe(1);
+  });
+
+  it('drops repeats of a request by key and ordinal, and takes what is new in them', () => {
+    const partition = new Partition(0);
+    const records = ['one', 'two', 'three', 'four'].map((body) => record('a', body));
+    const [half, whole, other] = stream([
+      batchOf(records.slice(0, 2), 'live', 'k'),
+      batchOf(records, 'live', 'k'),
+      batchOf(records, 'live', 'another'),
+    ]) as [Message, Message, Message];
+    expect(partition.step(half).section).toMatchObject({ duplicates: 0, batch: { rows: 2 } });
+    expect(partition.step(whole).section).toMatchObject({ duplicates: 2, batch: { rows: 2, idempotency: null } });
+    expect(partition.step({ ...whole, sequence: 90 }).section).toMatchObject({ duplicates: 4, batch: null });
+    expect(partition.step({ ...other, sequence: 91 }).section).toMatchObject({ duplicates: 0, batch: { rows: 4 } });
+  });
+
+  it('analyses services beyond its limit as one, and keeps their own names in storage', () => {
+    const partition = new Partition(0);
+    const many = Array.from({ length: servicesPerPartitionMax + 40 }, (_, i) => record(`service-${i}`, 'hello'));
+    const [message] = stream([batchOf(many)]) as [Message];
+    const output = partition.step(message);
+    expect(partition.services).toBe(servicesPerPartitionMax + 1);
+    expect(output.counts.overflow).toBe(40);
+    expect(output.section.batch?.service.values).toContain(`service-${servicesPerPartitionMax + 39}`);
+    expect(output.section.templates.some((row) => row.service === overflowService)).toBe(true);
+  });
+
+  it('forgets an ingest lane when its input ends, with its windows closed', () => {
+    const partition = new Partition(0);
+    const old = start - 9 * 86_400_000;
+    const [rows, end] = stream([
+      batchOf([record('a', 'one', old), record('a', 'two', old + 45_000)], 'job'),
+      { kind: 'end', lane: 'job' },
+    ]) as [Message, Message];
+    partition.step(rows);
+    const { section } = partition.step(end);
+    expect(section.windows.map((window) => window.logCount)).toContain(1);
+    expect(partition.services).toBe(0);
+  });
+
+  it('is not poisoned by a record from 1970 or 2099', () => {
+    const run = (extra: LogRecord[]): unknown[] => {
+      const partition = new Partition(0);
+      const traffic = new Traffic({ seed: 8, ratePerSecond: 50 });
+      const windows: unknown[] = [];
+      const list: LogsMessage[] = [];
+      for (let second = 0; second < 300; second++) {
+        const records = traffic
+          .step(start + second * 1_000, start + (second + 1) * 1_000)
+          .filter((one) => one.service === 'edge-proxy');
+        if (records.length > 0) list.push(batchOf(second === 100 ? [...extra, ...records] : records));
+      }
+      for (const message of stream(list, 1_000))
+        windows.push(...partition.step(message).section.windows.map((row) => [row.startMs, row.warnCount]));
+      return windows;
+    };
+    expect(
+      run([record('edge-proxy', 'from the past', 0), record('edge-proxy', 'from the future', Date.UTC(2099, 0))]),
+    ).toEqual(run([]));
+  });
+});

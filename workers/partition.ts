@@ -1,0 +1,358 @@
+/**
+ * A partition: the pure function (state, message) → (state', outputs) of R2. Its service actors, idempotency keys,
+ * overflow decisions and configuration are all here; its only clock is stream time, the largest timestamp of a
+ * LOGS message; nothing else reaches it. `step(restore(snapshot(s)), m)` equals `step(s, m)`.
+ */
+import { baseModel, type Model } from '#analysis/classification/mod.ts';
+import { type AnalysisConfig, analysisDefaults, type Findings, parseAnalysisConfig } from '#analysis/detectors/mod.ts';
+import {
+  decodeLogsMessage,
+  idempotencyKeysMax,
+  LogweirError,
+  liveLane,
+  type LogsMessage,
+  millisecondsAt,
+  noIdempotencyKey,
+  overflowService,
+  pack,
+  type RecordBatch,
+  type Section,
+  StringCursor,
+  servicesPerPartitionMax,
+  uint16At,
+  uint32At,
+  unpack,
+} from '#protocol/mod.ts';
+import { ServiceActor, type ActorSnapshot } from './actor.ts';
+import { EnrichmentBuilder } from './enrichment.ts';
+import { keepRows } from './keep-rows.ts';
+
+/** Raised whenever the same messages would give other answers; part of every snapshot. */
+export const analysisVersion = 1;
+/** A live service not heard of for this long, in stream time, is forgotten. */
+const forgetAfterMs = 24 * 3_600_000;
+/** Lanes (ingest jobs) that a partition analyses at once; further ones are analysed in the overflow service. */
+const lanesMax = 64;
+
+export interface PartitionOutput {
+  section: Section;
+  /** Sequence of the section before this one that had anomalies: the chain of ANOMALIES. */
+  anomaliesFrom: number;
+  /** Wall clock of the gateway, ms, for receipts; 0 where the message was no batch. */
+  gatewayMs: number;
+  counts: StepCounts;
+  /** Rows and errors (severity 17 and up) by service, for live rates: metadata, no part of the answer. */
+  services: ServiceCount[];
+}
+
+export interface ServiceCount {
+  service: string;
+  rows: number;
+  errors: number;
+}
+
+export interface StepCounts {
+  rows: number;
+  late: number;
+  future: number;
+  overflow: number;
+}
+
+interface PartitionSnapshot {
+  analysisVersion: number;
+  partition: number;
+  sequence: number;
+  streamMs: number;
+  lastAnomalySequence: number;
+  configVersion: number;
+  config: unknown;
+  idempotency: [string, number][];
+  actors: ActorSnapshot[];
+}
+
+export class Partition {
+  readonly partition: number;
+  /** LOGS sequence of the last message taken. */
+  sequence = 0;
+  /** Stream time, ms. */
+  streamMs = 0;
+  private lastAnomalySequence = 0;
+  private configVersion = 0;
+  private rawConfig: unknown = null;
+  private config: AnalysisConfig = analysisDefaults;
+  private readonly model: Model;
+  /** Idempotency key → next ordinal that is new. Insertion order is age. */
+  private idempotency = new Map<string, number>();
+  private readonly actors = new Map<string, ServiceActor>();
+  private lanes = new Map<string, number>();
+
+  constructor(partition: number, model: Model = baseModel) {
+    this.partition = partition;
+    this.model = model;
+  }
+
+  /**
+   * Takes the next message of the partition's stream. What fails to decode is a dead letter that the section names.
+   * `poisoned` sets a message aside unread: one whose analysis failed before.
+   */
+  step(
+    message: { sequence: number; timeMs: number; data: Uint8Array },
+    poisoned: string | null = null,
+  ): PartitionOutput {
+    const section: Section = {
+      sequence: message.sequence,
+      batch: null,
+      enrichment: null,
+      windows: [],
+      templates: [],
+      anomalies: [],
+      duplicates: 0,
+      deadLetter: poisoned,
+    };
+    const counts: StepCounts = { rows: 0, late: 0, future: 0, overflow: 0 };
+    let decoded: LogsMessage | null = null;
+    if (poisoned === null) {
+      try {
+        decoded = decodeLogsMessage(message.data);
+        if (decoded.kind === 'control') parseAnalysisConfig(decoded.control.config, 'analysis');
+      } catch (error) {
+        if (!(error instanceof LogweirError)) throw error;
+        section.deadLetter = error.message;
+        decoded = null;
+      }
+    }
+    this.sequence = message.sequence;
+    this.streamMs = Math.max(this.streamMs, message.timeMs);
+    let gatewayMs = 0;
+    let services: ServiceCount[] = [];
+    if (decoded !== null) {
+      const findings: Findings = {
+        windows: section.windows,
+        anomalies: section.anomalies,
+        lateCount: 0,
+        futureCount: 0,
+      };
+      switch (decoded.kind) {
+        case 'batch':
+          gatewayMs = decoded.batch.receivedMs;
+          services = this.takeBatch(decoded.batch, section, findings, counts);
+          break;
+        case 'tick':
+          this.takeTick(section, findings);
+          break;
+        case 'end':
+          this.endLane(decoded.lane, section, findings);
+          break;
+        case 'control':
+          if (decoded.control.version > this.configVersion)
+            this.takeConfig(decoded.control.version, decoded.control.config, section, findings);
+          break;
+      }
+      counts.late = findings.lateCount;
+      counts.future = findings.futureCount;
+    }
+    const anomaliesFrom = this.lastAnomalySequence;
+    if (section.anomalies.length > 0) this.lastAnomalySequence = message.sequence;
+    return { section, anomaliesFrom, gatewayMs, counts, services };
+  }
+
+  private takeBatch(incoming: RecordBatch, section: Section, findings: Findings, counts: StepCounts): ServiceCount[] {
+    const batch = incoming.idempotency === null ? incoming : this.dropRepeats(incoming, section);
+    if (batch === null) return [];
+    const services = batch.service.values.map((service) => ({ service, rows: 0, errors: 0 }));
+    section.batch = batch;
+    const { rows, lane } = batch;
+    counts.rows = rows;
+    // Resolved once per dictionary entry, in order of first use, so that overflow decisions follow stream order.
+    const actorOf: (ServiceActor | undefined)[] = new Array(batch.service.values.length);
+    const used: ServiceActor[] = [];
+    const body = new StringCursor(batch.body);
+    const enrichment = new EnrichmentBuilder(rows);
+    for (let row = 0; row < rows; row++) {
+      body.advance();
+      const serviceIndex = uint16At(batch.service.index, row);
+      let actor = actorOf[serviceIndex];
+      if (actor === undefined) {
+        actor = this.actorFor(batch.service.values[serviceIndex] as string, lane);
+        actorOf[serviceIndex] = actor;
+        if (!used.includes(actor)) used.push(actor);
+      }
+      if (actor.service === overflowService) counts.overflow++;
+      actor.observe(
+        batch.body,
+        body.start,
+        body.end,
+        millisecondsAt(batch.time, row),
+        batch.severityNumber[row] as number,
+        this.streamMs,
+        section.sequence,
+        findings,
+      );
+      enrichment.add(actor.answer);
+      const count = services[serviceIndex] as ServiceCount;
+      count.rows++;
+      if (actor.answer.severityNumber >= 17) count.errors++;
+    }
+    section.enrichment = enrichment.build();
+    for (const actor of used) {
+      const closed = findings.windows.length;
+      actor.flush(section.sequence, findings);
+      const all = closesWindow(section, actor, closed);
+      push(section.templates, actor.templateRows(section.sequence, all));
+    }
+    return services;
+  }
+
+  private takeTick(section: Section, findings: Findings): void {
+    for (const [key, actor] of this.actors) {
+      const before = findings.windows.length;
+      actor.tick(this.streamMs, section.sequence, findings);
+      if (findings.windows.length > before) push(section.templates, actor.templateRows(section.sequence, true));
+      if (this.streamMs - actor.lastSeenStreamMs > forgetAfterMs) this.forget(key, actor);
+    }
+  }
+
+  private endLane(lane: string, section: Section, findings: Findings): void {
+    for (const [key, actor] of this.actors) {
+      if (actor.lane !== lane) continue;
+      actor.end(section.sequence, findings);
+      push(section.templates, actor.templateRows(section.sequence, true));
+      this.forget(key, actor);
+    }
+  }
+
+  /** A new configuration starts the analysis of every service afresh, at the same record in every replay. */
+  private takeConfig(version: number, raw: unknown, section: Section, findings: Findings): void {
+    this.configVersion = version;
+    this.rawConfig = raw;
+    this.config = parseAnalysisConfig(raw, 'analysis');
+    for (const [key, actor] of this.actors) {
+      actor.end(section.sequence, findings);
+      push(section.templates, actor.templateRows(section.sequence, true));
+      this.actors.set(key, ServiceActor.withConfig(actor, { config: this.config, model: this.model }));
+    }
+  }
+
+  private actorFor(service: string, lane: string): ServiceActor {
+    const found = this.actors.get(actorKey(service, lane));
+    if (found !== undefined) return found;
+    const full = this.actors.size >= servicesPerPartitionMax;
+    const laneFull = !this.lanes.has(lane) && this.lanes.size >= lanesMax;
+    const name = full || laneFull ? overflowService : service;
+    const where = laneFull ? liveLane : lane;
+    const key = actorKey(name, where);
+    let actor = this.actors.get(key);
+    if (actor === undefined) {
+      actor = new ServiceActor(name, where, { config: this.config, model: this.model });
+      actor.lastSeenStreamMs = this.streamMs;
+      this.actors.set(key, actor);
+      this.lanes.set(where, (this.lanes.get(where) ?? 0) + 1);
+    }
+    return actor;
+  }
+
+  private forget(key: string, actor: ServiceActor): void {
+    this.actors.delete(key);
+    const left = (this.lanes.get(actor.lane) ?? 1) - 1;
+    if (left === 0) this.lanes.delete(actor.lane);
+    else this.lanes.set(actor.lane, left);
+  }
+
+  /**
+   * Drops records that an earlier request with the same key and body brought already. Records of a request reach a
+   * partition in ordinal order (the gateway cuts in order, one publish in flight), so a high-water mark per key says all.
+   */
+  private dropRepeats(batch: RecordBatch, section: Section): RecordBatch | null {
+    const columns = batch.idempotency;
+    if (columns === null) return batch;
+    const keep = new Uint8Array(batch.rows).fill(1);
+    let kept = batch.rows;
+    for (let row = 0; row < batch.rows; row++) {
+      const index = uint16At(columns.index, row);
+      if (index === noIdempotencyKey) continue;
+      const key = columns.keys[index] as string;
+      const ordinal = uint32At(columns.ordinal, row);
+      const next = this.idempotency.get(key);
+      if (next !== undefined && ordinal < next) {
+        keep[row] = 0;
+        kept--;
+        continue;
+      }
+      this.idempotency.set(key, ordinal + 1);
+      if (next === undefined && this.idempotency.size > idempotencyKeysMax) {
+        const oldest = this.idempotency.keys().next().value;
+        if (oldest !== undefined) this.idempotency.delete(oldest);
+      }
+    }
+    section.duplicates = batch.rows - kept;
+    if (kept === 0) return null;
+    return { ...(kept === batch.rows ? batch : keepRows(batch, keep, kept)), idempotency: null };
+  }
+
+  get services(): number {
+    return this.actors.size;
+  }
+
+  snapshot(): Uint8Array {
+    const snapshot: PartitionSnapshot = {
+      analysisVersion,
+      partition: this.partition,
+      sequence: this.sequence,
+      streamMs: this.streamMs,
+      lastAnomalySequence: this.lastAnomalySequence,
+      configVersion: this.configVersion,
+      config: this.rawConfig,
+      idempotency: [...this.idempotency],
+      actors: [...this.actors.values()].map((actor) => actor.snapshot()),
+    };
+    return pack(snapshot);
+  }
+
+  /** @throws LogweirError CLUSTER_MISMATCH for a snapshot of another analysis version or partition. */
+  static restore(bytes: Uint8Array, partition: number, model: Model = baseModel): Partition {
+    const snapshot = unpack(bytes) as PartitionSnapshot;
+    if (snapshot.analysisVersion !== analysisVersion || snapshot.partition !== partition)
+      throw new LogweirError(
+        'CLUSTER_MISMATCH',
+        `The checkpoint of partition ${partition} was made by analysis version ${snapshot.analysisVersion}; this build has ${analysisVersion}.`,
+        'Drain the cluster with the old version first, then start the new one.',
+      );
+    const restored = new Partition(partition, model);
+    restored.sequence = snapshot.sequence;
+    restored.streamMs = snapshot.streamMs;
+    restored.lastAnomalySequence = snapshot.lastAnomalySequence;
+    restored.configVersion = snapshot.configVersion;
+    restored.rawConfig = snapshot.config;
+    if (snapshot.configVersion > 0) restored.config = parseAnalysisConfig(snapshot.config, 'analysis');
+    restored.idempotency = new Map(snapshot.idempotency);
+    for (const one of snapshot.actors) {
+      const actor = new ServiceActor(one.service, one.lane, { config: restored.config, model }, one);
+      restored.actors.set(actorKey(one.service, one.lane), actor);
+      restored.lanes.set(one.lane, (restored.lanes.get(one.lane) ?? 0) + 1);
+    }
+    return restored;
+  }
+
+  /** Positions start over where the LOGS stream was made anew; what was learned stays. */
+  startGeneration(): void {
+    this.sequence = 0;
+    this.lastAnomalySequence = 0;
+  }
+}
+
+function actorKey(service: string, lane: string): string {
+  return `${lane}\u0000${service}`;
+}
+
+function push<T>(into: T[], items: readonly T[]): void {
+  for (const item of items) into.push(item);
+}
+
+/** Whether a window of this actor closed in the message: then its template counts are written too. */
+function closesWindow(section: Section, actor: ServiceActor, upTo: number): boolean {
+  for (let i = 0; i < upTo; i++) {
+    const window = section.windows[i];
+    if (window?.service === actor.service && window.lane === actor.lane) return true;
+  }
+  return false;
+}
