@@ -4,6 +4,7 @@
  * left to tell it from others.
  */
 import type { TemplateConfig } from './config.ts';
+import type { ShapeGroup } from './group.ts';
 import {
   flagDigit,
   flagName,
@@ -36,16 +37,16 @@ interface Family {
 export type CountOf = (pattern: Pattern) => number;
 
 /**
- * Places of `pattern` that become wild by what is known of `others`, all of its shape; undefined: none. With `countOf`
+ * Places of `pattern` that become wild by what is known of its shape; undefined: none. With `countOf`
  * (a review) rare values count for more: what was seen again and again with few values is rather part of the message.
  */
 export function widening(
   pattern: Pattern,
-  others: readonly Pattern[],
+  group: ShapeGroup,
   config: TemplateConfig,
   countOf?: CountOf,
 ): number[] | undefined {
-  const families = familiesOf(pattern, others);
+  const families = familiesOf(pattern, group);
   if (families.length === 0) return undefined;
   families.sort((x, y) => x.places.length - y.places.length || y.members.length - x.members.length);
   for (const family of families) {
@@ -61,29 +62,16 @@ export function widening(
   return undefined;
 }
 
-function familiesOf(pattern: Pattern, others: readonly Pattern[]): Family[] {
+function familiesOf(pattern: Pattern, group: ShapeGroup): Family[] {
   const families = new Map<string, Family>();
-  const at: number[] = [];
-  for (const other of others) {
-    if (!differences(pattern.places, other.places, at)) continue;
-    const key = at.join();
+  const at = new Array<number>(differencesMax).fill(0);
+  group.eachNear(pattern, at, (other, differences) => {
+    const key = differences === 1 ? `${at[0]}` : at.slice(0, differences).join();
     const family = families.get(key);
     if (family) family.members.push(other);
-    else if (families.size < familiesMax) families.set(key, { places: [...at], members: [other] });
-  }
+    else if (families.size < familiesMax) families.set(key, { places: at.slice(0, differences), members: [other] });
+  });
   return [...families.values()];
-}
-
-/** Writes into `at` the places where two patterns differ, a wild place being equal to all; false: too many, or none. */
-function differences(a: Int32Array, b: Int32Array, at: number[]): boolean {
-  at.length = 0;
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) {
-    if (a[i] === b[i] || a[i] === wild || b[i] === wild) continue;
-    if (at.length === differencesMax) return false;
-    at.push(i);
-  }
-  return at.length > 0;
 }
 
 function varies(

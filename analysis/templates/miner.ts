@@ -9,7 +9,8 @@
 import { LineCache } from './cache.ts';
 import { type TemplateConfig, templateDefaults } from './config.ts';
 import { type CountOf, widening } from './generalise.ts';
-import { covers, type Pattern, patternFrom, patternOf, Sketch, textOf, widen } from './pattern.ts';
+import { ShapeGroup } from './group.ts';
+import { type Pattern, patternFrom, patternOf, Sketch, textOf, widen } from './pattern.ts';
 import { LineScanner } from './scan.ts';
 
 export interface Template {
@@ -54,6 +55,7 @@ interface MinerState {
 }
 
 const stateVersion = 1;
+const reviewShapeMax = 256;
 const encoder = new TextEncoder();
 
 export class TemplateMiner {
@@ -67,8 +69,10 @@ export class TemplateMiner {
   #lastSeenMs = new Float64Array(16);
   #lastLine = new Float64Array(16);
   #free: number[] = [];
-  /** Slots of live templates by shape, ascending. */
-  #byShape = new Map<number, number[]>();
+  /** Live templates by shape. */
+  #byShape = new Map<number, ShapeGroup>();
+  /** Live templates without wild places by the hash of the one line each covers. */
+  #byLine = new Map<number, Pattern>();
   /** Slots of live templates by id. */
   #ids = new Set<string>();
   #changed = new Set<number>();
@@ -141,15 +145,13 @@ export class TemplateMiner {
    */
   review(): void {
     if (this.#young.size === 0) return;
-    const counts = new Map<Pattern, number>();
-    const countOf = (pattern: Pattern): number => counts.get(pattern)!;
-    const young = [...this.#young].sort((a, b) => a - b);
-    for (const slot of young) {
+    const countOf = (pattern: Pattern): number => this.#counts[pattern.slot]!;
+    for (const slot of [...this.#young].sort((a, b) => a - b)) {
       const entry = this.#entries[slot];
       if (entry === undefined || entry.mergedInto >= 0) continue;
-      counts.clear();
-      for (const s of this.#byShape.get(entry.pattern.shape)!) counts.set(this.#entries[s]!.pattern, this.#counts[s]!);
-      this.#generaliseFrom(slot, countOf);
+      // Hundreds of messages of one shape are prose; they would make a review slow and gain nothing by it.
+      if (this.#byShape.get(entry.pattern.shape)!.patterns.length <= reviewShapeMax)
+        this.#generaliseFrom(slot, countOf);
     }
     this.#young.clear();
   }
@@ -262,19 +264,13 @@ export class TemplateMiner {
     return miner;
   }
 
-  /** Slot of the template that covers the line in the sketch: the one with the fewest wild places, then the oldest; or -1. */
+  /** Slot of the template that covers the line in the sketch, or -1. */
   #find(): number {
-    const { places, count, shape } = this.#sketch;
-    let found = -1;
-    let wilds = Number.POSITIVE_INFINITY;
-    for (const slot of this.#byShape.get(shape) ?? []) {
-      const { pattern } = this.#entries[slot]!;
-      if (pattern.wilds < wilds && covers(pattern, places, count)) {
-        found = slot;
-        wilds = pattern.wilds;
-      }
-    }
-    return found;
+    const { places, shape } = this.#sketch;
+    const { hashA, hashB } = this.#scanner;
+    const same = this.#byLine.get(lineKey(hashA, hashB));
+    if (same !== undefined) return same.slot;
+    return this.#byShape.get(shape)?.widest(places)?.slot ?? -1;
   }
 
   /** A new template for the line last scanned, and what follows from it; the slot that the line belongs to then. */
@@ -307,13 +303,7 @@ export class TemplateMiner {
     for (;;) {
       this.#young.add(slot);
       const { pattern } = this.#entries[slot]!;
-      const siblings = this.#byShape.get(pattern.shape)!.filter((s) => s !== slot);
-      const widened = widening(
-        pattern,
-        siblings.map((s) => this.#entries[s]!.pattern),
-        this.#config,
-        countOf,
-      );
+      const widened = widening(pattern, this.#byShape.get(pattern.shape)!, this.#config, countOf);
       if (widened === undefined) return slot;
       slot = this.#replace(widen(pattern, widened), pattern.shape);
     }
@@ -321,10 +311,10 @@ export class TemplateMiner {
 
   /** Gives a wider pattern to the oldest template that it covers, and merges the others into that. */
   #replace(wider: Pattern, shape: number): number {
-    const covered = this.#byShape.get(shape)!.filter((s) => {
-      const { places } = this.#entries[s]!.pattern;
-      return covers(wider, places, places.length);
-    });
+    const covered = this.#byShape
+      .get(shape)!
+      .covered(wider)
+      .map((pattern) => pattern.slot);
     const slot = Math.min(...covered);
     const entry = this.#entries[slot]!;
     for (const other of covered) {
@@ -336,9 +326,11 @@ export class TemplateMiner {
       this.#lastSeenMs[slot] = Math.max(this.#lastSeenMs[slot]!, this.#lastSeenMs[other]!);
       this.#lastLine[slot] = Math.max(this.#lastLine[slot]!, this.#lastLine[other]!);
       entry.firstSeenMs = Math.min(entry.firstSeenMs, merged.firstSeenMs);
-      this.#unindex(other, merged.pattern);
+      this.#unindex(merged.pattern);
       this.#changed.add(other);
     }
+    this.#unindex(entry.pattern);
+    this.#index(slot, wider);
     entry.pattern = wider;
     entry.text = textOf(wider.bytes);
     this.#changed.add(slot);
@@ -377,7 +369,7 @@ export class TemplateMiner {
     }
     for (const slot of [...drop].sort((x, y) => y - x)) {
       const entry = this.#entries[slot]!;
-      if (entry.mergedInto < 0) this.#unindex(slot, entry.pattern);
+      if (entry.mergedInto < 0) this.#unindex(entry.pattern);
       this.#ids.delete(entry.id);
       this.#entries[slot] = undefined;
       this.#changed.delete(slot);
@@ -388,19 +380,21 @@ export class TemplateMiner {
   }
 
   #index(slot: number, pattern: Pattern): void {
-    const slots = this.#byShape.get(pattern.shape);
-    if (slots === undefined) this.#byShape.set(pattern.shape, [slot]);
-    else {
-      let at = slots.length;
-      while (at > 0 && slots[at - 1]! > slot) at--;
-      slots.splice(at, 0, slot);
+    pattern.slot = slot;
+    let group = this.#byShape.get(pattern.shape);
+    if (group === undefined) {
+      group = new ShapeGroup(pattern.places.length);
+      this.#byShape.set(pattern.shape, group);
     }
+    group.insert(pattern);
+    if (pattern.wilds === 0) this.#byLine.set(lineKey(pattern.hashA, pattern.hashB), pattern);
   }
 
-  #unindex(slot: number, pattern: Pattern): void {
-    const slots = this.#byShape.get(pattern.shape)!;
-    slots.splice(slots.indexOf(slot), 1);
-    if (slots.length === 0) this.#byShape.delete(pattern.shape);
+  #unindex(pattern: Pattern): void {
+    const group = this.#byShape.get(pattern.shape)!;
+    group.remove(pattern);
+    if (group.patterns.length === 0) this.#byShape.delete(pattern.shape);
+    if (pattern.wilds === 0) this.#byLine.delete(lineKey(pattern.hashA, pattern.hashB));
   }
 
   /** Id from the content; when another template has it, from the content and a counter. */
@@ -431,5 +425,7 @@ function mix(hash: number): number {
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return h ^ (h >>> 16);
 }
+
+const lineKey = (a: number, b: number): number => (a >>> 0) * 0x200000 + (b >>> 11);
 
 const hex8 = (n: number): string => (n >>> 0).toString(16).padStart(8, '0');

@@ -23,6 +23,8 @@ export interface Pattern {
   hashA: number;
   hashB: number;
   wilds: number;
+  /** Where the miner keeps it; -1: nowhere yet. */
+  slot: number;
   /** `wordFlags`, once somebody asked for them. */
   flags?: Uint8Array;
 }
@@ -97,6 +99,7 @@ export function patternOf(bytes: Uint8Array, scanner: LineScanner, sketch: Sketc
     hashA: scanner.hashA,
     hashB: scanner.hashB,
     wilds: 0,
+    slot: -1,
   };
 }
 
@@ -123,7 +126,15 @@ export function patternFrom(bytes: Uint8Array): Pattern {
     places.push(first === wildByte ? wild : first === valueByte ? value : placeHash(bytes, from + blank, to));
   });
   const hash = wilds === 0 ? hashTokens(bytes, tokenEnd) : { a: 0, b: 0 };
-  return { bytes, shape: shapeKey(a, b), places: Int32Array.from(places), hashA: hash.a, hashB: hash.b, wilds };
+  return {
+    bytes,
+    shape: shapeKey(a, b),
+    places: Int32Array.from(places),
+    hashA: hash.a,
+    hashB: hash.b,
+    wilds,
+    slot: -1,
+  };
 }
 
 /** Calls visit(from, to, kind) for each token, blank included. */
@@ -156,14 +167,6 @@ export function widen(pattern: Pattern, wildPlaces: readonly number[]): Pattern 
     bytes.push(tokenEnd);
   });
   return patternFrom(Uint8Array.from(bytes));
-}
-
-/** True when every line of `narrow` is one of `wide`. Both have the same shape. */
-export function covers(wide: Pattern, places: Int32Array, count: number): boolean {
-  const own = wide.places;
-  if (own.length !== count) return false;
-  for (let i = 0; i < count; i++) if (own[i] !== places[i] && own[i] !== wild) return false;
-  return true;
 }
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
