@@ -8,7 +8,10 @@ import { type AnalysisConfig, type Findings, type ObservedEvent, ServiceAnalysis
 import { TemplateMiner, templateDefaults } from '#analysis/templates/mod.ts';
 import { liveLane, type TemplateRow } from '#protocol/mod.ts';
 
-/** Answer for a template, kept until the classifier's version moves on. A pure memo of (template text, version). */
+/**
+ * Answer for a template, kept until its text changes or the classifier's version moves on. It is state, no memo: the
+ * classifier learns between versions, so asking again would give another answer.
+ */
 interface CachedClass {
   version: number;
   text: string;
@@ -23,10 +26,15 @@ export interface ActorSnapshot {
   analysis: unknown;
   /** Per slot: records with a known severity seen, for thinned learning. */
   taught: number[];
+  /** Per slot: the kept answer, or null. */
+  classes: (KeptClass | null)[];
   /** Slots whose rows changed since they were last written. */
   touched: number[];
   lastSeenStreamMs: number;
 }
+
+/** [version, severity, severity number, its confidence, category, its confidence, confidence] */
+type KeptClass = [number, Classification['severity'], Classification['severityNumber'], number, string, number, number];
 
 export interface ActorContext {
   config: AnalysisConfig;
@@ -78,6 +86,12 @@ export class ServiceActor {
     this.taught = snapshot?.taught.slice() ?? [];
     this.touched = new Set(snapshot?.touched);
     this.lastSeenStreamMs = snapshot?.lastSeenStreamMs ?? 0;
+    for (const [slot, kept] of (snapshot?.classes ?? []).entries()) {
+      if (kept === null) continue;
+      const [version, severity, severityNumber, severityConfidence, category, categoryConfidence, confidence] = kept;
+      const answer = { severity, severityNumber, severityConfidence, category, categoryConfidence, confidence };
+      this.classes[slot] = { version, text: this.miner.textOf(slot), answer };
+    }
     this.event = {
       timeMs: 0,
       streamTimeMs: 0,
@@ -188,9 +202,17 @@ export class ServiceActor {
       classifier: this.classifier.snapshot(),
       analysis: this.analysis.snapshot(),
       taught: Array.from(this.taught, (count) => count ?? 0),
+      classes: Array.from(this.classes, (kept, slot) => this.keptClass(kept, slot)),
       touched: [...this.touched].sort((a, b) => a - b),
       lastSeenStreamMs: this.lastSeenStreamMs,
     };
+  }
+
+  /** What a restored actor needs: nothing where the text has changed since, as it would ask again. */
+  private keptClass(kept: CachedClass | undefined, slot: number): KeptClass | null {
+    if (kept === undefined || kept.text !== this.miner.textOf(slot)) return null;
+    const { severity, severityNumber, severityConfidence, category, categoryConfidence, confidence } = kept.answer;
+    return [kept.version, severity, severityNumber, severityConfidence, category, categoryConfidence, confidence];
   }
 
   private classify(slot: number): Classification {
