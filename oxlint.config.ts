@@ -29,6 +29,7 @@ export default defineConfig({
     'typescript/unbound-method': 'off',
     'no-unmodified-loop-condition': 'off',
     'vitest/no-conditional-expect': 'off',
+    'vitest/expect-expect': ['error', { assertFunctionNames: ['expect', 'passes', 'expect*'] }],
     'vitest/valid-expect': ['error', { maxArgs: 2 }],
     'promise/always-return': 'off',
     'unicorn/consistent-function-scoping': 'off',

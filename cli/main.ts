@@ -43,10 +43,7 @@ function context(): Omit<CommandContext, 'name' | 'args' | 'signal'> {
     env: process.env,
     cwd: process.cwd(),
     stdin: process.stdin,
-    write: (text) =>
-      process.stdout.write(text)
-        ? Promise.resolve()
-        : new Promise<void>((resolve) => process.stdout.once('drain', resolve)),
+    write: (text) => new Promise<void>((resolve) => process.stdout.write(text, () => resolve())),
     print: (line) => void process.stdout.write(`${line}\n`),
     note: (line) => void process.stderr.write(`${line}\n`),
     terminal: {

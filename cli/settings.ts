@@ -5,7 +5,7 @@ import process from 'node:process';
 import { LogweirError } from '#protocol/errors.ts';
 import { type ClusterFile, readClusterFile } from './cluster-file.ts';
 import { type CommandContext, configOption, dataDirOption, type OptionSpec } from './command.ts';
-import { type ConfigSources, type LoadedConfig, loadConfig } from './config/mod.ts';
+import { type Config, type ConfigSources, type LoadedConfig, loadConfig } from './config/mod.ts';
 import { isAlive } from './supervisor/identity.ts';
 
 /** Options of the command line that set keys of the configuration. */
@@ -88,11 +88,26 @@ export function settingsOf(ctx: Context): Settings {
     urls: {
       nats: servers.natsUrl || cluster?.urls.nats || `nats://127.0.0.1:${ports.nats}`,
       redis: servers.redisUrl || cluster?.urls.redis || `redis://127.0.0.1:${ports.redis}`,
-      clickhouse: servers.clickhouseUrl || url('clickhouse'),
+      clickhouse: withLogin(servers.clickhouseUrl || url('clickhouse'), ...loginOf(loaded.config)),
       api: url('api'),
       gateway: url('gateway'),
     },
   };
+}
+
+/** The embedded engine's interface takes any user, a server the one that was configured. */
+function loginOf({ servers, storage }: Config): [user: string, password: string] {
+  if (servers.clickhouseUrl === '') return ['default', storage.sqlPassword];
+  return [servers.clickhouseUser, servers.clickhousePassword];
+}
+
+/** Puts a login into a URL that has none, as far as it differs from a ClickHouse server's default. */
+function withLogin(text: string, user: string, password: string): string {
+  const url = new URL(text);
+  if (url.username !== '' || (user === 'default' && password === '')) return text;
+  url.username = encodeURIComponent(user);
+  url.password = encodeURIComponent(password);
+  return url.href;
 }
 
 /** Undefined where no supervisor runs on that data directory. */

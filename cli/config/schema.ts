@@ -5,9 +5,10 @@
 import { partitionsDefault } from '#protocol/limits.ts';
 import { flag, type Kind, port, text, urls, whole } from './kinds.ts';
 
-const day = { min: 1, max: 3650 };
-const streamBytes = { min: 16 * 1024 * 1024, max: 2 ** 50 };
+const mib = 1024 ** 2;
 const gib = 1024 ** 3;
+const day = { min: 1, max: 3650 };
+const streamBytes = { min: 16 * mib, max: 2 ** 50 };
 
 export const schema = {
   cluster: {
@@ -51,15 +52,19 @@ export const schema = {
     alertsBytesMax: whole(gib, streamBytes, 'Bytes that the ALERTS stream may hold.'),
   },
   gateway: {
-    lingerMs: whole(20, { min: 0, max: 5_000 }, 'Longest wait for a batch to fill, in ms.'),
-    bodyBytesMax: whole(64 * 1024 * 1024, { min: 1024, max: gib }, 'Largest request body, unpacked, in bytes.'),
+    bodyBytesMax: whole(32 * mib, { min: 1024, max: gib }, 'Largest request body, in bytes; larger ones get 413.'),
+    pendingBytesMax: whole(
+      256 * mib,
+      { min: mib, max: 64 * gib },
+      'Bytes that may wait for the stream before requests get 503.',
+    ),
   },
   storage: {
-    blockRows: whole(300_000, { min: 1_000, max: 5_000_000 }, 'Rows of one insert into ClickHouse at most.'),
-    blockLingerMs: whole(1_000, { min: 10, max: 60_000 }, 'Longest wait for a block to fill, in ms.'),
     logsTtlDays: whole(30, day, 'Days that logs are kept, counted from when they were received.'),
-    windowsTtlDays: whole(90, day, 'Days that windows and templates are kept.'),
-    rollupsTtlDays: whole(365, day, 'Days that minute and hour rollups, anomalies and alerts are kept.'),
+    findingsTtlDays: whole(180, day, 'Days that windows, templates, anomalies, alerts and incidents are kept.'),
+    rollupsTtlDays: whole(400, day, 'Days that minute and hour rollups are kept.'),
+    sqlWritable: flag(false, 'Allow INSERT and DDL on the ClickHouse interface of the embedded engine.'),
+    sqlPassword: text('', 'Password that the ClickHouse interface of the embedded engine asks for.', { secret: true }),
   },
 } as const satisfies Record<string, Record<string, Kind<unknown>>>;
 
