@@ -9,7 +9,11 @@ export interface CommandEntry {
 
 export const commands: Readonly<Record<string, CommandEntry>> = {
   up: { summary: 'start a cluster on this machine', load: () => import('./up.ts') },
+  sql: { summary: 'run a query on the stored logs and findings', load: () => import('./sql.ts') },
   templates: { summary: 'find the templates of log messages', load: () => import('./templates.ts') },
   classify: { summary: 'tell severity and category of log messages', load: () => import('./classify.ts') },
   train: { summary: 'train the classifier on labelled messages', load: () => import('./train.ts') },
+  gateway: { summary: 'receive logs and put them on the stream', load: () => import('./gateway.ts') },
+  worker: { summary: 'analyse partitions', load: () => import('./worker.ts') },
+  coordinator: { summary: 'lead the cluster, serve API and dashboard', load: () => import('./coordinator.ts') },
 };
