@@ -72,11 +72,8 @@ export class ErrorSpikeDetector {
     if (this.incident !== null) {
       this.count(event.templateSlot, 1);
       if (sliding.errors >= this.holdFrom && timeMs > this.lastHotMs) this.lastHotMs = timeMs;
-      if (sliding.errors > this.peakErrors) {
-        this.peakErrors = sliding.errors;
-        this.incident.row.decidedAtMs = timeMs;
-        this.incident.row.eventMs = timeMs;
-      }
+      if (sliding.errors > this.peakErrors) this.peakErrors = sliding.errors;
+      this.incident.row.eventMs = timeMs;
       if (this.incident.row.samples.length < 3) this.incident.addSamples([sampleOf(event.bytes, event.start, event.end)]);
       this.note(context);
       if (Math.floor(timeMs / sliding.bucketMs) !== this.writtenBucket) this.write(timeMs, context);

@@ -2,6 +2,7 @@
  * An incident is one anomaly from opening to closing: the same id, each state of it a new version. Within one step
  * (one LOGS sequence) it is written once; later changes in that step go into the object already written.
  */
+import type { WindowState } from '#analysis/windows/mod.ts';
 import type { Anomaly, Influencer, WindowRow } from '#protocol/findings.ts';
 import { fnv1a32 } from '#protocol/partitioner.ts';
 
@@ -73,6 +74,16 @@ export class Incident {
       version: 0,
       eventMs: startMs,
     });
+  }
+
+  /** Moves the incident on by a closed window. The first one decides it. */
+  extend(window: WindowState, context: StepContext): void {
+    const { row } = this;
+    if (row.version === 0) row.decidedAtMs = window.endMs;
+    row.endMs = window.endMs;
+    row.eventMs = window.newestMs;
+    row.watermarkMs = context.watermarkMs;
+    row.lateCount = context.lateCount;
   }
 
   /** Keeps the highest score with the value that gave it. True where this is the new peak. */

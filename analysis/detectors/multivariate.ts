@@ -42,7 +42,7 @@ export class MultivariateDetector {
   windowClosed(window: WindowState, explained: boolean, context: StepContext): void {
     const difference = vectorOf(window);
     for (let i = 0; i < size; i++) difference[i]! -= this.mean[i] as number;
-    const solved = this.learned >= 2 ? this.solve(difference, logs(window)) : new Float64Array(size);
+    const solved = this.learned >= 2 ? this.solve(difference, window.logCount) : new Float64Array(size);
     let distance = 0;
     for (let i = 0; i < size; i++) distance += (difference[i] as number) * (solved[i] as number);
     if (this.learned >= this.config.warmupWindows) this.judge(window, distance, difference, solved, explained, context);
@@ -91,12 +91,8 @@ export class MultivariateDetector {
       return;
     }
     const { row } = this.incident;
-    row.endMs = window.endMs;
-    row.watermarkMs = context.watermarkMs;
-    row.lateCount = context.lateCount;
+    this.incident.extend(window, context);
     if (this.incident.peak(scoreOf(exponent), Math.sqrt(distance), Math.sqrt(size))) {
-      row.decidedAtMs = window.endMs;
-      row.eventMs = window.newestMs;
       row.influencers = influencersOf(difference, solved);
       this.incident.addSamples(window.errorSamples);
       this.incident.addSamples(window.samples);
@@ -144,10 +140,6 @@ export class MultivariateDetector {
     }
     return solved;
   }
-}
-
-function logs(window: WindowState): number {
-  return window.logCount;
 }
 
 function vectorOf(window: WindowState): Float64Array {

@@ -68,12 +68,8 @@ export class RateZscoreDetector {
     }
     const seconds = (window.endMs - window.startMs) / 1000;
     const { row } = incident;
-    row.endMs = window.endMs;
-    row.watermarkMs = context.watermarkMs;
-    row.lateCount = context.lateCount;
+    incident.extend(window, context);
     if (incident.peak(scoreOf(exponent), count / seconds, mean / seconds)) {
-      row.decidedAtMs = window.endMs;
-      row.eventMs = window.newestMs;
       row.influencers = topTemplates(entriesOf(countsOf(window, field)), context.host);
       incident.addSamples(field === 'errorCount' ? window.errorSamples : window.samples);
     }

@@ -139,6 +139,7 @@ export class ServiceAnalysis {
     analysis.detectors.restore(state.detectors);
     analysis.lastArrivalStreamMs = state.lastArrivalStreamMs;
     analysis.context.lateCount = state.lateCount;
+    analysis.context.watermarkMs = analysis.windows.watermarkMs;
     analysis.held = state.held === null ? null : { ...state.held, bytes: Uint8Array.from(state.held.bytes) };
     return analysis;
   }

@@ -150,12 +150,8 @@ export class VolumeDetector {
     const seconds = (window.endMs - window.startMs) / 1000;
     this.drop ??= Incident.open(context, 'volume_drop', '', this.lowFromMs);
     const { row } = this.drop;
-    row.endMs = window.endMs;
-    row.watermarkMs = context.watermarkMs;
-    row.lateCount = context.lateCount;
+    this.drop.extend(window, context);
     if (this.drop.peak(scoreOf(exponent * this.lowWindows), this.lowCount / seconds, mean / seconds)) {
-      row.decidedAtMs = window.endMs;
-      row.eventMs = window.newestMs;
       row.influencers = [{ kind: 'feature', name: 'logCount', share: 1 }];
       this.drop.addSamples(window.samples);
     }

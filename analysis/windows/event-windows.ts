@@ -89,9 +89,14 @@ export class EventWindows {
     return window;
   }
 
-  /** A late record changed this window; its new row is due at the next flush. */
+  /** A late record changed this window, and the rolling statistics of those after it: new rows are due at the next flush. */
   markRevised(window: WindowState): void {
-    this.dirty.add(window.startMs);
+    const untilMs = window.startMs + this.config.rollingMs;
+    for (let i = this.closed.length - 1; i >= 0; i--) {
+      const { startMs } = this.closed[i] as WindowState;
+      if (startMs < window.startMs) return;
+      if (startMs < untilMs) this.dirty.add(startMs);
+    }
   }
 
   /** Open windows, oldest first. */
@@ -208,11 +213,11 @@ export class EventWindows {
   }
 
   private prune(): void {
-    const keepFromMs = this.watermarkMs - this.config.allowedLatenessMs - this.config.rollingMs;
+    let keepFromMs = this.watermarkMs - this.config.allowedLatenessMs - this.config.rollingMs;
+    // Rows still due need their window and its rolling span, however far the watermark moved within this message.
+    for (const startMs of this.dirty) keepFromMs = Math.min(keepFromMs, startMs - this.config.rollingMs);
     let drop = 0;
     while (drop < this.closed.length && (this.closed[drop] as WindowState).endMs <= keepFromMs) drop++;
-    // A dirty window is younger than the allowed lateness when it is marked, but the watermark may jump within a batch.
-    while (drop > 0 && this.dirty.size > 0 && this.closed.slice(0, drop).some(({ startMs }) => this.dirty.has(startMs))) drop--;
     if (drop > 0) this.closed.splice(0, drop);
   }
 }
