@@ -1,7 +1,5 @@
 /** What a command works with: its configuration, its data directory, and the cluster on this machine if one runs. */
-import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import process from 'node:process';
 import { LogweirError } from '#protocol/errors.ts';
 import { type ClusterFile, readClusterFile } from './cluster-file.ts';
 import { type CommandContext, configOption, dataDirOption, type OptionSpec } from './command.ts';
@@ -33,13 +31,6 @@ export const clusterOptions: Readonly<Record<string, OptionSpec>> = {
   'port-redis': { type: 'string', value: 'PORT', about: 'redis-server, default 6379' },
 };
 
-/** For roles (`gateway`, `worker` …), which run under `logweir up` or each on its own machine. */
-export const roleOptions: Readonly<Record<string, OptionSpec>> = {
-  config: configOption,
-  'data-dir': dataDirOption,
-  id: { type: 'string', value: 'NAME', about: 'unique name of this process, default host and pid' },
-};
-
 /** For commands that talk to a running cluster. */
 export const clientOptions: Readonly<Record<string, OptionSpec>> = { config: configOption, 'data-dir': dataDirOption };
 
@@ -60,14 +51,12 @@ export interface Settings extends LoadedConfig {
   /** Absolute. */
   dataDir: string;
   urls: ClusterFile['urls'];
-  /** Unique name of this process. */
-  id: string;
   /** The cluster that runs on this machine and data directory, if one does. */
   cluster: ClusterFile | undefined;
 }
 
 /**
- * Settings of a role or client. A server is the one that configuration or environment name, else the one of the
+ * Settings of a client. A server is the one that configuration or environment name, else the one of the
  * cluster that runs on the data directory, else the default port on loopback.
  */
 export function settingsOf(ctx: Context): Settings {
@@ -84,7 +73,6 @@ export function settingsOf(ctx: Context): Settings {
     ...loaded,
     dataDir,
     cluster,
-    id: ctx.args.string('id') ?? `${hostname()}-${process.pid}`,
     urls: {
       nats: servers.natsUrl || cluster?.urls.nats || `nats://127.0.0.1:${ports.nats}`,
       redis: servers.redisUrl || cluster?.urls.redis || `redis://127.0.0.1:${ports.redis}`,
