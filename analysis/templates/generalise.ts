@@ -6,6 +6,7 @@
 import type { TemplateConfig } from './config.ts';
 import type { ShapeGroup } from './group.ts';
 import {
+  flagCapitals,
   flagDigit,
   flagName,
   flagReference,
@@ -101,10 +102,14 @@ function varies(
   const reference = (all & flagReference) !== 0;
   const name = (all & flagName) !== 0;
   let needed = name ? config.nameValues : config.wordValues;
-  if (together > 1 && members.length + 1 < (reference ? 3 * together : 4 + 4 * together))
+  if (
+    together > 1 &&
+    members.length + 1 < (reference ? 3 * together : (4 + 4 * together) * ((all & flagCapitals) !== 0 ? 2 : 1))
+  )
     needed = Number.POSITIVE_INFINITY;
   if (constants < 3) needed += (name ? 3 : 6) * (3 - constants) - 3;
   if (place === 0) needed += 2;
+  if ((all & flagCapitals) !== 0) needed *= 2;
   if (countOf !== undefined && together === 1) {
     const counts = [...values.values()];
     const often = counts.reduce((x, y) => x + y, 0) / values.size;

@@ -196,6 +196,8 @@ export const flagReference = 4;
 export const flagDigit = 32;
 /** One or two bytes: `x`, `y`, `on`. */
 export const flagShort = 64;
+/** In capitals: rather a state or a code out of a fixed list than the name of something. */
+export const flagCapitals = 128;
 export const flagTimeUnit = 8;
 export const flagSizeUnit = 16;
 
@@ -213,10 +215,12 @@ export function wordFlags(pattern: Pattern): Uint8Array {
 function flagsOf(bytes: Uint8Array, from: number, to: number): number {
   let flags = [0, flagTimeUnit, flagSizeUnit][unitDimension(bytes, from, to)]!;
   if (to - from < 3) flags |= flagShort;
+  else flags |= flagCapitals;
   let dots = 0;
   for (let k = from; k < to; k++) {
     const b = bytes[k]!;
     if (b === 0x2e) dots++;
+    if (!isUpper(b) && b !== 0x5f) flags &= ~flagCapitals;
     if (b === 0x5f || (classOf[b] === joiner && b !== 0x2d)) flags |= flagName;
     else if (k > from && isUpper(b) && bytes[k - 1]! >= 0x61 && bytes[k - 1]! <= 0x7a) flags |= flagName;
     if (b === 0x2f || b === 0x5c) flags |= flagReference;
