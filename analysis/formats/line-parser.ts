@@ -22,6 +22,7 @@ import {
 } from './folding.ts';
 import { cutService, json } from './json.ts';
 import { logfmt } from './logfmt.ts';
+import { char, isDigit, isLetter } from './scan.ts';
 import { serviceFromFileName } from './service-name.ts';
 import { stamped } from './stamped.ts';
 import { syslog3164, syslog5424, syslogIso } from './syslog.ts';
@@ -32,22 +33,42 @@ export const recordLinesMax = 1000;
 /** Distinct hosts whose resource list is kept for reuse: one array per host is one dictionary entry on the wire. */
 const hostsMax = 1024;
 
-/** Formats of a shape of their own, in the order they are tried; the one that fit last goes first. */
-const strict: readonly Format[] = [
-  json,
+/**
+ * Formats of a shape of their own by what a line begins with, in the order they are tried; the one that fit last goes
+ * first.
+ */
+const strictAtDigit: readonly Format[] = [
   access,
   syslog5424,
-  syslog3164,
   syslogIso,
-  apacheError,
   nginxError,
-  glog,
   logcat,
   eventLog,
   bars,
   eventColumns,
-  kernelRing,
 ];
+const strictAtLetter: readonly Format[] = [access, syslog3164, glog, logcat, eventLog];
+const strictAtBracket: readonly Format[] = [apacheError, kernelRing, access];
+const strictAtLess: readonly Format[] = [syslog5424, syslog3164];
+const strictElsewhere: readonly Format[] = [json, access, eventLog];
+const strictAtSpace: readonly Format[] = [json];
+
+function strictFor(code: number): readonly Format[] {
+  if (isDigit(code)) return strictAtDigit;
+  if (isLetter(code)) return strictAtLetter;
+  switch (code) {
+    case char.bracketOpen:
+      return strictAtBracket;
+    case char.less:
+      return strictAtLess;
+    case char.space:
+    case char.tab:
+      return strictAtSpace;
+    default:
+      return strictElsewhere;
+  }
+}
+
 /** Formats that fit much: only for what no strict one took. */
 const lenient: readonly Format[] = [stamped, levelled, logfmt];
 
@@ -187,7 +208,7 @@ export class LineParser {
   private fits(text: string): boolean {
     const { draft, context } = this;
     if (this.lastStrict?.(text, draft, context)) return true;
-    for (const format of strict) {
+    for (const format of strictFor(text.charCodeAt(0))) {
       if (format === this.lastStrict || !format(text, draft, context)) continue;
       this.lastStrict = format;
       return true;

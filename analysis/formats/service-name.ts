@@ -11,8 +11,22 @@ const endings = [
   /[._-](?:old|bak|orig|current|rotated)$/i,
 ];
 
+/** Names already resolved: prefixes of lines repeat. A memo, emptied when full. */
+const resolved = new Map<string, string>();
+const resolvedMax = 1024;
+
 /** `nova-api.log.1.2017-05-16_13:53:08` is nova-api, `App_2k.log.gz` is App; a name of digits only is kept. */
 export function serviceFromFileName(name: string): string {
+  let service = resolved.get(name);
+  if (service === undefined) {
+    service = resolve(name);
+    if (resolved.size >= resolvedMax) resolved.clear();
+    resolved.set(name, service);
+  }
+  return service;
+}
+
+function resolve(name: string): string {
   let base = name.slice(name.lastIndexOf('/') + 1).slice(0, 255);
   for (let changed = true; changed; ) {
     changed = false;

@@ -119,7 +119,9 @@ function readPrefix(text: string, start: number, end: number, draft: Draft): voi
   while (at < end) {
     const tokenStop =
       text.charCodeAt(at) === char.bracketOpen ? bracketEnd(text, at, prefixLengthMax) : tokenEnd(text, at);
-    const token = text.slice(at, Math.min(tokenStop < 0 ? end : tokenStop, end)).replace(/[,|:]+$/, '');
+    let tokenLast = Math.min(tokenStop < 0 ? end : tokenStop, end);
+    while (tokenLast > at && isPrefixMark(text.charCodeAt(tokenLast - 1))) tokenLast--;
+    const token = text.slice(at, tokenLast);
     const word = token.startsWith('[') ? token.slice(1, -1).trim() : token;
     if (draft.severityText === '' && isLevelWord(word)) draft.severityText = word;
     else if (token.startsWith('[')) draft.attribute('thread', word);
@@ -129,6 +131,10 @@ function readPrefix(text: string, start: number, end: number, draft: Draft): voi
     } else draft.attribute('prefix', word);
     at = skipSpaces(text, Math.max(tokenStop, at + 1));
   }
+}
+
+function isPrefixMark(code: number): boolean {
+  return code === char.comma || code === char.pipe || code === char.colon;
 }
 
 /** Reads what follows the stamp. Container runtimes put their own stamp before the program's line. */

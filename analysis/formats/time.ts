@@ -40,6 +40,8 @@ const zoneMinutes: ReadonlyMap<string, number> = new Map([
   ['PST', -480],
   ['PDT', -420],
 ]);
+/** Most words behind a stamp are levels: their first letters tell them from zones. */
+const zoneInitials: readonly number[] = [...new Set([...zoneMinutes.keys()].map((name) => name.charCodeAt(0)))];
 const epochSecondsMin = 631_152_000;
 const epochSecondsMax = 4_102_444_800;
 
@@ -52,6 +54,13 @@ export class TimeScanner {
   private readonly offsetMs: number;
   /** Start of the day of the last full stamp, which stamps without a date belong to. */
   private lastDayMs = -1;
+  // The last `scan` and what it gave: several formats look at the same place of a line before one takes it.
+  private memoText = '';
+  private memoAt = -1;
+  private memoEnd = -1;
+  private memoTimeMs = 0;
+  private memoSubNs = 0;
+  private memoKind: StampKind = 'full';
   // Pieces of the stamp being read.
   private year = 0;
   private month = 0;
@@ -66,6 +75,23 @@ export class TimeScanner {
 
   /** Reads a stamp that starts at `at`. Returns the index after it, or -1. */
   scan(text: string, at: number): number {
+    if (at === this.memoAt && text === this.memoText) {
+      this.timeMs = this.memoTimeMs;
+      this.subNs = this.memoSubNs;
+      this.kind = this.memoKind;
+      return this.memoEnd;
+    }
+    const end = this.scanAfresh(text, at);
+    this.memoText = text;
+    this.memoAt = at;
+    this.memoEnd = end;
+    this.memoTimeMs = this.timeMs;
+    this.memoSubNs = this.subNs;
+    this.memoKind = this.kind;
+    return end;
+  }
+
+  private scanAfresh(text: string, at: number): number {
     const first = text.charCodeAt(at);
     let end = -1;
     if (isDigit(first)) end = this.scanNumeric(text, at);
@@ -402,7 +428,7 @@ export class TimeScanner {
       this.zoneMs = (code === char.minus ? -minutes : minutes) * 60_000;
       return end;
     }
-    if (start > at && code >= 65 && code <= 90) {
+    if (start > at && zoneInitials.includes(code)) {
       let end = start;
       while (isLetter(text.charCodeAt(end))) end++;
       if (end - start < 3 || end - start > 4) return at;

@@ -21,8 +21,11 @@ export async function* decompress(kind: 'gzip' | 'zstd', chunks: Chunks): AsyncG
     ready.push(data);
     readyBytes += data.length;
   });
+  let settle: () => void = () => undefined;
   decoder.on('error', (error: Error) => {
     failure ??= error;
+    // The write that failed is never called back.
+    settle();
   });
   const take = (): Buffer[] => {
     const taken = ready;
@@ -35,7 +38,10 @@ export async function* decompress(kind: 'gzip' | 'zstd', chunks: Chunks): AsyncG
     for await (const chunk of chunks) {
       for (let at = 0; at < chunk.length; at += step) {
         const piece = chunk.subarray(at, at + step);
-        await new Promise<void>((resolve) => decoder.write(piece, () => resolve()));
+        await new Promise<void>((resolve) => {
+          settle = resolve;
+          decoder.write(piece, () => resolve());
+        });
         const swollen = readyBytes > swollenBytes;
         yield* take();
         if (failure !== undefined) throw failure;
@@ -46,6 +52,7 @@ export async function* decompress(kind: 'gzip' | 'zstd', chunks: Chunks): AsyncG
       }
     }
     await new Promise<void>((resolve) => {
+      settle = resolve;
       decoder.once('close', resolve);
       decoder.end();
     });
