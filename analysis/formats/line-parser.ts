@@ -229,7 +229,8 @@ export class LineParser {
     this.open = draft.finish(service, draft.host === '' ? undefined : this.resourceOf(draft.host));
     const code = text.charCodeAt(0);
     this.openIndented = code === 32 || code === 9;
-    this.trace = traceOpenedBy(this.open.body);
+    this.trace = traceOpenedBy(text);
+    if (this.trace === 'none') this.trace = traceOpenedBy(this.open.body);
   }
 
   private resourceOf(host: string): string[] {
@@ -289,7 +290,8 @@ export class LineParser {
 
   /** An object printed over several lines is JSON after all. */
   private reread(open: ParsedRecord): ParsedRecord {
-    const { draft } = this;
+    // Not the parser's own draft: that holds the record which this one makes room for.
+    const draft = new Draft();
     if (!json(open.body, draft, this.context)) return open;
     this.counts.unparsed--;
     const service = this.options.service ?? (draft.service === '' ? this.fallbackService : cutService(draft.service));
