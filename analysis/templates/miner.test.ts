@@ -1,6 +1,6 @@
 import { pack, unpack } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
-import { groupingAccuracy, seeded, shopCorpus, wildLine } from './corpus.fixture.ts';
+import { corpusOf, groupingAccuracy, makersOf, seeded, wildLine } from './corpus.fixture.ts';
 import { mineAll, type Template, type TemplateConfig, TemplateMiner, templateDefaults } from './mod.ts';
 
 const encoder = new TextEncoder();
@@ -16,7 +16,7 @@ const newWord = (random: () => number): string =>
 
 function mixedLines(seed: number, size: number): Uint8Array[] {
   const random = seeded(seed);
-  const shop = shopCorpus(seed, size).lines;
+  const shop = corpusOf('shop', seed, size).lines;
   return shop.map((line) => {
     const dice = random();
     if (dice < 0.1) return wildLine(random);
@@ -27,15 +27,15 @@ function mixedLines(seed: number, size: number): Uint8Array[] {
 }
 
 describe('TemplateMiner', () => {
-  it('groups lines of one message and tells messages apart', () => {
-    const { lines, truth } = shopCorpus(7, 4000);
+  it.each(Object.keys(makersOf) as (keyof typeof makersOf)[])('finds the messages of the corpus %s', async (name) => {
+    const { lines, truth } = corpusOf(name, 7, 4000);
     const found = [...mineAll(lines)];
-    expect(
-      groupingAccuracy(
-        truth,
-        found.map((f) => f.templateId),
-      ),
-    ).toBeGreaterThan(0.95);
+    const ids = found.map((f) => f.templateId);
+    expect(groupingAccuracy(truth, ids)).toBeGreaterThan(0.97);
+    const counts = new Map<string, number>();
+    for (const { template } of found) counts.set(template, (counts.get(template) ?? 0) + 1);
+    const listed = [...counts].sort(([, a], [, b]) => b - a).map(([text, count]) => `${count} ${text}`);
+    await expect(`${listed.join('\n')}\n`).toMatchFileSnapshot(`golden/${name}.txt`);
   });
 
   it('keeps the id while the text generalises, and records merges', () => {

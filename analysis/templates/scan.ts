@@ -19,6 +19,7 @@ import {
   hexGroupsEnd,
   isConstantValue,
   isDatePart,
+  isMessageKey,
   isSuffix,
   isZone,
   memberStart,
@@ -247,11 +248,14 @@ export class LineScanner {
               hashA = Math.imul(hashA ^ b, primeA);
               hashB = ((hashB << 5) | (hashB >>> 27)) ^ b;
             }
-            if (b === 0x3d && j === i + 1 && tokens > 0) {
-              valueAt = valueStart(bytes, i, stop, blank === 1);
-              valueEnd = -1;
-            } else if (b === 0x3a && j === i + 1 && tokens > 0 && (bytes[i - 1] === 0x22 || bytes[i - 1] === 0x27)) {
-              valueAt = memberStart(bytes, i + 1, stop);
+            if (j === i + 1 && tokens > 0) {
+              if (b === 0x3d) {
+                if (!isMessageKey(bytes, froms[tokens - 1]!, tos[tokens - 1]!))
+                  valueAt = valueStart(bytes, i, stop, blank === 1);
+              } else if (b === 0x3a && tokens > 1 && (bytes[i - 1] === 0x22 || bytes[i - 1] === 0x27)) {
+                if (!isMessageKey(bytes, froms[tokens - 2]!, tos[tokens - 2]!))
+                  valueAt = memberStart(bytes, i + 1, stop);
+              }
               valueEnd = -1;
             }
           }

@@ -176,14 +176,31 @@ export function valueStart(bytes: Uint8Array, i: number, stop: number, blankBefo
   return k;
 }
 
-/** Where the string of a JSON member such as `"user": "ada"` begins, if it is one word; -1 otherwise: texts are read as usual. */
+/** Where the string of a JSON member such as `"user": "ada"` begins; -1: the member is no string. */
 export function memberStart(bytes: Uint8Array, from: number, stop: number): number {
   const k = from < stop && bytes[from] === 0x20 ? from + 1 : from;
-  const quote = k < stop ? bytes[k]! : 0;
-  if (quote !== 0x22 && quote !== 0x27) return -1;
-  for (let j = k + 1; j < stop; j++) {
-    if (bytes[j] === quote) return k;
-    if (classOf[bytes[j]!] === space) return -1;
+  return k < stop && (bytes[k] === 0x22 || bytes[k] === 0x27) ? k : -1;
+}
+
+/** Keys whose value is the message itself, or a part of it, and so is read as words: by length, in lower case. */
+const messageKeys: readonly (readonly Uint8Array[] | undefined)[] = byLength(
+  'msg message event error err text log level lvl severity'.split(' '),
+);
+
+function byLength(names: readonly string[]): Uint8Array[][] {
+  const lists: Uint8Array[][] = [];
+  for (const name of names) (lists[name.length] ??= []).push(new TextEncoder().encode(name));
+  return lists;
+}
+
+/** True for `msg`, `error`, `level` and the like, in any case. */
+export function isMessageKey(bytes: Uint8Array, from: number, to: number): boolean {
+  const names = messageKeys[to - from];
+  if (names === undefined) return false;
+  for (const name of names) {
+    let k = 0;
+    while (k < name.length && (bytes[from + k]! | 0x20) === name[k]) k++;
+    if (k === name.length) return true;
   }
-  return -1;
+  return false;
 }

@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { mineAll } from './mod.ts';
+
+const masked = (line: string): string => [...mineAll([line])][0]!.template;
+
+describe('masking', () => {
+  it.each([
+    ['took 12 ms', 'took <*> ms'],
+    ['50% of 3.5GB', '<*>% of <*>'],
+    ['offset -5 delta +6', 'offset <*> delta <*>'],
+    ['id 0x1f, task_12_3; hash deadbeef01', 'id <*>; hash <*>'],
+    ['from 10.0.0.1:80 to fe80::1', 'from <*> to <*>'],
+    ['mac 00:1a:2b:3c:4d:5e up', 'mac <*> up'],
+    ['order 1b671a64-40d5-491e-99b0-da01ff1f3341 done', 'order <*> done'],
+    ['at Mon, 02 Jan 2006 15:04:05 GMT it began', 'at <*> it began'],
+    ['since 2024-05-06T07:08:09.123Z idle', 'since <*> idle'],
+    ['open /var/log/x.log or ./y or C:\\tmp\\z.dll', 'open <*> or <*> or <*>'],
+    ['see https://a.example/b?c=d,e for more', 'see <*> for more'],
+    ['mail ada@example.org sent', 'mail <*> sent'],
+    ['db.local.example:5432 and Page.java:12', '<*> and <*>'],
+    ['limit <1 sec or >=5', 'limit <*> or >=<*>'],
+    ['list [1, 2, 3] and 4 5 6', 'list [<*>] and <*>'],
+    ['ok=true and False or null', 'ok=<*> and <*> or <*>'],
+  ])('%s', (line, template) => {
+    expect(masked(line)).toBe(template);
+  });
+
+  it.each([
+    ['user=ada role="big boss" pid = 7', 'user=<*> role="<*>" pid = <*>'],
+    ['a= b= c=1', 'a=<*> b=<*> c=<*>'],
+    ['p99=4ms x==y z>=w', 'p99=<*> x==y z>=w'],
+    ['set=Pair{one} box=Rect(0, 1)', 'set=<*> box=<*>(<*>)'],
+    ['level=warn msg="job is late" job=nightly', 'level=warn msg="job is late" job=<*>'],
+    ['{"msg":"job is late","user":"ada","n":4}', '{"msg":"job is late","user":"<*>","n":<*>}'],
+  ])('reads keys and values: %s', (line, template) => {
+    expect(masked(line)).toBe(template);
+  });
+
+  it.each([
+    ['garbage collection finished', 'garbage collection finished'],
+    ['eth0 is up', 'eth0 is up'],
+    ['aligned....................3', 'aligned....................<*>'],
+    ['load/store on n/a', 'load/store on n/a'],
+    ['  spaced   out\twords ', 'spaced out words'],
+    ['тест 12 строк', 'тест <*> строк'],
+    ['', ''],
+  ])('leaves words alone: %s', (line, template) => {
+    expect(masked(line)).toBe(template);
+  });
+
+  it('cuts what is too long, and says so', () => {
+    expect(masked(`head ${'x'.repeat(20_000)}`)).toMatch(/^head x+<\*>$/);
+    expect(masked('a ; '.repeat(1000)).length).toBeLessThan(1200);
+  });
+});
