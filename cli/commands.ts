@@ -16,4 +16,6 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   gateway: { summary: 'receive logs and put them on the stream', load: () => import('./gateway.ts') },
   worker: { summary: 'analyse partitions', load: () => import('./worker.ts') },
   coordinator: { summary: 'lead the cluster, serve API and dashboard', load: () => import('./coordinator.ts') },
+  storage: { summary: 'write results into ClickHouse and serve it', load: () => import('./storage.ts') },
+  ingest: { summary: 'read log files into the cluster', load: () => import('./ingest.ts') },
 };

@@ -1,20 +1,19 @@
 /** What every role process does first: its configuration, its name, its connection to the cluster. */
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
 import process from 'node:process';
 import { type Bus, type ClusterFacts, connectNats, type KeyValue, openCluster } from '#bus/mod.ts';
 import type { CommandContext, OptionSpec } from '../command.ts';
-import { readClusterFile } from '../cluster-file.ts';
-import { type Config, loadConfig } from '../config/mod.ts';
+import type { Config } from '../config/mod.ts';
+import { clientOptions, type Settings, settingsOf } from '../settings.ts';
 
-export const roleOptions: Record<string, OptionSpec> = {
+export const roleOptions: Readonly<Record<string, OptionSpec>> = {
+  ...clientOptions,
   id: { type: 'string', value: 'NAME', about: 'name of this process, default made from host and process id' },
-  'data-dir': { type: 'string', value: 'DIR', about: 'data directory of the cluster, default .logweir' },
-  config: { type: 'string', value: 'FILE', about: 'configuration file, default ./logweir.yaml if there' },
 };
 
 export interface RoleSetup {
   config: Config;
+  settings: Settings;
   id: string;
   dataDir: string;
   clock: () => number;
@@ -27,33 +26,23 @@ export interface ClusterSetup extends RoleSetup {
   store: KeyValue;
 }
 
-export function setUpRole(ctx: CommandContext): RoleSetup {
-  const { config } = readConfig(ctx);
+export function setUpRole(ctx: CommandContext, settings: Settings = settingsOf(ctx)): RoleSetup {
   const id = ctx.args.string('id') ?? `${ctx.name}-${hostname().replace(/[^\w-]/g, '_')}-${process.pid}`;
   return {
-    config,
+    config: settings.config,
+    settings,
     id,
-    dataDir: resolve(ctx.cwd, config.cluster.dataDir),
+    dataDir: settings.dataDir,
     clock: Date.now,
     log: (text) => ctx.note(`${new Date().toISOString()} ${id}: ${text}`),
   };
 }
 
-export function readConfig(ctx: CommandContext): ReturnType<typeof loadConfig> {
-  const dataDir = ctx.args.string('data-dir');
-  return loadConfig({
-    file: ctx.args.string('config'),
-    cwd: ctx.cwd,
-    env: ctx.env,
-    options: dataDir === undefined ? {} : { 'cluster.dataDir': { value: dataDir, option: '--data-dir' } },
-  });
-}
-
 /** Connects to NATS (configured, else the cluster on this machine) and opens the cluster. */
-export async function joinCluster(ctx: CommandContext): Promise<ClusterSetup> {
-  const setup = setUpRole(ctx);
+export async function joinCluster(ctx: CommandContext, settings: Settings = settingsOf(ctx)): Promise<ClusterSetup> {
+  const setup = setUpRole(ctx, settings);
   const { config } = setup;
-  const bus = await connectNats({ url: natsUrlOf(setup), name: setup.id, replicas: config.cluster.replicas });
+  const bus = await connectNats({ url: settings.urls.nats, name: setup.id, replicas: config.cluster.replicas });
   try {
     const { facts, store } = await openCluster(bus, {
       ...(config.cluster.partitions === undefined ? {} : { partitions: config.cluster.partitions }),
@@ -70,8 +59,4 @@ export async function joinCluster(ctx: CommandContext): Promise<ClusterSetup> {
     await bus.close();
     throw error;
   }
-}
-
-export function natsUrlOf({ config, dataDir }: { config: Config; dataDir: string }): string {
-  return config.servers.natsUrl || (readClusterFile(dataDir)?.urls.nats ?? `nats://127.0.0.1:${config.ports.nats}`);
 }

@@ -1,0 +1,153 @@
+/** `logweir ingest`: files, globs, directories and standard input into the cluster. */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import process from 'node:process';
+import { BatchPublisher, type FileCounts, follow, runJob } from '#ingest/mod.ts';
+import { resolveInputs } from '#ingest/files/mod.ts';
+import { LogweirError, liveLane } from '#protocol/mod.ts';
+import { type Command, type CommandContext, exitCodes } from './command.ts';
+import { Progress } from './progress.ts';
+import { type ClusterSetup, joinCluster } from './roles/setup.ts';
+import { waitUntilStored } from './roles/stored.ts';
+import { clientOptions, clusterSettings } from './settings.ts';
+
+const mib = 1024 * 1024;
+const pendingBytesMax = 64 * mib;
+/** A backfill waits this long for a stream that is full or away. */
+const giveUpAfterMs = 10 * 60_000;
+
+export const command: Command = {
+  about: `Reads log files of any common format and puts their records on the stream, each input analysed as if it had been live.
+Takes files, globs, directories and - for standard input; .gz, .zst and .tar are unpacked. Formats are detected; a line
+that no format fits is kept whole.`,
+  usage: 'FILE…',
+  positionals: { min: 1, max: Number.POSITIVE_INFINITY },
+  options: {
+    service: {
+      type: 'string',
+      value: 'NAME',
+      about: 'service of every record, default what the lines or file names say',
+    },
+    follow: { type: 'boolean', short: 'f', about: 'keep reading as the files grow, through rotations and restarts' },
+    json: { type: 'boolean', about: 'print the result as one JSON object' },
+    'no-wait': { type: 'boolean', about: 'do not wait until the rows can be queried' },
+    ...clientOptions,
+  },
+  examples: [
+    'logweir ingest /var/log/*.log',
+    'zcat old.log.gz | logweir ingest --service shop -',
+    'logweir ingest --follow /var/log/app/',
+  ],
+  longRunning: true,
+  async run(ctx) {
+    const cluster = await joinCluster(ctx, clusterSettings(ctx, 'natsUrl'));
+    try {
+      return ctx.args.flag('follow') ? await runFollow(ctx, cluster) : await runFiles(ctx, cluster);
+    } finally {
+      await cluster.bus.close();
+    }
+  },
+};
+
+function openPublisher(cluster: ClusterSetup, lane: string): BatchPublisher {
+  const { bus, facts, clock } = cluster;
+  const publisherId = `${lane}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  return new BatchPublisher({
+    bus,
+    partitions: facts.partitions,
+    lane,
+    source: 'file',
+    clock,
+    publisherId,
+    pendingBytesMax,
+    giveUpAfterMs,
+  });
+}
+
+async function runFiles(ctx: CommandContext, cluster: ClusterSetup): Promise<number> {
+  const { files, problems } = await resolveInputs(ctx.args.positionals);
+  for (const problem of problems) ctx.note(`${problem.message} ${problem.remedy}`);
+  if (files.length === 0) {
+    if (problems.length > 0) return exitCodes.failed;
+    throw new LogweirError(
+      'INPUT_EMPTY',
+      'There is no file to read.',
+      'Name files, directories or globs that hold logs, or - for standard input.',
+    );
+  }
+  const { clock } = cluster;
+  const startedMs = clock();
+  const lane = `ingest-${new Date(startedMs).toISOString().replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`;
+  const known = files.every((file) => file.sizeBytes !== undefined);
+  const total = known ? files.reduce((sum, file) => sum + (file.sizeBytes ?? 0), 0) : undefined;
+  const progress = new Progress(ctx, 'reading', total, 'bytes');
+  let bytes = 0;
+  const counts = await runJob({
+    files,
+    publisher: openPublisher(cluster, lane),
+    lane,
+    service: ctx.args.string('service'),
+    clock,
+    signal: ctx.signal,
+    onBytes: (read) => {
+      bytes += read;
+      progress.update(bytes);
+    },
+    onProblem: (problem) => {
+      problems.push(problem);
+      ctx.note(`${problem.message} ${problem.remedy}`);
+    },
+  });
+  progress.end();
+  let stored: number | null = null;
+  if (!ctx.args.flag('no-wait'))
+    stored = await waitUntilStored(cluster.settings.urls.clickhouse, lane, counts.records, ctx.signal);
+  const seconds = (clock() - startedMs) / 1_000;
+  if (ctx.args.flag('json')) {
+    const failed = problems.map(({ code, message, remedy }) => ({ code, message, remedy }));
+    ctx.print(JSON.stringify({ lane, files: files.length, ...counts, stored, seconds, problems: failed }));
+  } else {
+    for (const line of summary(counts, files.length, seconds)) ctx.print(line);
+    if (stored !== null && stored < counts.records)
+      ctx.note(`${stored} of ${counts.records} records can be queried so far; the rest is on the stream and follows.`);
+  }
+  return problems.length > 0 ? exitCodes.failed : exitCodes.ok;
+}
+
+function summary(counts: FileCounts, files: number, seconds: number): string[] {
+  const number = (value: number): string => value.toLocaleString('en-US');
+  const lines = [
+    `${number(counts.lines)} lines from ${number(files)} ${files === 1 ? 'file' : 'files'} in ${seconds.toFixed(1)} s:`,
+    `  ${number(counts.records)} records, of which ${number(counts.unparsed)} kept whole because no format fits`,
+    `  ${number(counts.folded)} lines folded into multi-line records, ${number(counts.blank)} blank, ${number(counts.rejected)} rejected`,
+  ];
+  const formats = Object.entries(counts.byFormat).sort((a, b) => b[1] - a[1]);
+  if (formats.length > 0)
+    lines.push(`  formats: ${formats.map(([name, count]) => `${name} ${number(count)}`).join(', ')}`);
+  for (const { file, line, reason } of counts.rejections) lines.push(`  rejected: ${file}:${line}: ${reason}`);
+  for (const { name, reason } of counts.skipped) lines.push(`  left out: ${name}: ${reason}`);
+  return lines;
+}
+
+async function runFollow(ctx: CommandContext, cluster: ClusterSetup): Promise<number> {
+  let records = 0;
+  const progress = new Progress(ctx, 'following', undefined, 'records');
+  await follow({
+    paths: ctx.args.positionals,
+    stateFile: join(cluster.dataDir, 'follow.json'),
+    publisher: openPublisher(cluster, liveLane),
+    service: ctx.args.string('service'),
+    clock: cluster.clock,
+    signal: ctx.signal,
+    onProblem: (path, error) => ctx.note(`${path}: ${error.message}`),
+    onRecords: (count) => {
+      records += count;
+      progress.update(records);
+    },
+  });
+  progress.end();
+  ctx.print(
+    `${records.toLocaleString('en-US')} records read; offsets are kept in ${join(cluster.dataDir, 'follow.json')}.`,
+  );
+  return exitCodes.ok;
+}

@@ -1,0 +1,144 @@
+/** Records of one input, in its order, each with the time that places it among other inputs. */
+import { LineParser, type ParsedRecord } from '#analysis/formats/mod.ts';
+import { LogweirError, recordBytesMax } from '#protocol/mod.ts';
+import { type InputFile, OverlongLine, readSources, type SourceBatch } from './files/mod.ts';
+import type { TimedSource } from './merge.ts';
+
+export interface FileRecord {
+  record: ParsedRecord;
+  /** Event time, ms: the record's own, else that of the record before it in its file, else when it is read. */
+  timeMs: number;
+}
+
+/** Sums over all inputs of a job. */
+export interface FileCounts {
+  lines: number;
+  records: number;
+  folded: number;
+  blank: number;
+  /** Records that no format fits, kept whole; counted in `records` too. */
+  unparsed: number;
+  rejected: number;
+  byFormat: Record<string, number>;
+  /** The first rejected lines: where and why. */
+  rejections: { file: string; line: number; reason: string }[];
+  /** Members of archives and inputs that were left out, and why. */
+  skipped: { name: string; reason: string }[];
+}
+
+export const rejectionsNamedMax = 50;
+
+export function emptyCounts(): FileCounts {
+  return {
+    lines: 0,
+    records: 0,
+    folded: 0,
+    blank: 0,
+    unparsed: 0,
+    rejected: 0,
+    byFormat: {},
+    rejections: [],
+    skipped: [],
+  };
+}
+
+export interface FileSourceOptions {
+  service: string | undefined;
+  /** When the job reads, ms. */
+  nowMs: number;
+  counts: FileCounts;
+  onBytes: (bytes: number) => void;
+  /** A file that turns out to be broken ends there; the other files go on. */
+  onProblem: (error: LogweirError) => void;
+  signal: AbortSignal;
+}
+
+export class FileSource implements TimedSource<FileRecord> {
+  private readonly file: InputFile;
+  private readonly options: FileSourceOptions;
+  private readonly batches: AsyncGenerator<SourceBatch>;
+  private parser: LineParser | null = null;
+  private lastTimeMs: number | undefined;
+  /** Lines read of the present source. */
+  private line = 0;
+
+  constructor(file: InputFile, options: FileSourceOptions) {
+    this.file = file;
+    this.options = options;
+    this.batches = readSources(file, {
+      signal: options.signal,
+      onBytes: options.onBytes,
+      onSkip: (name, reason) => options.counts.skipped.push({ name, reason }),
+    });
+  }
+
+  async next(): Promise<readonly FileRecord[] | null> {
+    let step: IteratorResult<SourceBatch>;
+    try {
+      step = await this.batches.next();
+    } catch (error) {
+      if (!(error instanceof LogweirError)) throw error;
+      this.options.onProblem(error);
+      return this.parser === null ? null : this.finish();
+    }
+    if (step.done === true) return null;
+    return this.take(step.value);
+  }
+
+  private take(batch: SourceBatch): FileRecord[] {
+    const records: FileRecord[] = [];
+    this.parser ??= this.open(batch.source);
+    const parser = this.parser;
+    const emit = (record: ParsedRecord): void => {
+      this.lastTimeMs = record.timeMs ?? this.lastTimeMs;
+      records.push({ record, timeMs: this.lastTimeMs ?? this.options.nowMs });
+    };
+    const { counts } = this.options;
+    for (const line of batch.lines) {
+      this.line++;
+      if (!(line instanceof OverlongLine)) parser.push(line, emit);
+      else {
+        counts.lines++;
+        this.reject(batch.source, this.line, `the line has ${line.sizeBytes} bytes, ${recordBytesMax} are allowed`);
+      }
+    }
+    if (batch.last) records.push(...this.finish());
+    return records;
+  }
+
+  private open(source: string): LineParser {
+    this.lastTimeMs = undefined;
+    this.line = 0;
+    return new LineParser({
+      sourceName: source,
+      service: this.options.service,
+      observedMs: Math.min(this.file.modifiedMs ?? this.options.nowMs, this.options.nowMs),
+      onReject: (line, reason) => this.options.counts.rejections.push({ file: source, line, reason }),
+    });
+  }
+
+  private finish(): FileRecord[] {
+    const records: FileRecord[] = [];
+    this.parser?.flush((record) => {
+      this.lastTimeMs = record.timeMs ?? this.lastTimeMs;
+      records.push({ record, timeMs: this.lastTimeMs ?? this.options.nowMs });
+    });
+    const counts = this.parser?.counts;
+    if (counts !== undefined) {
+      const sum = this.options.counts;
+      for (const name of ['lines', 'records', 'folded', 'blank', 'unparsed', 'rejected'] as const)
+        sum[name] += counts[name];
+      for (const [format, count] of Object.entries(counts.byFormat))
+        sum.byFormat[format] = (sum.byFormat[format] ?? 0) + count;
+      sum.rejections.length = Math.min(sum.rejections.length, rejectionsNamedMax);
+    }
+    this.parser = null;
+    return records;
+  }
+
+  private reject(file: string, line: number, reason: string): void {
+    const { counts } = this.options;
+    counts.rejected++;
+    if (counts.rejections.length < rejectionsNamedMax) counts.rejections.push({ file, line, reason });
+  }
+}

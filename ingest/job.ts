@@ -1,0 +1,52 @@
+/**
+ * One ingest of files at rest: reads, merges by event time, publishes in a lane of its own, and ends it with an
+ * end-of-input message, so that a backfill beside live traffic disturbs neither.
+ */
+import { encodeLogsMessage, type LogweirError, RecordView, unknownService, viewOf } from '#protocol/mod.ts';
+import { type BatchPublisher, Ticket } from './batch-publisher.ts';
+import { emptyCounts, type FileCounts, FileSource } from './file-source.ts';
+import type { InputFile } from './files/mod.ts';
+import { mergeByTime } from './merge.ts';
+
+export interface JobOptions {
+  files: readonly InputFile[];
+  publisher: BatchPublisher;
+  lane: string;
+  /** Service of every record, whatever the lines say. */
+  service: string | undefined;
+  clock: () => number;
+  signal: AbortSignal;
+  onBytes: (bytes: number) => void;
+  onProblem: (error: LogweirError) => void;
+}
+
+/** Inputs open at once; more are taken in groups, by modification time. */
+const openFilesMax = 200;
+
+/** Settles when the stream has everything. @throws LogweirError when it does not take it. */
+export async function runJob(options: JobOptions): Promise<FileCounts> {
+  const { publisher, lane, clock, signal } = options;
+  const counts = emptyCounts();
+  const ticket = new Ticket();
+  const view = new RecordView();
+  const nowMs = clock();
+  const files = [...options.files].sort((a, b) => (a.modifiedMs ?? nowMs) - (b.modifiedMs ?? nowMs));
+  for (let from = 0; from < files.length; from += openFilesMax) {
+    const sources = files
+      .slice(from, from + openFilesMax)
+      .map((file) => new FileSource(file, { ...options, nowMs, counts }));
+    for await (const { record, timeMs } of mergeByTime(sources, (item) => item.timeMs)) {
+      signal.throwIfAborted();
+      while (publisher.full) await new Promise((resolve) => setTimeout(resolve, 5));
+      const observedMs = clock();
+      viewOf(record, { observedMs, service: unknownService }, view);
+      view.timeMs = record.timeMs ?? timeMs;
+      publisher.add(view, ticket, observedMs);
+      if (ticket.failure !== null) throw ticket.failure;
+    }
+  }
+  publisher.flush();
+  await ticket.done();
+  await publisher.broadcast(encodeLogsMessage({ kind: 'end', lane }));
+  return counts;
+}
