@@ -110,7 +110,14 @@ export const eventLog: Format = (text, draft, context) => {
   const { timeMs } = time;
   let { subNs } = time;
   const dateEnd = tokenEnd(text, epochEnd + 1);
-  if (!isDigit(text.charCodeAt(epochEnd + 1)) || !time.scanField(text.slice(epochEnd + 1, dateEnd))) return false;
+  // yyyy.mm.dd
+  if (
+    dateEnd - epochEnd !== 11 ||
+    isDigit(text.charCodeAt(epochEnd + 5)) ||
+    digitsEnd(text, epochEnd + 1) !== epochEnd + 5
+  ) {
+    return false;
+  }
   const nodeEnd = tokenEnd(text, dateEnd + 1);
   const node = text.slice(dateEnd + 1, nodeEnd);
   const stampEnd = time.scan(text, nodeEnd + 1);
@@ -186,12 +193,12 @@ export const eventColumns: Format = (text, draft, context) => {
   return true;
 };
 
-/** `stamp|a|b|message`, with or without spaces around the bars. */
+/** `stamp|a|b|message`. Bars with spaces around them are read as a header's separators instead. */
 export const bars: Format = (text, draft, context) => {
   if (!isDigit(text.charCodeAt(0))) return false;
   const stampEnd = context.time.scan(text, 0);
   if (stampEnd < 0) return false;
-  const bar = skipSpaces(text, stampEnd);
+  const bar = stampEnd;
   if (text.charCodeAt(bar) !== char.pipe) return false;
   const fields: string[] = [];
   let at = bar + 1;

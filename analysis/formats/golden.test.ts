@@ -170,7 +170,7 @@ const corpus: [string, Expected][] = [
     '[Sat May 02 03:04:05 2026] [error] [client 192.0.2.7] no such loaf: /srv/rye',
     {
       format: 'apache-error',
-      body: 'no such loaf: /srv/rye',
+      body: '[client 192.0.2.7] no such loaf: /srv/rye',
       time: '2026-05-02T03:04:05.000Z',
       severity: 'error',
       attributes: { 'client.address': '192.0.2.7' },
@@ -327,6 +327,34 @@ const corpus: [string, Expected][] = [
   [
     '2026-05-02 03:04:05.678 2931 INFO bread.compute [req-1a 2b - - -] [instance: 7f-11] Oven started',
     { format: 'stamped', body: '[instance: 7f-11] Oven started', time: '2026-05-02T03:04:05.678Z', severity: 'INFO' },
+  ],
+  [
+    '2026-05-02 03:04:05,678 - ERROR - [Errno 2] no such loaf: rye',
+    { format: 'stamped', body: '[Errno 2] no such loaf: rye', time: '2026-05-02T03:04:05.678Z', severity: 'ERROR' },
+  ],
+  [
+    '2026-05-02 03:04:05,678 - INFO - bakery.till - drawer open',
+    {
+      format: 'stamped',
+      body: 'drawer open',
+      time: '2026-05-02T03:04:05.678Z',
+      severity: 'INFO',
+      attributes: { logger: 'bakery.till' },
+    },
+  ],
+  [
+    '2026-05-02 03:04:05.678 | WARNING  | bakery.till:open:12 - drawer stuck',
+    { format: 'stamped', body: 'drawer stuck', time: '2026-05-02T03:04:05.678Z', severity: 'WARNING' },
+  ],
+  [
+    'Jul  1 03:04:05 mill  -- root[2421]: ROOT LOGIN ON tty2',
+    {
+      format: 'syslog3164',
+      body: 'ROOT LOGIN ON tty2',
+      time: '2026-07-01T03:04:05.000Z',
+      service: 'root',
+      host: 'mill',
+    },
   ],
   // databases and others
   [

@@ -37,6 +37,15 @@ export function readHeader(text: string, at: number, draft: Draft, context: Sour
     const gap = at - gapStart;
     const code = text.charCodeAt(at);
     if (Number.isNaN(code)) return at;
+    // Behind a level a lone dash ends the header, unless a logger and another dash follow.
+    if (
+      draft.severityText !== '' &&
+      gap > 2 &&
+      text.charCodeAt(at - 2) === char.minus &&
+      text.charCodeAt(at - 3) !== char.minus
+    ) {
+      return dashedLogger(text, at, draft);
+    }
     if (code === char.bracketOpen) {
       if (brackets >= 4 || (plainLogger && bracketsAfterLogger >= 1)) return at;
       const end = bracketEnd(text, at, bracketLengthMax);
@@ -83,6 +92,14 @@ export function readHeader(text: string, at: number, draft: Draft, context: Sour
     at = logger;
   }
   return at;
+}
+
+/** `logger - message` behind `LEVEL - `; anything else there is the message. */
+function dashedLogger(text: string, at: number, draft: Draft): number {
+  const end = tokenEnd(text, at);
+  if (!text.startsWith(' - ', end) || end - at > loggerLengthMax || !isName(text, at, end)) return at;
+  setLogger(text, at, end, draft);
+  return end + 3;
 }
 
 /** Spaces, a comma or colon right behind the stamp, and dashes or bars that stand alone. */

@@ -67,6 +67,8 @@ function setPriority(draft: Draft, priority: number): void {
 /** `sshd(pam_unix)` is program sshd, `/usr/sbin/cron` is cron. */
 function programOf(tag: string): string {
   const paren = tag.indexOf('(');
+  // login's tag is `-- user`.
+  if (tag.startsWith('-- ')) return tag.slice(3);
   const name = paren > 0 ? tag.slice(0, paren).trimEnd() : tag;
   const slash = name.startsWith('/') ? name.lastIndexOf('/') : -1;
   return slash < 0 || slash === name.length - 1 ? name : name.slice(slash + 1);

@@ -105,14 +105,17 @@ export const apacheError: Format = (text, draft, context) => {
   if (level.startsWith('trace')) draft.severityNumber = 1;
   if (colon > 0) draft.attribute('logger', inner.slice(0, colon));
   at = skipSpaces(text, levelClose);
-  // [pid 12:tid 34] and [client 10.0.0.1:80]; other brackets are the message's own.
-  while (text.startsWith('[pid ', at) || text.startsWith('[client ', at) || text.startsWith('[remote ', at)) {
+  if (text.startsWith('[pid ', at)) {
+    const close = bracketEnd(text, at, 64);
+    if (close > 0) {
+      draft.attribute('process.pid', text.slice(at + 5, close - 1));
+      at = skipSpaces(text, close);
+    }
+  }
+  // The client stays in the message too, where nginx has it as well.
+  if (text.startsWith('[client ', at)) {
     const close = bracketEnd(text, at, 256);
-    if (close < 0) break;
-    const space = text.indexOf(' ', at);
-    const key = text.slice(at + 1, space);
-    draft.attribute(key === 'pid' ? 'process.pid' : 'client.address', text.slice(space + 1, close - 1));
-    at = skipSpaces(text, close);
+    if (close > 0) draft.attribute('client.address', text.slice(at + 8, close - 1));
   }
   draft.body = text.slice(at);
   return true;
