@@ -54,3 +54,33 @@ describe('all documentation', () => {
     expect(present.filter((folder) => !existsSync(join(root, folder, 'README.md')))).toEqual([]);
   });
 });
+
+describe('ARCHITECTURE.md', () => {
+  const text = read('ARCHITECTURE.md');
+
+  it('has the import table that the lint enforces', () => {
+    const rows = [...text.matchAll(/^\| (?:\[)?`?([a-z]+)\/.*? \| .+? \| (.+?) \|$/gm)];
+    const stated = Object.fromEntries(rows.map(([, folder = '', may = '']) => [folder, may]));
+    const order = Object.keys(boundaries);
+    for (const [folder, allowed] of Object.entries(boundaries)) {
+      if (stated[folder] === undefined || folder === 'cli' || folder === 'dashboard') continue;
+      const expected = allowed.toSorted((a, b) => order.indexOf(a) - order.indexOf(b)).join(', ') || 'nothing of ours';
+      expect(`${folder}: ${stated[folder]}`).toBe(`${folder}: ${expected}`);
+    }
+    const present = order.filter((folder) => existsSync(join(root, folder)));
+    expect(present.filter((folder) => stated[folder] === undefined)).toEqual([]);
+  });
+
+  it('gives a reason for every dependency', () => {
+    const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<
+      string,
+      Record<string, string>
+    >;
+    const named = text.slice(text.indexOf('## Dependencies'));
+    const covers = (name: string): boolean =>
+      named.includes(`\`${name}\``) || named.includes(`\`${name.split('/')[0]}/*\``);
+    expect(
+      [...Object.keys(dependencies ?? {}), ...Object.keys(devDependencies ?? {})].filter((name) => !covers(name)),
+    ).toEqual([]);
+  });
+});
