@@ -193,16 +193,20 @@ const migrations: readonly { version: number; statements: readonly string[] }[] 
 
 export const schemaVersion = migrations.at(-1)?.version ?? 0;
 
+/** Longest retention: DateTime ends in 2106, and a sum beyond that starts over at 1970, which would delete everything. */
+export const retentionDaysMax = 10_000;
+
 function lifetimes(retention: Retention): { table: string; expression: string }[] {
+  const days = (value: number): number => Math.min(Math.max(Math.trunc(value), 1), retentionDaysMax);
   const { logsDays, findingsDays, rollupsDays } = retention;
-  const stored = `StoredAt + toIntervalDay(${Math.trunc(findingsDays)})`;
+  const stored = `StoredAt + toIntervalDay(${days(findingsDays)})`;
   return [
-    { table: 'otel_logs', expression: `toDateTime(ObservedTimestamp) + toIntervalDay(${Math.trunc(logsDays)})` },
+    { table: 'otel_logs', expression: `toDateTime(ObservedTimestamp) + toIntervalDay(${days(logsDays)})` },
     ...finals.map((name) => ({ table: `${name}_versions`, expression: stored })),
     { table: 'ledger', expression: stored },
     { table: 'dead_letters', expression: stored },
-    { table: 'logs_1m', expression: `Observed + toIntervalDay(${Math.trunc(rollupsDays)})` },
-    { table: 'logs_1h', expression: `Observed + toIntervalDay(${Math.trunc(rollupsDays)})` },
+    { table: 'logs_1m', expression: `Observed + toIntervalDay(${days(rollupsDays)})` },
+    { table: 'logs_1h', expression: `Observed + toIntervalDay(${days(rollupsDays)})` },
   ];
 }
 

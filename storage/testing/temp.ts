@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EmbeddedClickHouse } from '../engine/embedded.ts';
-import { migrate } from '../schema.ts';
+import { migrate, retentionDaysMax } from '../schema.ts';
 
 export interface TempEngine {
   engine: EmbeddedClickHouse;
@@ -14,7 +14,9 @@ export interface TempEngine {
 export async function openTempEngine(options: { migrated: boolean } = { migrated: true }): Promise<TempEngine> {
   const directory = mkdtempSync(join(tmpdir(), 'logweir-storage-'));
   const engine = EmbeddedClickHouse.open({ directory });
-  if (options.migrated) await migrate(engine);
+  // Rows of tests have fixed dates, which retention must not reach.
+  const forever = { logsDays: retentionDaysMax, findingsDays: retentionDaysMax, rollupsDays: retentionDaysMax };
+  if (options.migrated) await migrate(engine, forever);
   return {
     engine,
     directory,

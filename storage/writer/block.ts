@@ -1,0 +1,207 @@
+/**
+ * A block: what one step of the writer puts into all tables. Pure. The same sections in the same order give the same
+ * bytes and the same cuts, so that a token made from the sections' range stands for exactly these rows.
+ */
+import {
+  type Anomaly,
+  type RecordBatch,
+  type Section,
+  type TemplateRow,
+  uint16At,
+  validateBatch,
+  type WindowRow,
+} from '#protocol/mod.ts';
+import { database } from '../schema.ts';
+import { forEachDayRun, LogBlock } from './logs.ts';
+import {
+  anomalyFields,
+  type DeadLetterRow,
+  deadLetterFields,
+  encodeRows,
+  type LedgerRow,
+  ledgerFields,
+  templateFields,
+  type Versioned,
+  windowFields,
+} from './rows.ts';
+
+export interface BlockLimits {
+  /** Rows of one insert, default 300_000: the block size that the path was fastest with. */
+  rowsMax: number;
+  /** Bytes of one insert, default 128 MiB. */
+  bytesMax: number;
+  /** ClickHouse partitions that one insert may touch, default 50; over 100 ClickHouse refuses it for ever. */
+  partitionsMax: number;
+}
+
+export const blockLimitsDefault: Readonly<BlockLimits> = {
+  rowsMax: 300_000,
+  bytesMax: 128 * 1024 ** 2,
+  partitionsMax: 50,
+};
+
+/** One insert. */
+export interface TableInsert {
+  table: string;
+  structure: string;
+  chunks: Uint8Array[];
+  rows: number;
+}
+
+export class BlockBuilder {
+  /** Rows of `otel_logs`. */
+  logRows = 0;
+  private readonly limits: BlockLimits;
+  private readonly done: LogBlock[] = [];
+  private current: LogBlock | null = null;
+  private readonly windows: Versioned<WindowRow>[] = [];
+  private readonly templates: Versioned<TemplateRow>[] = [];
+  private readonly anomalies: Versioned<{ anomaly: Anomaly; gatewayMs: number }>[] = [];
+  private readonly ledger = new Map<string, LedgerRow>();
+  private readonly deadLetters: DeadLetterRow[] = [];
+
+  constructor(limits: BlockLimits = blockLimitsDefault) {
+    this.limits = limits;
+  }
+
+  get bytes(): number {
+    let bytes = this.current?.bytes ?? 0;
+    for (const block of this.done) bytes += block.bytes;
+    return bytes + (this.windows.length + this.templates.length + this.anomalies.length) * 512;
+  }
+
+  /** True where no table would get a row. */
+  get empty(): boolean {
+    return this.ledger.size === 0 && this.windows.length + this.templates.length + this.anomalies.length === 0;
+  }
+
+  /** True once it should be inserted: sections are whole, so it may be a little over. */
+  get full(): boolean {
+    return this.done.length > 0 || this.logRows >= this.limits.rowsMax || this.bytes >= this.limits.bytesMax;
+  }
+
+  /** Takes a section of a partition. Nothing of it is taken where its batch is not sound: it becomes a dead letter. */
+  add(header: { generation: number; partition: number }, section: Section): void {
+    const position = { generation: header.generation, partition: header.partition, sequence: section.sequence };
+    const reason = section.deadLetter ?? unsound(section);
+    const batch = reason === null ? section.batch : null;
+    if (batch !== null) this.addRows(batch, section, position);
+    if (reason !== null) this.deadLetters.push({ ...position, reason });
+    if (batch !== null || reason !== null || section.duplicates > 0)
+      this.count(position, batch?.rows ?? 0, section.duplicates, reason !== null);
+    const { generation, partition } = position;
+    for (const row of section.windows) this.windows.push({ row, generation, partition, version: row.version });
+    for (const row of section.templates) this.templates.push({ row, generation, partition, version: row.version });
+    const gatewayMs = section.batch?.receivedMs ?? 0;
+    for (const anomaly of section.anomalies) {
+      this.anomalies.push({ row: { anomaly, gatewayMs }, generation, partition, version: anomaly.version });
+    }
+  }
+
+  private addRows(
+    batch: RecordBatch,
+    section: Section,
+    position: { generation: number; partition: number; sequence: number },
+  ): void {
+    let start = 0;
+    const flush = (end: number): void => {
+      if (end > start) this.current?.append(batch, section.enrichment, position, start, end);
+      start = end;
+    };
+    this.current ??= new LogBlock(this.limits.rowsMax);
+    forEachDayRun(batch.time, batch.rows, (day, runStart) => {
+      const { days } = this.current as LogBlock;
+      if (days.has(day)) return;
+      if (days.size >= this.limits.partitionsMax) {
+        flush(runStart);
+        this.done.push(this.current as LogBlock);
+        this.current = new LogBlock(1024);
+      }
+      (this.current as LogBlock).days.add(day);
+    });
+    flush(batch.rows);
+    this.logRows += batch.rows;
+  }
+
+  private count(
+    { generation, partition, sequence }: { generation: number; partition: number; sequence: number },
+    rows: number,
+    duplicates: number,
+    dead: boolean,
+  ): void {
+    const key = `${partition}:${generation}`;
+    const entry = this.ledger.get(key) ?? {
+      generation,
+      partition,
+      fromSequence: sequence,
+      toSequence: 0,
+      rows: 0,
+      duplicates: 0,
+      deadLetters: 0,
+    };
+    entry.toSequence = sequence;
+    entry.rows += rows;
+    entry.duplicates += duplicates;
+    entry.deadLetters += dead ? 1 : 0;
+    this.ledger.set(key, entry);
+  }
+
+  /** Every insert of the block, in an order that never changes. */
+  finish(): TableInsert[] {
+    const inserts: TableInsert[] = [];
+    const add = (table: string, rows: number, block: { structure: string; chunks: Uint8Array[] }): void => {
+      inserts.push({ table: `${database}.${table}`, rows, ...block });
+    };
+    for (const block of [...this.done, this.current])
+      if (block !== null && block.rows > 0) add('otel_logs', block.rows, block.finish());
+    for (const rows of this.windowsByMonths()) add('windows_versions', rows.length, encodeRows(windowFields, rows));
+    if (this.templates.length > 0)
+      add('templates_versions', this.templates.length, encodeRows(templateFields, this.templates));
+    if (this.anomalies.length > 0)
+      add('anomalies_versions', this.anomalies.length, encodeRows(anomalyFields, this.anomalies));
+    if (this.deadLetters.length > 0)
+      add('dead_letters', this.deadLetters.length, encodeRows(deadLetterFields, this.deadLetters));
+    // Last: where the ledger has a block, all the other tables have it.
+    if (this.ledger.size > 0) add('ledger', this.ledger.size, encodeRows(ledgerFields, [...this.ledger.values()]));
+    return inserts;
+  }
+
+  /** Windows are partitioned by month; a file of twenty years has more months than one insert may touch. */
+  private *windowsByMonths(): Generator<Versioned<WindowRow>[]> {
+    let start = 0;
+    const months = new Set<string>();
+    for (const [index, { row }] of this.windows.entries()) {
+      const month = new Date(row.startMs).toISOString().slice(0, 7);
+      if (!months.has(month) && months.size >= this.limits.partitionsMax) {
+        yield this.windows.slice(start, index);
+        start = index;
+        months.clear();
+      }
+      months.add(month);
+    }
+    if (this.windows.length > start) yield this.windows.slice(start);
+  }
+}
+
+/** Why a section's rows cannot be stored, or null. A column cut short would make the whole block fail for ever. */
+function unsound(section: Section): string | null {
+  const { batch, enrichment } = section;
+  if (batch === null) return null;
+  try {
+    validateBatch(batch);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  if (enrichment === null) return null;
+  const { rows } = batch;
+  for (const name of ['templateId', 'category', 'predictedSeverityText'] as const) {
+    const { values, index } = enrichment[name];
+    if (index.length !== rows * 2) return `Column ${name} has ${index.length} bytes of indices for ${rows} rows.`;
+    for (let row = 0; row < rows; row++)
+      if (uint16At(index, row) >= values.length) return `Column ${name} points outside its dictionary.`;
+  }
+  if (enrichment.predictedSeverityNumber.length !== rows || enrichment.confidence.length !== rows * 4) {
+    return 'A column that analysis added has another number of rows.';
+  }
+  return null;
+}

@@ -1,0 +1,268 @@
+/** Small tables (windows, templates, anomalies, …): rows to Native columns, by a description of each column. */
+import { ByteWriter, type WindowRow } from '#protocol/mod.ts';
+import type { Anomaly, AlertTransition, Rolling, TemplateRow } from '#protocol/mod.ts';
+import { type Column, writeBlock } from './native.ts';
+
+/** Integer up to 2^53 in 64 bits, negative ones included. */
+function int64(out: ByteWriter, value: number): void {
+  out.uint32(value >>> 0);
+  out.uint32(Math.floor(value / 4294967296) >>> 0);
+}
+
+const floatBytes = new DataView(new ArrayBuffer(8));
+function float64(out: ByteWriter, value: number): void {
+  floatBytes.setFloat64(0, value, true);
+  out.uint32(floatBytes.getUint32(0, true));
+  out.uint32(floatBytes.getUint32(4, true));
+}
+
+interface Field<R> {
+  name: string;
+  type: string;
+  write: (out: ByteWriter, rows: readonly R[]) => void;
+}
+
+const scalar =
+  <V>(type: string, put: (out: ByteWriter, value: V) => void) =>
+  <R>(name: string, get: (row: R) => V): Field<R> => ({
+    name,
+    type,
+    write: (out, rows) => {
+      for (const row of rows) put(out, get(row));
+    },
+  });
+
+const text = scalar<string>('String', (out, value) => out.string(value));
+const count = scalar<number>('UInt64', int64);
+const count32 = scalar<number>('UInt32', (out, value) => out.uint32(value));
+const count16 = scalar<number>('UInt16', (out, value) => out.uint16(value));
+const real = scalar<number>('Float64', float64);
+/** ms since 1970; rounded, as a mean may be a fraction. */
+const moment = scalar<number>('DateTime64(3)', (out, value) => int64(out, Math.round(value)));
+const truth = scalar<boolean>('Bool', (out, value) => out.uint8(value ? 1 : 0));
+
+/** Array or Map of rows: offsets of all rows, then each part of all elements. */
+function list<R, E>(
+  name: string,
+  type: string,
+  get: (row: R) => readonly E[],
+  ...parts: ((out: ByteWriter, element: E) => void)[]
+): Field<R> {
+  return {
+    name,
+    type,
+    write: (out, rows) => {
+      let offset = 0;
+      const elements = rows.flatMap((row) => {
+        const own = get(row);
+        offset += own.length;
+        int64(out, offset);
+        return own;
+      });
+      for (const part of parts) for (const element of elements) part(out, element);
+    },
+  };
+}
+
+/** A row that has a position: its version, and the order of versions across generations. */
+export interface Versioned<R> {
+  row: R;
+  generation: number;
+  partition: number;
+  version: number;
+}
+
+/** Versions grow within a generation, and a later generation outranks all of an earlier one. */
+const rankOfGeneration = 2 ** 16;
+
+function versioned<R>(fields: readonly Field<R>[]): Field<Versioned<R>>[] {
+  return [
+    ...fields.map(
+      ({ name, type, write }): Field<Versioned<R>> => ({
+        name,
+        type,
+        write: (out, rows) =>
+          write(
+            out,
+            rows.map(({ row }) => row),
+          ),
+      }),
+    ),
+    count32('Generation', ({ generation }) => generation),
+    count16('Partition', ({ partition }) => partition),
+    count('Version', ({ version }) => version),
+    {
+      name: 'VersionRank',
+      type: 'UInt64',
+      write: (out, rows) => {
+        // (generation << 48) + version, beyond what a double holds exactly: by halves.
+        for (const { generation, version } of rows) {
+          out.uint32(version >>> 0);
+          out.uint32(((generation % rankOfGeneration) * 65536 + Math.floor(version / 4294967296)) >>> 0);
+        }
+      },
+    },
+  ];
+}
+
+const rollingParts = ['min', 'max', 'mean', 'std', 'p95'] as const satisfies readonly (keyof Rolling)[];
+
+export const windowFields = versioned<WindowRow>([
+  text('ServiceName', (row) => row.service),
+  text('Lane', (row) => row.lane),
+  moment('WindowStart', (row) => row.startMs),
+  moment('WindowEnd', (row) => row.endMs),
+  count('LogCount', (row) => row.logCount),
+  count('InfoCount', (row) => row.infoCount),
+  count('WarnCount', (row) => row.warnCount),
+  count('ErrorCount', (row) => row.errorCount),
+  count('FatalCount', (row) => row.fatalCount),
+  count('CriticalCount', (row) => row.criticalCount),
+  count('DebugCount', (row) => row.debugCount),
+  real('ErrorRate', (row) => row.errorRate),
+  real('WarnToInfoRatio', (row) => row.warnToInfoRatio),
+  count32('TemplateCount', (row) => row.templateCount),
+  count32('NewTemplateCount', (row) => row.newTemplateCount),
+  count('ValueCount', (row) => row.valueCount),
+  real('ValueMean', (row) => row.valueMean),
+  real('ValueP95', (row) => row.valueP95),
+  real('ValueMax', (row) => row.valueMax),
+  list(
+    'Rolling',
+    'Map(String, Tuple(Min Float64, Max Float64, Mean Float64, Std Float64, P95 Float64))',
+    (row) => Object.entries(row.rolling),
+    (out, [name]) => out.string(name),
+    ...rollingParts.map(
+      (part) =>
+        (out: ByteWriter, [, rolling]: [string, Rolling]) =>
+          float64(out, rolling[part]),
+    ),
+  ),
+  count('LateCount', (row) => row.lateCount),
+]);
+
+export const templateFields = versioned<TemplateRow>([
+  text('TemplateId', (row) => row.templateId),
+  text('ServiceName', (row) => row.service),
+  text('Lane', (row) => row.lane),
+  text('Template', (row) => row.template),
+  moment('FirstSeen', (row) => row.firstSeenMs),
+  moment('LastSeen', (row) => row.lastSeenMs),
+  count('Count', (row) => row.count),
+  text('MergedInto', (row) => row.mergedInto),
+  text('Category', (row) => row.category),
+  text('SeverityText', (row) => row.severityText),
+]);
+
+/** `gatewayMs`: when the gateway took the batch that decided the anomaly; 0 = a tick did. */
+export const anomalyFields = versioned<{ anomaly: Anomaly; gatewayMs: number }>([
+  text('AnomalyId', ({ anomaly }) => anomaly.anomalyId),
+  text('ServiceName', ({ anomaly }) => anomaly.service),
+  text('Lane', ({ anomaly }) => anomaly.lane),
+  text('Detector', ({ anomaly }) => anomaly.detector),
+  text('Subject', ({ anomaly }) => anomaly.subject),
+  moment('WindowStart', ({ anomaly }) => anomaly.startMs),
+  moment('WindowEnd', ({ anomaly }) => anomaly.endMs),
+  moment('DetectedAt', ({ anomaly }) => anomaly.decidedAtMs),
+  real('Score', ({ anomaly }) => anomaly.score),
+  real('Actual', ({ anomaly }) => anomaly.actual),
+  real('Typical', ({ anomaly }) => anomaly.typical),
+  text('Description', ({ anomaly }) => anomaly.description),
+  list(
+    'Influencers',
+    'Array(Tuple(Kind String, Name String, Share Float64))',
+    ({ anomaly }) => anomaly.influencers,
+    (out, { kind }) => out.string(kind),
+    (out, { name }) => out.string(name),
+    (out, { share }) => float64(out, share),
+  ),
+  list(
+    'Samples',
+    'Array(String)',
+    ({ anomaly }) => anomaly.samples,
+    (out, sample) => out.string(sample),
+  ),
+  moment('Watermark', ({ anomaly }) => anomaly.watermarkMs),
+  count('LateCount', ({ anomaly }) => anomaly.lateCount),
+  truth('Revised', ({ anomaly }) => anomaly.revised),
+  moment('ReceiptEvent', ({ anomaly }) => anomaly.eventMs),
+  moment('ReceiptGateway', ({ gatewayMs }) => gatewayMs),
+]);
+
+export const alertFields = versioned<AlertTransition>([
+  text('AlertId', (row) => row.alertId),
+  count32('Transition', (row) => row.transition),
+  text('State', (row) => row.state),
+  moment('ChangedAt', (row) => row.atMs),
+  text('ServiceName', (row) => row.service),
+  text('Lane', (row) => row.lane),
+  text('Detector', (row) => row.detector),
+  text('Subject', (row) => row.subject),
+  text('AnomalyId', (row) => row.anomalyId),
+  real('Score', (row) => row.score),
+  real('Actual', (row) => row.actual),
+  real('Typical', (row) => row.typical),
+  text('Description', (row) => row.description),
+  text('GroupKey', (row) => row.groupKey),
+  list(
+    'Channels',
+    'Array(String)',
+    (row) => row.channels,
+    (out, channel) => out.string(channel),
+  ),
+  text('SuppressedBy', (row) => row.suppressedBy),
+  moment('ReceiptEvent', (row) => row.receipt.eventMs),
+  moment('ReceiptGateway', (row) => row.receipt.gatewayMs),
+  moment('ReceiptProcessing', (row) => row.receipt.processingMs),
+  moment('ReceiptDetected', (row) => row.receipt.detectedMs),
+]);
+
+/** What one partition gave to a block. */
+export interface LedgerRow {
+  generation: number;
+  partition: number;
+  fromSequence: number;
+  toSequence: number;
+  rows: number;
+  duplicates: number;
+  deadLetters: number;
+}
+
+export const ledgerFields: readonly Field<LedgerRow>[] = [
+  count32('Generation', (row) => row.generation),
+  count16('Partition', (row) => row.partition),
+  count('FromSequence', (row) => row.fromSequence),
+  count('ToSequence', (row) => row.toSequence),
+  count('Rows', (row) => row.rows),
+  count('Duplicates', (row) => row.duplicates),
+  count('DeadLetters', (row) => row.deadLetters),
+];
+
+export interface DeadLetterRow {
+  generation: number;
+  partition: number;
+  sequence: number;
+  reason: string;
+}
+
+export const deadLetterFields: readonly Field<DeadLetterRow>[] = [
+  count32('Generation', (row) => row.generation),
+  count16('Partition', (row) => row.partition),
+  count('Sequence', (row) => row.sequence),
+  text('Reason', (row) => row.reason),
+];
+
+/** Rows as one Native block. */
+export function encodeRows<R>(
+  fields: readonly Field<R>[],
+  rows: readonly R[],
+): { structure: string; chunks: Uint8Array[] } {
+  const columns = fields.map(({ name, type, write }) => {
+    const out = new ByteWriter(rows.length * 8 + 64);
+    write(out, rows);
+    const data = out.view();
+    const column: Column = { type, bytes: data.length, write: (list) => list.append(data) };
+    return { name, column };
+  });
+  return writeBlock(columns, rows.length);
+}

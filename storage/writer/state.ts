@@ -1,0 +1,97 @@
+/**
+ * What the writer knows of RESULTS, and what it may commit. Pure: by rule R3 (see #bus/chain.ts) each message is
+ * taken, dropped as known, or refused as a gap; what is committed lets a restart read the same messages again and
+ * come to the same block.
+ */
+import { admit, type Mark, startMark } from '#bus/mod.ts';
+import { joinParts, type ResultsMessage, type Section } from '#protocol/mod.ts';
+
+/** The writer's record in KV. JSON: people may look at it. */
+export interface WriterRecord {
+  /** Who writes; another writer that takes over changes it and, by compare-and-set, stops this one. */
+  owner: string;
+  /** Creation time of the RESULTS stream that the positions belong to, ms. */
+  resultsCreatedMs: number;
+  /** RESULTS sequence up to which every message is in all tables, or was known, or is read again when its parts go on. */
+  position: number;
+  /** Mark by partition. Readers of RESULTS before this may be purged up to `position`. */
+  marks: Record<string, Mark>;
+  /**
+   * The record was not there although RESULTS had been read before: a partition without a mark believes the first
+   * message it sees, as only what was stored is ever purged.
+   */
+  recovered: boolean;
+  /** The block that may or may not be inserted: RESULTS (position, to], and its token. */
+  inDoubt: { to: number; token: string } | null;
+}
+
+export type Taken = { verdict: 'take'; sections: Section[] } | { verdict: 'duplicate' | 'gap' | 'part' };
+
+export class WriterState {
+  /** RESULTS sequence of the message seen last. */
+  sequence: number;
+  private readonly marks = new Map<number, Mark>();
+  /** Parts of sections that are not whole yet, and where the first of them stands in RESULTS. */
+  private readonly parts = new Map<number, { first: number; pieces: Uint8Array[] }>();
+  private readonly recovered: boolean;
+
+  constructor(record: Pick<WriterRecord, 'position' | 'marks' | 'recovered'>) {
+    this.sequence = record.position;
+    this.recovered = record.recovered;
+    for (const [partition, mark] of Object.entries(record.marks))
+      this.marks.set(Number(partition), { ...mark, parts: 0 });
+  }
+
+  /** Takes the next message of RESULTS. A resent or doubly published message is a duplicate; a gap heals by resending. */
+  take(sequence: number, message: ResultsMessage): Taken {
+    this.sequence = sequence;
+    const { partition } = message;
+    const mark = this.marks.get(partition) ?? this.firstMark(message);
+    const admission = admit(mark, message, message.part);
+    if (admission.verdict === 'duplicate' || admission.verdict === 'gap') return { verdict: admission.verdict };
+    this.marks.set(partition, admission.mark);
+    if (admission.verdict === 'take') {
+      this.parts.delete(partition);
+      const sections = message.sections.filter(
+        (section) => section.sequence > admission.above && section.sequence <= message.to,
+      );
+      return { verdict: 'take', sections };
+    }
+    const part = message.part as NonNullable<ResultsMessage['part']>;
+    const open =
+      part.index === 0
+        ? { first: sequence, pieces: [] }
+        : (this.parts.get(partition) ?? { first: sequence, pieces: [] });
+    open.pieces.push(part.bytes);
+    if (!part.last) {
+      this.parts.set(partition, open);
+      return { verdict: 'part' };
+    }
+    this.parts.delete(partition);
+    return { verdict: 'take', sections: [joinParts(open.pieces)] };
+  }
+
+  private firstMark(message: ResultsMessage): Mark {
+    if (!this.recovered || (message.part !== null && message.part.index > 0)) return startMark;
+    return { generation: message.generation, sequence: message.from, parts: 0 };
+  }
+
+  /** What may be committed once everything taken so far is in all tables. Unfinished parts are to be read again. */
+  commitPoint(): { position: number; marks: Record<string, Mark> } {
+    let position = this.sequence;
+    for (const { first } of this.parts.values()) position = Math.min(position, first - 1);
+    const marks: Record<string, Mark> = {};
+    for (const [partition, mark] of [...this.marks].sort(([a], [b]) => a - b)) marks[partition] = { ...mark, parts: 0 };
+    return { position, marks };
+  }
+}
+
+/** Stands for the rows of (position, to] of this very stream; a stream made anew numbers from 1 again. */
+export function blockToken(resultsCreatedMs: number, position: number, to: number): string {
+  return `logweir-${resultsCreatedMs}-${position}-${to}`;
+}
+
+/** Rows of one block go into several tables, and into one table in several inserts: each has a token of its own. */
+export function insertToken(block: string, index: number): string {
+  return `${block}-${index}`;
+}
