@@ -19,7 +19,10 @@ import type {
   Totals,
 } from './types.ts';
 
-/** Keyset paging: `after` is the `next` of the page before (opaque, made by the queries). */
+/**
+ * Keyset paging: `after` is the `next` of the page before (opaque, made by the queries, `[\w.:~-]{1,512}`). Where it
+ * is no position that they made, the queries throw `invalidCursor()`.
+ */
 export interface Paging {
   limit: number;
   after?: string | undefined;
@@ -69,9 +72,6 @@ export interface TrendRow {
   errors: number;
   warns: number;
 }
-
-/** Thrown (as `code`) where `after` is not a position that the queries made. */
-export const cursorInvalid = 'CURSOR_INVALID';
 
 export interface Queries {
   totals(range: TimeRange): Promise<Totals>;

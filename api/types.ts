@@ -1,5 +1,5 @@
 /**
- * The shapes that the HTTP API answers with: all that the page knows of the cluster. Pure types, no imports, so
+ * The shapes that the HTTP API answers with: all that the page knows of the cluster. No imports, so
  * that a browser build takes nothing else along. Times are ms since 1970 (UTC), ranges are [fromMs, toMs).
  */
 

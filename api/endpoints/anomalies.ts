@@ -1,0 +1,54 @@
+/** Findings: the filtered list, and one with all its evidence and the raw logs around it. */
+import { ApiProblem } from '../problems.ts';
+import { afterParam, integer, optionalInteger, rangeOf, rangeParams, text } from '../params.ts';
+import type { AnomalyDetail, AnomalyEvidence, AnomalyPage, TimeRange } from '../types.ts';
+import { endpoint } from './endpoint.ts';
+
+/** Raw logs answered along with a finding; more of them under /logs. */
+const detailLogs = 50;
+/** Room before and after the finding's window, so that the change itself is seen. */
+const roomMs = 30_000;
+
+export const anomalies = endpoint({
+  path: '/anomalies',
+  about: 'Findings whose window touches the range, newest first.',
+  params: {
+    ...rangeParams,
+    service: text('Only this service.', 200),
+    detector: text('Only what this detector found, such as error_spike.', 100),
+    score: optionalInteger('Lowest score, 0–100.', 0, 100),
+    text: text('Case-insensitive part of the description, subject or service.', 200),
+    limit: integer('Findings per page.', 1, 1000, 100),
+    after: afterParam,
+  },
+  answer: async (query, { queries }): Promise<AnomalyPage> => {
+    const range = rangeOf(query);
+    const { service, detector, score, text: words, limit, after } = query;
+    const [page, detectors] = await Promise.all([
+      queries.anomalies({ range, service, detector, scoreMin: score, text: words }, { limit, after }),
+      queries.detectors(range, service),
+    ]);
+    return { range, items: page.items, next: page.next, detectors: [...detectors].sort((a, b) => b.count - a.count) };
+  },
+});
+
+/** The window with room around it, and never an empty one. */
+export function logsRangeOf(anomaly: Pick<AnomalyEvidence, 'startMs' | 'endMs' | 'decidedAtMs'>): TimeRange {
+  const endMs = Math.max(anomaly.endMs, anomaly.decidedAtMs, anomaly.startMs + 1);
+  return { fromMs: Math.max(0, anomaly.startMs - roomMs), toMs: endMs + roomMs };
+}
+
+export const anomaly = endpoint({
+  path: '/anomalies/:id',
+  about: 'One finding with its evidence, its latency receipt, and raw logs of the service around it.',
+  params: {},
+  answer: async (_query, { queries }, id): Promise<AnomalyDetail> => {
+    const found = await queries.anomaly(id);
+    if (found === null) {
+      throw new ApiProblem('NOT_FOUND', `There is no anomaly '${id}'.`, 'It may have passed its retention; list what is there at /api/v1/anomalies.');
+    }
+    const logsRange = logsRangeOf(found);
+    const logs = await queries.logs({ range: logsRange, service: found.service }, { limit: detailLogs });
+    return { anomaly: found, logsRange, logs: logs.items, logsNext: logs.next };
+  },
+});

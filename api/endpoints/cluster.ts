@@ -1,0 +1,27 @@
+/** Alerts and the cluster itself. */
+import { afterParam, integer, oneOf, rangeOf, rangeParams, text } from '../params.ts';
+import type { AlertPage, ClusterStatus } from '../types.ts';
+import { endpoint } from './endpoint.ts';
+
+export const alerts = endpoint({
+  path: '/alerts',
+  about: 'Alerts that changed within the range or still fire, latest change first, with how their notifications went.',
+  params: {
+    ...rangeParams,
+    service: text('Only this service.', 200),
+    state: oneOf('Only this state.', ['firing', 'resolved', 'suppressed']),
+    limit: integer('Alerts per page.', 1, 500, 100),
+    after: afterParam,
+  },
+  answer: async (query, { queries }): Promise<AlertPage> => {
+    const range = rangeOf(query);
+    return await queries.alerts({ range, service: query.service, state: query.state }, { limit: query.limit, after: query.after });
+  },
+});
+
+export const cluster = endpoint({
+  path: '/cluster',
+  about: 'Workers with their partitions, rates and lag, gateways, streams, and rates per service, as of now.',
+  params: {},
+  answer: (_query, context): ClusterStatus => context.cluster(),
+});

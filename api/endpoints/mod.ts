@@ -1,0 +1,10 @@
+/** Every endpoint that answers JSON under /api/v1: one table, read by the server and by the OpenAPI document. */
+import { anomalies, anomaly } from './anomalies.ts';
+import { alerts, cluster } from './cluster.ts';
+import type { Endpoint } from './endpoint.ts';
+import { logs, templates } from './logs.ts';
+import { errors, overview, services, trend } from './overview.ts';
+
+export type { Context, Endpoint } from './endpoint.ts';
+
+export const endpoints: readonly Endpoint[] = [overview, trend, services, errors, anomalies, anomaly, logs, templates, alerts, cluster];

@@ -1,0 +1,67 @@
+/** The OpenAPI document, made from the endpoint table so that it cannot drift from what is validated. */
+import type { Endpoint } from './endpoints/mod.ts';
+import { problemCodes } from './problems.ts';
+
+const problem = {
+  description: 'A problem document (RFC 9457).',
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+};
+
+const problemSchema = {
+  type: 'object',
+  required: ['type', 'title', 'status', 'detail', 'instance', 'code', 'remedy'],
+  properties: {
+    type: { type: 'string' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string' },
+    instance: { type: 'string' },
+    code: { type: 'string', description: `Stable. Of the API itself: ${Object.keys(problemCodes).join(', ')}.` },
+    remedy: { type: 'string', description: 'What to do next.' },
+    errors: {
+      type: 'array',
+      items: { type: 'object', properties: { parameter: { type: 'string' }, detail: { type: 'string' } } },
+    },
+  },
+};
+
+function operation(endpoint: Endpoint): object {
+  const inPath = [...endpoint.path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
+  const inQuery = Object.entries(endpoint.params).map(([name, param]) => ({
+    name,
+    in: 'query',
+    required: false,
+    description: param.about,
+    schema: param.schema,
+  }));
+  return {
+    get: {
+      summary: endpoint.about,
+      parameters: [...inPath, ...inQuery],
+      responses: { 200: { description: 'The answer.', content: { 'application/json': { schema: { type: 'object' } } } }, default: problem },
+    },
+  };
+}
+
+export function openApiDocument(endpoints: readonly Endpoint[]): object {
+  const paths = Object.fromEntries(
+    endpoints.map((endpoint) => [`/api/v1${endpoint.path.replace(/:(\w+)/g, '{$1}')}`, operation(endpoint)]),
+  );
+  const live = {
+    get: {
+      summary: 'Server-Sent Events as they happen: rate (once a second), anomaly, alert, dropped (this client was too slow).',
+      responses: { 200: { description: 'The stream.', content: { 'text/event-stream': { schema: { type: 'string' } } } }, default: problem },
+    },
+  };
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Logweir', version: '1', description: 'Read-only. Times are ms since 1970; ranges include their start and exclude their end.' },
+    paths: { ...paths, '/api/v1/live': live },
+    components: { schemas: { Problem: problemSchema } },
+  };
+}
