@@ -266,8 +266,7 @@ export class TemplateMiner {
 
   /** Slot of the template that covers the line in the sketch, or -1. */
   #find(): number {
-    const { places, shape } = this.#sketch;
-    const { hashA, hashB } = this.#scanner;
+    const { places, shape, hashA, hashB } = this.#sketch;
     const same = this.#byLine.get(lineKey(hashA, hashB));
     if (same !== undefined) return same.slot;
     return this.#byShape.get(shape)?.widest(places)?.slot ?? -1;

@@ -3,6 +3,7 @@
  * `valueByte` and a generalised place `wildByte`; everything else is derived from them, so they are all a snapshot keeps.
  * A *place* is a token that is no mark; marks and blanks are the shape, which two lines must share to be compared.
  */
+import { foldRepeats } from './fold.ts';
 import { classOf, digit, joiner, letter } from './bytes.ts';
 import { hashTokens, type LineScanner, kindMark, kindMore, kindValue, kindWord, moreByte, valueByte } from './scan.ts';
 import { unitDimension } from './units.ts';
@@ -34,8 +35,19 @@ export class Sketch {
   places = new Int32Array(64);
   count = 0;
   shape = 0;
+  /** The scanner's hashes, or those of the line with its repeats folded. */
+  hashA = 0;
+  hashB = 0;
 
+  /** Folds repeats in the scanner's tokens, then reads them. */
   take(bytes: Uint8Array, scanner: LineScanner): void {
+    this.hashA = scanner.hashA;
+    this.hashB = scanner.hashB;
+    if (foldRepeats(bytes, scanner)) {
+      const hash = hashTokens(tokenBytes(bytes, scanner), tokenEnd);
+      this.hashA = hash.a;
+      this.hashB = hash.b;
+    }
     const { froms, tos, kinds, blanks, tokens } = scanner;
     if (this.places.length < tokens) this.places = new Int32Array(tokens * 2);
     let count = 0;
@@ -81,8 +93,8 @@ function placeHash(bytes: Uint8Array, from: number, to: number): number {
   return hash === wild || hash === value ? hash ^ 0x40000000 : hash;
 }
 
-/** Pattern of the line last scanned. */
-export function patternOf(bytes: Uint8Array, scanner: LineScanner, sketch: Sketch): Pattern {
+/** Tokens of the line last scanned, as a pattern keeps them. */
+function tokenBytes(bytes: Uint8Array, scanner: LineScanner): Uint8Array {
   const { froms, tos, kinds, blanks, tokens } = scanner;
   const own: number[] = [];
   for (let t = 0; t < tokens; t++) {
@@ -92,12 +104,17 @@ export function patternOf(bytes: Uint8Array, scanner: LineScanner, sketch: Sketc
     else for (let k = froms[t]!; k < tos[t]!; k++) own.push(bytes[k]!);
     own.push(tokenEnd);
   }
+  return Uint8Array.from(own);
+}
+
+/** Pattern of the line last scanned and sketched. */
+export function patternOf(bytes: Uint8Array, scanner: LineScanner, sketch: Sketch): Pattern {
   return {
-    bytes: Uint8Array.from(own),
+    bytes: tokenBytes(bytes, scanner),
     shape: sketch.shape,
     places: sketch.places.slice(0, sketch.count),
-    hashA: scanner.hashA,
-    hashB: scanner.hashB,
+    hashA: sketch.hashA,
+    hashB: sketch.hashB,
     wilds: 0,
     slot: -1,
   };

@@ -48,6 +48,16 @@ describe('masking', () => {
     expect(masked(line)).toBe(template);
   });
 
+  it.each([
+    ['got Seat(no=1, row=2), Seat(no=3, row=4), Seat(no=5, row=6) now', 'got Seat(no=<*>, row=<*>) now'],
+    ['got Seat(no=1, row=2) now', 'got Seat(no=<*>, row=<*>) now'],
+    ['states: node 1 <ok> node 2 <ok> node 3 <ok>', 'states: node <*> <ok>'],
+    ['sizes: a 1, a 2, b 3', 'sizes: a <*>, b <*>'],
+    ['very very long and so on and so on', 'very very long and so on and so on'],
+  ])('folds lists of groups: %s', (line, template) => {
+    expect(masked(line)).toBe(template);
+  });
+
   it('cuts what is too long, and says so', () => {
     expect(masked(`head ${'x'.repeat(20_000)}`)).toMatch(/^head x+<\*>$/);
     expect(masked('a ; '.repeat(1000)).length).toBeLessThan(1200);
