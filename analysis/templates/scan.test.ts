@@ -14,7 +14,7 @@ describe('masking', () => {
     ['order 1b671a64-40d5-491e-99b0-da01ff1f3341 done', 'order <*> done'],
     ['at Mon, 02 Jan 2006 15:04:05 GMT it began', 'at <*> it began'],
     ['since 2024-05-06T07:08:09.123Z idle', 'since <*> idle'],
-    ['open /var/log/x.log or ./y or C:\\tmp\\z.dll', 'open <*> or <*> or <*>'],
+    ['open /var/log/x.log or ./y and C:\\tmp\\z.dll', 'open <*> or <*> and <*>'],
     ['see https://a.example/b?c=d,e for more', 'see <*> for more'],
     ['mail ada@example.org sent', 'mail <*> sent'],
     ['db.local.example:5432 and Page.java:12', '<*> and <*>'],
