@@ -9,6 +9,7 @@ export interface CommandEntry {
 
 export const commands: Readonly<Record<string, CommandEntry>> = {
   up: { summary: 'start a cluster on this machine', load: () => import('./up.ts') },
+  status: { summary: 'show what runs, how fast, and how far behind', load: () => import('./status.ts') },
   sql: { summary: 'run a query on the stored logs and findings', load: () => import('./sql.ts') },
   templates: { summary: 'find the templates of log messages', load: () => import('./templates.ts') },
   classify: { summary: 'tell severity and category of log messages', load: () => import('./classify.ts') },

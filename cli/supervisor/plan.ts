@@ -142,6 +142,9 @@ function rolePlan(options: PlanOptions, role: RoleName, name: string): ProcessPl
       REDIS_URL: urls.redis,
       // The storage process is the embedded ClickHouse; all others reach it by URL.
       ...(embedded && role === 'storage' ? { UV_THREADPOOL_SIZE: '16' } : { CLICKHOUSE_URL: urls.clickhouse }),
+      ...(embedded && role !== 'storage' && config.storage.sqlPassword !== ''
+        ? { CLICKHOUSE_PASSWORD: config.storage.sqlPassword }
+        : {}),
       LOGWEIR_PORTS_API: String(ports.api),
       LOGWEIR_PORTS_GATEWAY: String(ports.gateway),
       LOGWEIR_PORTS_CLICKHOUSE: String(ports.clickhouse),
