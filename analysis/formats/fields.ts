@@ -110,17 +110,31 @@ const aliases: Record<Role, readonly string[]> = {
 
 interface Alias {
   role: Role;
+  /** Index of the role in the mapper's arrays. */
+  code: number;
   rank: number;
 }
+
+const codes: Readonly<Record<Role, number>> = {
+  time: 0,
+  severity: 1,
+  severityNumber: 2,
+  service: 3,
+  body: 4,
+  traceId: 5,
+  spanId: 6,
+  traceFlags: 7,
+  host: 8,
+};
 
 const roles: ReadonlyMap<string, Alias> = new Map(
   (Object.entries(aliases) as [Role, readonly string[]][]).flatMap(([role, names]) =>
     names.flatMap((name, rank): [string, Alias][] => {
       const title = name.charAt(0).toUpperCase() + name.slice(1);
       return [
-        [name, { role, rank }],
-        [title, { role, rank }],
-        [name.toUpperCase(), { role, rank }],
+        [name, { role, code: codes[role], rank }],
+        [title, { role, code: codes[role], rank }],
+        [name.toUpperCase(), { role, code: codes[role], rank }],
       ];
     }),
   ),
@@ -137,8 +151,9 @@ export class FieldMapper {
   private readonly keys: string[] = [];
   private readonly values: string[] = [];
   private readonly numeric: boolean[] = [];
-  private readonly best = new Map<Role, number>();
-  private readonly ranks = new Map<Role, number>();
+  /** Index of the field that a role has been found in, -1 where none, and the rank of its name, by role code. */
+  private readonly best = new Array<number>(9).fill(-1);
+  private readonly ranks = new Array<number>(9).fill(0);
 
   get size(): number {
     return this.keys.length;
@@ -148,8 +163,7 @@ export class FieldMapper {
     this.keys.length = 0;
     this.values.length = 0;
     this.numeric.length = 0;
-    this.best.clear();
-    this.ranks.clear();
+    this.best.fill(-1);
   }
 
   /** One field, its value as text. `isNumber`: it was a number, not digits in quotes. */
@@ -160,20 +174,24 @@ export class FieldMapper {
     this.numeric.push(isNumber);
     const alias = roles.get(key);
     if (alias === undefined) return;
-    const rank = this.ranks.get(alias.role);
-    if (rank !== undefined && rank <= alias.rank) return;
-    this.ranks.set(alias.role, alias.rank);
-    this.best.set(alias.role, index);
+    const { code, rank } = alias;
+    if ((this.best[code] as number) >= 0 && (this.ranks[code] as number) <= rank) return;
+    this.ranks[code] = rank;
+    this.best[code] = index;
   }
 
   has(role: 'body' | 'time' | 'severity'): boolean {
-    return this.best.has(role);
+    return this.indexOf(role) >= 0;
+  }
+
+  private indexOf(role: Role): number {
+    return this.best[codes[role]] as number;
   }
 
   /** Fills the draft. Fields that do not hold what their name promises stay attributes. `raw` is the body of last resort. */
   apply(draft: Draft, time: TimeScanner, raw: string): void {
-    const { best, values } = this;
-    let body = best.get('body') ?? -1;
+    const { values } = this;
+    let body = this.indexOf('body');
     if (body >= 0 && values[body] === '') body = -1;
     draft.body = body >= 0 ? (values[body] as string) : raw;
     const used = [
@@ -183,18 +201,18 @@ export class FieldMapper {
       this.trace(draft, 'traceId', 32),
       this.trace(draft, 'spanId', 16),
     ];
-    const service = best.get('service');
-    if (service !== undefined && values[service] !== '') {
+    const service = this.indexOf('service');
+    if (service >= 0 && values[service] !== '') {
       draft.service = values[service] as string;
       used.push(service);
     }
-    const host = best.get('host');
-    if (host !== undefined && values[host] !== '') {
+    const host = this.indexOf('host');
+    if (host >= 0 && values[host] !== '') {
       draft.host = values[host] as string;
       used.push(host);
     }
-    const flags = best.get('traceFlags');
-    if (flags !== undefined) {
+    const flags = this.indexOf('traceFlags');
+    if (flags >= 0) {
       const text = values[flags] as string;
       const value = this.numeric[flags]
         ? Number(text)
@@ -210,8 +228,8 @@ export class FieldMapper {
   }
 
   private time(draft: Draft, time: TimeScanner): number {
-    const index = this.best.get('time');
-    if (index === undefined) return -1;
+    const index = this.indexOf('time');
+    if (index < 0) return -1;
     const text = this.values[index] as string;
     // `time: 0.35` is a duration, `t: 20` a temperature; only `timestamp` may mean the first years after 1970.
     if (text.length < 9 && Number(text) < 1e8 && !/timestamp$/i.test(this.keys[index] as string)) return -1;
@@ -221,13 +239,13 @@ export class FieldMapper {
   }
 
   private severity(draft: Draft): number {
-    const byNumber = this.best.get('severityNumber');
-    if (byNumber !== undefined) {
+    const byNumber = this.indexOf('severityNumber');
+    if (byNumber >= 0) {
       const value = Number(this.values[byNumber]);
       if (Number.isInteger(value) && value >= 0 && value <= 24) draft.severityNumber = value;
     }
-    const index = this.best.get('severity');
-    if (index === undefined) return draft.severityNumber >= 0 ? (byNumber as number) : -1;
+    const index = this.indexOf('severity');
+    if (index < 0) return draft.severityNumber >= 0 ? byNumber : -1;
     const text = this.values[index] as string;
     draft.severityText = text;
     if (draft.severityNumber >= 0) return index;
@@ -238,8 +256,8 @@ export class FieldMapper {
   }
 
   private trace(draft: Draft, role: 'traceId' | 'spanId', digits: number): number {
-    const index = this.best.get(role);
-    if (index === undefined) return -1;
+    const index = this.indexOf(role);
+    if (index < 0) return -1;
     const text = this.values[index] as string;
     // Half-length trace ids (B3) are padded, as OpenTelemetry does.
     if (!hex.test(text) || (text.length !== digits && !(role === 'traceId' && text.length === 16))) return -1;

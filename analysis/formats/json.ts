@@ -72,7 +72,12 @@ export const json: Format = (text, draft, context) => {
     return false;
   }
   draft.reset('json');
-  return fill(draft, value as Record<string, unknown>, context.time, text);
+  try {
+    return fill(draft, value as Record<string, unknown>, context.time, text);
+  } catch {
+    // Thousands of brackets within each other can be parsed, but not written as text again.
+    return false;
+  }
 };
 
 /**
@@ -92,7 +97,11 @@ export function parseJsonObject(
   const draft = new Draft();
   draft.reset('json');
   const time = new TimeScanner(options.observedMs, options.utcOffsetMinutes ?? 0);
-  if (!fill(draft, value as Record<string, unknown>, time, undefined)) return { reject: 'the object has no fields' };
+  try {
+    if (!fill(draft, value as Record<string, unknown>, time, undefined)) return { reject: 'the object has no fields' };
+  } catch {
+    return { reject: 'the object is nested too deep' };
+  }
   const bytes = Buffer.byteLength(draft.body);
   if (bytes > recordBytesMax) return { reject: `the body has ${bytes} bytes, ${recordBytesMax} are allowed` };
   const {

@@ -320,6 +320,16 @@ describe('LineParser on anything', () => {
   });
 });
 
+describe('deep nesting', () => {
+  const deep = `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
+
+  it('is kept as a line and refused as an object', () => {
+    const { records } = parse([deep]);
+    expect(records).toHaveLength(1);
+    expect(parseJsonObject(JSON.parse(deep), { observedMs })).toEqual({ reject: 'the object is nested too deep' });
+  });
+});
+
 describe('parseJsonObject', () => {
   const options = { observedMs };
 

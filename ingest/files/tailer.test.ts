@@ -22,7 +22,7 @@ let readers: Reader[] = [];
 class Reader {
   readonly lines: string[] = [];
   readonly done: Promise<void>;
-  private readonly tailer: FileTailer;
+  readonly tailer: FileTailer;
   private waiting: (() => void)[] = [];
 
   constructor(paths: string[], commit = true, options: Partial<FileTailerOptions> = {}) {
@@ -70,7 +70,7 @@ afterEach(async () => {
 describe('FileTailer', () => {
   it('waits for a file that does not exist yet, and for the end of a line', async () => {
     const reader = new Reader([log]);
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    await reader.tailer.ready;
     writeFileSync(log, 'one\ntw');
     await reader.until('one');
     appendFileSync(log, 'o\nthree\n');
@@ -150,7 +150,7 @@ describe('FileTailer', () => {
   it('begins at the end where asked to, for files that were there', async () => {
     writeFileSync(log, 'old\n');
     const reader = new Reader([log, join(directory, 'new.log')], true, { from: 'end' });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await reader.tailer.ready;
     appendFileSync(log, 'fresh\n');
     writeFileSync(join(directory, 'new.log'), 'whole\n');
     await reader.until('fresh');

@@ -42,6 +42,9 @@ const watchersMax = 256;
 const pollMsDefault = 500;
 
 export class FileTailer {
+  /** Resolves when the files that are there have been found: what is written from then on counts as new. */
+  readonly ready: Promise<void>;
+  private readonly markReady: () => void;
   private readonly options: FileTailerOptions;
   private readonly store: OffsetStore;
   private readonly files = new Map<string, FollowedFile>();
@@ -57,6 +60,9 @@ export class FileTailer {
   constructor(options: FileTailerOptions) {
     this.options = options;
     this.store = new OffsetStore(options.stateFile);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.ready = promise;
+    this.markReady = resolve;
   }
 
   /** Batches of new lines, for ever: ends after `close` or when the signal aborts. */
@@ -68,6 +74,7 @@ export class FileTailer {
       await this.store.load();
       while (!this.closed) {
         const gone = await this.discover();
+        this.markReady();
         let busy = true;
         while (busy && !this.closed) {
           busy = false;
@@ -98,6 +105,7 @@ export class FileTailer {
     } finally {
       signal?.removeEventListener('abort', stop);
       this.close();
+      this.markReady();
       for (const watcher of this.watchers.values()) watcher.close();
       this.watchers.clear();
       for (const file of this.files.values()) await file.close();
