@@ -19,6 +19,23 @@ export const kernelRing: Format = (text, draft) => {
   return true;
 };
 
+/** `type=KIND msg=audit(epoch:serial): fields` of the Linux audit daemon. */
+export const audit: Format = (text, draft, context) => {
+  if (!text.startsWith('type=')) return false;
+  const kindEnd = tokenEnd(text, 5);
+  if (kindEnd > 64 || !text.startsWith(' msg=audit(', kindEnd)) return false;
+  const stamp = kindEnd + 11;
+  const end = context.time.scan(text, stamp);
+  const close = text.indexOf('): ', stamp);
+  if (end < 0 || text.charCodeAt(end) !== char.colon || close < end || close - end > 24) return false;
+  draft.reset('audit');
+  draft.setTime(context.time);
+  draft.attribute('audit.serial', text.slice(end + 1, close));
+  draft.attribute('type', text.slice(5, kindEnd));
+  draft.body = `${text.slice(0, kindEnd)} ${text.slice(skipSpaces(text, close + 2))}`;
+  return true;
+};
+
 /** `LEVEL: message`, `LEVEL:logger:message` (Python), `[LEVEL] message`, `LEVEL logger - message`, `info: Category[14]`. */
 export const levelled: Format = (text, draft, context) => {
   let at = 0;

@@ -74,12 +74,17 @@ export class Draft {
   }
 }
 
+/** Loggers remembered by a source. */
+const loggersMax = 1024;
+
 /** What one source (file, connection) has shown so far. */
 export class SourceContext {
   readonly time: TimeScanner;
   /** Share of recent levelled lines that have `word: ` after the level, 0–1: decides where the word alone does not. */
   loggerShare = 0;
   private loggerLines = 0;
+  /** Dotted names that stood where only loggers do: they are loggers elsewhere too. */
+  private readonly loggers = new Set<string>();
   /** Fewest header columns seen in `a|b|c` lines: more of them are bars within the message. */
   pipeColumns = Number.MAX_SAFE_INTEGER;
   /** Host of the last syslog line: a bare `tag:` behind a known host is a tag. */
@@ -87,6 +92,14 @@ export class SourceContext {
 
   constructor(observedMs: number, utcOffsetMinutes: number) {
     this.time = new TimeScanner(observedMs, utcOffsetMinutes);
+  }
+
+  knowsLogger(name: string): boolean {
+    return this.loggers.has(name);
+  }
+
+  rememberLogger(name: string): void {
+    if (this.loggers.size < loggersMax && name.includes('.')) this.loggers.add(name);
   }
 
   /** One more levelled line, with or without `word: `: a mean at first, then a moving one over some thirty lines. */

@@ -246,8 +246,23 @@ function readLogger(text: string, at: number, gap: number, draft: Draft, context
     }
     return -1;
   }
+  if (mark === char.parenOpen) {
+    // `Class (File.java:42) - message`
+    const close = text.indexOf(') - ', next);
+    if (close > 0 && isCodeLocation(text, next + 1, close) && isName(text, next + 1, close)) {
+      setLogger(text, at, end, draft);
+      draft.attribute('code.location', text.slice(next + 1, close));
+      return close + 4;
+    }
+  }
+  if (isClassName(text, at, end) || context.knowsLogger(text.slice(at, end))) {
+    setLogger(text, at, end, draft);
+    loggerEndsHeader = mark !== char.bracketOpen;
+    return loggerEndsHeader ? next : end;
+  }
   if (mark === char.bracketOpen && (looksLikeLogger(text, at, end) || isUpperName(text, at, end))) {
     setLogger(text, at, end, draft);
+    context.rememberLogger(text.slice(at, end));
     loggerEndsHeader = false;
     return end;
   }
@@ -297,7 +312,16 @@ function readColonLogger(
     const usual = context.loggerShare;
     context.countLogger(name);
     if (!decided && !(name && usual > 0.7)) return -1;
-  } else if (!isCodeLocation(text, at, nameEnd)) return -1;
+  } else {
+    // `channel.LEVEL: message`
+    const dot = text.lastIndexOf('.', nameEnd);
+    if (dot > at && levelEnd(text, dot + 1) === nameEnd && isUpper(text.charCodeAt(dot + 1))) {
+      draft.severityText = text.slice(dot + 1, nameEnd);
+      setLogger(text, at, dot, draft);
+      return skipSpaces(text, end);
+    }
+    if (!isCodeLocation(text, at, nameEnd)) return -1;
+  }
   while (text.charCodeAt(nameEnd - 1) === char.colon) nameEnd--;
   setLogger(text, at, nameEnd, draft);
   return skipSpaces(text, end);
@@ -355,6 +379,18 @@ function looksLikeLogger(text: string, at: number, end: number): boolean {
     }
   }
   return upper > 1 && upper < end - at - 1;
+}
+
+/** `org.bakery.Oven.start`: two dots and a capital behind one, which no host name has. */
+function isClassName(text: string, at: number, end: number): boolean {
+  let dots = 0;
+  let capital = false;
+  for (let i = at; i < end; i++) {
+    if (text.charCodeAt(i) !== char.dot) continue;
+    dots++;
+    if (isUpper(text.charCodeAt(i + 1)) && isLower(text.charCodeAt(i + 2))) capital = true;
+  }
+  return dots >= 2 && capital && isLower(text.charCodeAt(at));
 }
 
 function isUpperName(text: string, at: number, end: number): boolean {

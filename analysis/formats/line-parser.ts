@@ -7,7 +7,7 @@
  * ingest and syslog; benchmark: loadtest/bench/formats.bench.ts.
  */
 import { recordBytesMax, severityClass, unknownService } from '#protocol/mod.ts';
-import { kernelRing, levelled } from './bare.ts';
+import { audit, kernelRing, levelled } from './bare.ts';
 import { bars, eventColumns, eventLog, glog, logcat } from './columns.ts';
 import { Draft, type Format, type ParsedRecord, SourceContext } from './draft.ts';
 import {
@@ -47,7 +47,7 @@ const strictAtDigit: readonly Format[] = [
   bars,
   eventColumns,
 ];
-const strictAtLetter: readonly Format[] = [access, syslog3164, glog, logcat, eventLog];
+const strictAtLetter: readonly Format[] = [access, syslog3164, glog, logcat, eventLog, audit];
 const strictAtBracket: readonly Format[] = [apacheError, kernelRing, access];
 const strictAtLess: readonly Format[] = [syslog5424, syslog3164];
 const strictElsewhere: readonly Format[] = [json, access, eventLog];
