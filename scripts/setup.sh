@@ -169,6 +169,8 @@ install_servers() {
   if ! find_program redis-server >/dev/null; then missing="$missing redis-server" brew_missing="$brew_missing redis"; fi
   # shellcheck disable=SC2086
   install_system $missing -- $brew_missing || true
+  # `logweir` itself says it in its own words.
+  if ! servers_ready && [ "$what" = servers ]; then exit 1; fi
   servers_ready || fail "Missing and not installable from here:$missing." \
     "Install with: sudo apt-get update && sudo apt-get install$missing (macOS: brew install$brew_missing), or name running servers by NATS_URL and REDIS_URL."
 }
@@ -186,14 +188,18 @@ install_chromium() {
   chromium_ready || say 'NOTICE: no Chromium could be installed; the tests in a browser will be left out.'
 }
 
-case ${1:-} in
+what=${1:-}
+case $what in
   packages) packages_ready || with_lock install_packages ;;
-  servers) servers_ready || with_lock install_servers ;;
+  servers)
+    # Without the right to write here there is no lock; apt-get's own keeps two installations apart.
+    servers_ready || if [ -w "$root" ]; then with_lock install_servers; else install_servers; fi
+    ;;
   chromium) chromium_ready || with_lock install_chromium ;;
   test)
     packages_ready || with_lock install_packages
     servers_ready || with_lock install_servers
     chromium_ready || with_lock install_chromium
     ;;
-  *) fail "setup.sh does not know \"${1:-}\"." 'Give it packages, servers, chromium or test.' ;;
+  *) fail "setup.sh does not know \"$what\"." 'Give it packages, servers, chromium or test.' ;;
 esac

@@ -37,8 +37,8 @@ export function findServers<N extends 'nats-server' | 'redis-server'>(names: rea
       if (program !== undefined) return [name, program];
       throw new LogweirError(
         'SERVER_MISSING',
-        `${name} is not installed and could not be.`,
-        `Install ${missing.join(' and ')} with your package manager, or name running servers by NATS_URL and REDIS_URL.`,
+        `${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} not installed and could not be.`,
+        `Run: sudo apt-get update && sudo apt-get install ${missing.join(' ')} (macOS: brew install nats-server redis), or name running servers by NATS_URL and REDIS_URL.`,
       );
     }),
   ) as Record<N, string>;
