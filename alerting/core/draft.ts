@@ -1,0 +1,127 @@
+/** A state in the making: maps are copied when first written, so that the state decided on stays as it was. */
+import type { AlertTransition } from '#protocol/mod.ts';
+import type {
+  Alert,
+  AlertingState,
+  ChannelState,
+  DecideConfig,
+  Effect,
+  Failure,
+  Group,
+  Notification,
+  Silence,
+  Totals,
+} from './types.ts';
+
+class CopyOnWrite<V> {
+  private map: ReadonlyMap<string, V>;
+  private own: Map<string, V> | null = null;
+
+  constructor(map: ReadonlyMap<string, V>) {
+    this.map = map;
+  }
+
+  get view(): ReadonlyMap<string, V> {
+    return this.own ?? this.map;
+  }
+
+  get write(): Map<string, V> {
+    this.own ??= new Map(this.map);
+    return this.own;
+  }
+}
+
+export class Draft {
+  readonly config: DecideConfig;
+  readonly effects: Effect[] = [];
+  nowMs: number;
+  readonly totals: Totals;
+  failures: readonly Failure[];
+  private readonly maps: {
+    alerts: CopyOnWrite<Alert>;
+    groups: CopyOnWrite<Group>;
+    channels: CopyOnWrite<ChannelState>;
+    silences: CopyOnWrite<Silence>;
+    outbox: CopyOnWrite<Notification>;
+  };
+
+  constructor(state: AlertingState, config: DecideConfig) {
+    this.config = config;
+    this.nowMs = state.nowMs;
+    this.totals = { ...state.totals };
+    this.failures = state.failures;
+    this.maps = {
+      alerts: new CopyOnWrite(state.alerts),
+      groups: new CopyOnWrite(state.groups),
+      channels: new CopyOnWrite(state.channels),
+      silences: new CopyOnWrite(state.silences),
+      outbox: new CopyOnWrite(state.outbox),
+    };
+  }
+
+  get alerts(): ReadonlyMap<string, Alert> {
+    return this.maps.alerts.view;
+  }
+  get groups(): ReadonlyMap<string, Group> {
+    return this.maps.groups.view;
+  }
+  get channels(): ReadonlyMap<string, ChannelState> {
+    return this.maps.channels.view;
+  }
+  get silences(): ReadonlyMap<string, Silence> {
+    return this.maps.silences.view;
+  }
+  get outbox(): ReadonlyMap<string, Notification> {
+    return this.maps.outbox.view;
+  }
+
+  /** Puts an alert behind all others: it is the one most lately seen. */
+  putAlert(alert: Alert): void {
+    const { write } = this.maps.alerts;
+    write.delete(alert.fingerprint);
+    write.set(alert.fingerprint, alert);
+  }
+
+  dropAlert(fingerprint: string): void {
+    this.maps.alerts.write.delete(fingerprint);
+  }
+
+  putGroup(group: Group): void {
+    this.maps.groups.write.set(group.id, group);
+  }
+
+  dropGroup(id: string): void {
+    this.maps.groups.write.delete(id);
+  }
+
+  putChannel(name: string, channel: ChannelState): void {
+    this.maps.channels.write.set(name, channel);
+  }
+
+  putSilence(silence: Silence): void {
+    this.maps.silences.write.set(silence.id, silence);
+  }
+
+  dropSilence(id: string): void {
+    this.maps.silences.write.delete(id);
+  }
+
+  queue(notification: Notification): void {
+    this.maps.outbox.write.set(notification.id, notification);
+    this.effects.push({ kind: 'notify', notification });
+    this.totals.notifications++;
+  }
+
+  unqueue(id: string): void {
+    this.maps.outbox.write.delete(id);
+  }
+
+  tell(transition: AlertTransition): void {
+    this.effects.push({ kind: 'transition', transition });
+  }
+
+  finish(): { state: AlertingState; effects: Effect[] } {
+    const { nowMs, alerts, groups, channels, silences, outbox, failures, totals } = this;
+    return { state: { nowMs, alerts, groups, channels, silences, outbox, failures, totals }, effects: this.effects };
+  }
+}

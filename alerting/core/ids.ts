@@ -1,0 +1,28 @@
+/** Ids say what they are about: the same alert has the same id in every replay. */
+import { createHash } from 'node:crypto';
+import type { Anomaly } from '#protocol/mod.ts';
+
+type About = Pick<Anomaly, 'service' | 'lane' | 'detector' | 'subject'>;
+
+function hashOf(parts: readonly (string | number)[], digits: number): string {
+  return createHash('sha256').update(parts.join('\u0000')).digest('hex').slice(0, digits);
+}
+
+/** Repeats of what an alert is about fold into one alert. */
+export function fingerprintOf({ service, lane, detector, subject }: About): string {
+  return hashOf([service, lane, detector, subject], 32);
+}
+
+/** 16 hex digits of (service, lane, detector, subject, first firing). */
+export function alertIdOf({ service, lane, detector, subject }: About, firedAtMs: number): string {
+  return hashOf([service, lane, detector, subject, firedAtMs], 16);
+}
+
+export function groupIdOf(route: string, key: string): string {
+  return hashOf([route, key], 32);
+}
+
+/** A BullMQ job id: it holds no ":" and is no number, as BullMQ asks. */
+export function notificationIdOf(group: string, openedAtMs: number, transition: number, channel: string): string {
+  return `n${hashOf([group, openedAtMs, transition, channel], 32)}`;
+}

@@ -1,0 +1,78 @@
+/** Which alerts a matcher speaks of, and what keeps an alert quiet. */
+import {
+  type Alert,
+  type AlertingState,
+  type DecideConfig,
+  type GroupLabel,
+  type Matcher,
+  type Route,
+} from './types.ts';
+
+type Labels = Pick<Alert, 'service' | 'lane' | 'detector' | 'subject' | 'severity' | 'score'>;
+
+export function matches(matcher: Matcher, labels: Labels): boolean {
+  return (
+    labels.score >= matcher.scoreMin &&
+    fits(matcher.service, labels.service) &&
+    fits(matcher.detector, labels.detector) &&
+    fits(matcher.subject, labels.subject) &&
+    fits(matcher.lane, labels.lane) &&
+    (matcher.severity.length === 0 || matcher.severity.includes(labels.severity))
+  );
+}
+
+/** An empty list fits anything. */
+function fits(patterns: readonly string[], text: string): boolean {
+  return patterns.length === 0 || patterns.some((pattern) => fitsPattern(pattern, text));
+}
+
+/** `*` stands for any run of characters. Linear: each piece is looked for once, from left to right. */
+export function fitsPattern(pattern: string, text: string): boolean {
+  const pieces = pattern.split('*');
+  const first = pieces[0] as string;
+  if (pieces.length === 1) return text === pattern;
+  const last = pieces.at(-1) as string;
+  if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last)) return false;
+  let at = first.length;
+  for (const piece of pieces.slice(1, -1)) {
+    const found = text.indexOf(piece, at);
+    if (found < 0) return false;
+    at = found + piece.length;
+  }
+  return at <= text.length - last.length;
+}
+
+/** Routes that take an alert: the first that fits, and later ones as long as each says `continue`. */
+export function routesOf(config: DecideConfig, labels: Labels): Route[] {
+  const taken: Route[] = [];
+  for (const route of config.routes) {
+    if (!matches(route.match, labels)) continue;
+    taken.push(route);
+    if (!route.continue) break;
+  }
+  return taken;
+}
+
+export function groupKeyOf(groupBy: readonly GroupLabel[], labels: Labels): string {
+  return groupBy.map((label) => `${label}=${labels[label]}`).join(',');
+}
+
+/** Why nobody is told of an alert now: `silence:…`, `inhibition:…`, `lane`, `route`, or '' where people are told. */
+export function suppressionOf(
+  state: Pick<AlertingState, 'alerts' | 'silences'>,
+  config: DecideConfig,
+  alert: Alert,
+): string {
+  if (alert.lane !== 'live' && !config.notifyBackfill) return 'lane';
+  for (const silence of state.silences.values()) if (matches(silence.match, alert)) return `silence:${silence.id}`;
+  for (const rule of config.inhibitions) {
+    if (!matches(rule.target, alert) || matches(rule.source, alert)) continue;
+    for (const other of state.alerts.values()) {
+      if (matches(rule.source, other) && rule.equal.every((label) => other[label] === alert[label]))
+        return `inhibition:${rule.name}`;
+    }
+  }
+  // Without any channel there is nobody to keep quiet for: the alert is printed and shown on the page.
+  if (config.channels.length > 0 && routesOf(config, alert).length === 0) return 'route';
+  return '';
+}

@@ -1,0 +1,105 @@
+/** What people read: what, where, how much against what is usual, since when, and where to look. */
+import type { AlertView, Notification } from '../core/types.ts';
+
+const sampleShownMax = 300;
+
+/** One line. Firing: `checkout: 41 errors in 60 s, usually 2`. */
+export function titleOf(notification: Notification): string {
+  const { reason, firing, resolved, more, moreServices, groupKey } = notification;
+  if (reason === 'summary') {
+    const where = moreServices.length === 0 ? '' : ` in ${listOf(moreServices)}`;
+    return `and ${more} more ${more === 1 ? 'alert' : 'alerts'}${where}`;
+  }
+  if (reason === 'resolved') {
+    const only = resolved.length === 1 && more === 0 ? resolved[0] : undefined;
+    if (only !== undefined) return `${only.service}: ${nameOf(only)} is over`;
+    return `${labelOf(groupKey, resolved)}: ${resolved.length + more} alerts are over`;
+  }
+  const lead = firing[0];
+  if (lead === undefined) return `${labelOf(groupKey, resolved)}: ${resolved.length + more} alerts changed`;
+  const others = firing.length - 1 + more;
+  const tail = others === 0 ? '' : ` (and ${others} more)`;
+  return `${reason === 'repeat' ? 'Still: ' : ''}${lead.service}: ${lead.description}${tail}`;
+}
+
+/** Word at the head of a message: the highest severity that fires, or RESOLVED. */
+export function statusOf({ reason, firing }: Notification): string {
+  if (reason === 'summary') return 'SUMMARY';
+  const lead = firing.toSorted((a, b) => b.score - a.score)[0];
+  return lead === undefined ? 'RESOLVED' : lead.severity.toUpperCase();
+}
+
+/** One alert in lines of plain text. */
+export function linesOf(view: AlertView, publicUrl: string): string[] {
+  const over = view.state === 'resolved';
+  const lines = [
+    `${view.service}: ${nameOf(view)}${over ? ' is over' : ''}`,
+    view.description,
+    factsOf(view),
+    `${over ? 'From' : 'Since'} ${timeOf(view.sinceMs)}${over ? ` to ${timeOf(view.untilMs)}` : ''}${findingsOf(view)}`,
+  ];
+  for (const sample of over ? [] : view.samples) lines.push(`  > ${oneLine(sample)}`);
+  lines.push(linkOf(publicUrl, view));
+  return lines;
+}
+
+/** `score 97, actual 41, usual 2 (20 times as much)`. */
+export function factsOf({ score, actual, typical }: AlertView): string {
+  const times = typical > 0 && actual > typical ? ` (${figure(actual / typical)} times as much)` : '';
+  return `score ${figure(score)}, actual ${figure(actual)}, usual ${figure(typical)}${times}`;
+}
+
+export function nameOf({ detector, subject }: Pick<AlertView, 'detector' | 'subject'>): string {
+  return subject === '' ? detector : `${detector} (${oneLine(subject)})`;
+}
+
+export function linkOf(publicUrl: string, view?: Pick<AlertView, 'service' | 'anomalyId'>): string {
+  const base = `${publicUrl.replace(/\/+$/, '')}/`;
+  if (view === undefined) return base;
+  return `${base}?${new URLSearchParams({ service: view.service, anomaly: view.anomalyId })}`;
+}
+
+/** What the alerts of a notification do not show. */
+export function moreLine({ reason, more }: Notification): string {
+  return reason === 'summary' || more === 0 ? '' : `and ${more} more ${more === 1 ? 'alert' : 'alerts'}`;
+}
+
+/** Whole text, for mail. */
+export function plainText(notification: Notification, publicUrl: string): string {
+  const blocks = [...notification.firing, ...notification.resolved].map((view) => linesOf(view, publicUrl).join('\n'));
+  if (notification.reason === 'summary') blocks.push(`${titleOf(notification)}\n${linkOf(publicUrl)}`);
+  const more = moreLine(notification);
+  if (more !== '') blocks.push(`${more}: ${linkOf(publicUrl)}`);
+  return `${blocks.join('\n\n')}\n`;
+}
+
+export function timeOf(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+export function findingsOf({ count }: AlertView): string {
+  return count > 1 ? `, ${count} findings` : '';
+}
+
+export function oneLine(text: string, most: number = sampleShownMax): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length > most ? `${line.slice(0, most - 1)}…` : line;
+}
+
+/** 0.0042 → "0.0042", 3.14159 → "3.1", 1234.5 → "1,235"; the same whatever the machine's language. */
+export function figure(value: number): string {
+  const size = Math.abs(value);
+  if (!Number.isFinite(value)) return 'unknown';
+  if (size >= 1_000) return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',');
+  if (size >= 10 || Number.isInteger(value)) return String(Math.round(value));
+  return size >= 1 ? String(Math.round(value * 10) / 10) : String(Number(value.toPrecision(2)));
+}
+
+function labelOf(groupKey: string, views: readonly AlertView[]): string {
+  const services = [...new Set(views.map((view) => view.service))];
+  return services.length === 1 ? (services[0] as string) : groupKey === '' ? 'Logweir' : groupKey;
+}
+
+function listOf(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}

@@ -1,0 +1,5 @@
+/** Alerting: from findings to people. */
+export { type AlertingConfig, type DeliveryConfig, parseAlertingConfig } from './config/mod.ts';
+export type { ChannelConfig } from './config/channels.ts';
+export type { AlertView, Notification } from './core/types.ts';
+export type { WebhookBody } from './delivery/webhook.ts';
