@@ -23,6 +23,8 @@ import {
 
 /** Places that may vary together. */
 const differencesMax = 3;
+/** Patterns of one shape from which on they are taken for prose, where a full comparison is slow and finds nothing. */
+export const proseMin = 256;
 /** Different sets of places looked at for one pattern: a bound on work, far above what real logs need. */
 const familiesMax = 32;
 /** Lines per value below which a review takes a reference for a value of its place. */
@@ -65,7 +67,9 @@ export function widening(
 
 function familiesOf(pattern: Pattern, group: ShapeGroup): Family[] {
   const families = new Map<string, Family>();
-  const at = new Array<number>(differencesMax).fill(0);
+  // Among hundreds of messages of one shape, prose that is, only the plainest likeness is looked for.
+  const most = group.patterns.length > proseMin ? 1 : differencesMax;
+  const at = new Array<number>(most).fill(0);
   group.eachNear(pattern, at, (other, differences) => {
     const key = differences === 1 ? `${at[0]}` : at.slice(0, differences).join();
     const family = families.get(key);
@@ -115,7 +119,8 @@ function varies(
     const often = counts.reduce((x, y) => x + y, 0) / values.size;
     if (often < rareLines && (reference || sameButNumbers(pattern, members, place, all))) needed = 2;
     // One value now and then beside a usual one: `password for root`, `password for mara`.
-    else if (constants > 3 && longWords && counts.filter((n) => n > 2).length < 2) needed = Math.min(needed, 3);
+    else if ((all & flagCapitals) === 0 && constants > 3 && longWords && counts.filter((n) => n > 2).length < 2)
+      needed = Math.min(needed, 3);
   }
   return values.size >= needed;
 }

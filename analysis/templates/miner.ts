@@ -8,7 +8,7 @@
  */
 import { LineCache } from './cache.ts';
 import { type TemplateConfig, templateDefaults } from './config.ts';
-import { type CountOf, widening } from './generalise.ts';
+import { type CountOf, proseMin, widening } from './generalise.ts';
 import { ShapeGroup } from './group.ts';
 import { type Pattern, patternFrom, patternOf, Sketch, textOf, widen } from './pattern.ts';
 import { LineScanner } from './scan.ts';
@@ -55,7 +55,6 @@ interface MinerState {
 }
 
 const stateVersion = 1;
-const reviewShapeMax = 256;
 const encoder = new TextEncoder();
 
 export class TemplateMiner {
@@ -149,9 +148,7 @@ export class TemplateMiner {
     for (const slot of [...this.#young].sort((a, b) => a - b)) {
       const entry = this.#entries[slot];
       if (entry === undefined || entry.mergedInto >= 0) continue;
-      // Hundreds of messages of one shape are prose; they would make a review slow and gain nothing by it.
-      if (this.#byShape.get(entry.pattern.shape)!.patterns.length <= reviewShapeMax)
-        this.#generaliseFrom(slot, countOf);
+      if (this.#byShape.get(entry.pattern.shape)!.patterns.length <= proseMin) this.#generaliseFrom(slot, countOf);
     }
     this.#young.clear();
   }
