@@ -116,7 +116,7 @@ const detectorsShape = {
     countMin: wholeField(8, 1, 1_000_000),
     windowsMin: wholeField(2, 1, 100),
     zMin: numberField(8, 1, 1000),
-    /** Least change: 1.3 finds a typical value that is 30 % higher (or, turned round, lower). */
+    /** Least change: 1.3 finds a typical value that is 30 % higher. */
     factorMin: numberField(1.3, 1.01, 1000),
   }),
   /** All features of a window at once: distance from the usual cloud of windows. */
@@ -194,7 +194,10 @@ const sequencesDefault: SequenceConfig[] = [
     name: 'timeout_then_retries_exhausted_then_error',
     steps: [
       { ...matcherField.fallback, contains: ['timed out', 'timeout'] },
-      { ...matcherField.fallback, contains: ['retries exhausted', 'giving up', 'max retries', 'no more retries', 'circuit breaker'] },
+      {
+        ...matcherField.fallback,
+        contains: ['retries exhausted', 'giving up', 'max retries', 'no more retries', 'circuit breaker'],
+      },
       { ...matcherField.fallback, severityMin: 17 },
     ],
     withinMs: minute,
@@ -226,7 +229,10 @@ export function parseAnalysisConfig(raw: unknown, path = 'analysis'): AnalysisCo
   const config: AnalysisConfig = check(configField, raw ?? {}, path);
   const { windows } = config;
   if (windows.rollingMs % windows.sizeMs !== 0)
-    throw invalid(`${path}.windows.rollingMs is ${windows.rollingMs}`, `It must be a multiple of windows.sizeMs (${windows.sizeMs}).`);
+    throw invalid(
+      `${path}.windows.rollingMs is ${windows.rollingMs}`,
+      `It must be a multiple of windows.sizeMs (${windows.sizeMs}).`,
+    );
   const kept = (windows.allowedLatenessMs + windows.rollingMs + windows.allowedDisorderMs) / windows.sizeMs;
   if (kept > windowsKeptMax)
     throw invalid(
@@ -236,14 +242,19 @@ export function parseAnalysisConfig(raw: unknown, path = 'analysis'): AnalysisCo
   for (const [at, sequence] of config.sequences.entries()) {
     named(sequence.name, `${path}.sequences[${at}]`);
     if (sequence.steps.length < 2)
-      throw invalid(`${path}.sequences[${at}].steps has ${sequence.steps.length} entries`, 'It must be a list of 2 to 8 matchers.');
-    for (const [step, matcher] of sequence.steps.entries()) selective(matcher, `${path}.sequences[${at}].steps[${step}]`);
+      throw invalid(
+        `${path}.sequences[${at}].steps has ${sequence.steps.length} entries`,
+        'It must be a list of 2 to 8 matchers.',
+      );
+    for (const [step, matcher] of sequence.steps.entries())
+      selective(matcher, `${path}.sequences[${at}].steps[${step}]`);
   }
   unique(config.sequences, `${path}.sequences`);
   for (const [at, rule] of config.rules.entries()) {
     const place = `${path}.rules[${at}]`;
     named(rule.name, place);
-    if (rule.windows > rule.of) throw invalid(`${place}.windows is ${rule.windows}`, `It must be at most "of" (${rule.of}).`);
+    if (rule.windows > rule.of)
+      throw invalid(`${place}.windows is ${rule.windows}`, `It must be at most "of" (${rule.of}).`);
     if (rule.kind === 'pattern' && (rule.value < 1 || rule.value > 10_000))
       throw invalid(`${place}.value is ${rule.value}`, 'It must be a number from 1 to 10000 for a pattern rule.');
     if (rule.kind === 'absence' || rule.kind === 'pattern') selective(rule.match, `${place}.match`);
@@ -256,7 +267,8 @@ export function parseAnalysisConfig(raw: unknown, path = 'analysis'): AnalysisCo
 const windowsKeptMax = 2000;
 
 function named(name: string, place: string): void {
-  if (name === '') throw invalid(`${place}.name is missing`, 'Every entry needs a name; it is shown with what it finds.');
+  if (name === '')
+    throw invalid(`${place}.name is missing`, 'Every entry needs a name; it is shown with what it finds.');
 }
 
 function unique(entries: readonly { name: string }[], place: string): void {
@@ -268,7 +280,8 @@ function unique(entries: readonly { name: string }[], place: string): void {
 }
 
 function selective(matcher: MatcherConfig, place: string): void {
-  if (matcher.contains.length > 0 || matcher.matches !== '' || matcher.severityMin > 0 || matcher.severityMax < 24) return;
+  if (matcher.contains.length > 0 || matcher.matches !== '' || matcher.severityMin > 0 || matcher.severityMax < 24)
+    return;
   throw invalid(`${place} matches every record`, 'Give at least one of contains, matches, severityMin, severityMax.');
 }
 

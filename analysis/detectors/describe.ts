@@ -5,7 +5,10 @@ import type { Influencer } from '#protocol/findings.ts';
 export function figure(value: number): string {
   const size = Math.abs(value);
   if (!Number.isFinite(value)) return '0';
-  if (size >= 1000) return Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, ',');
+  if (size >= 1000)
+    return Math.round(value)
+      .toString()
+      .replace(/\B(?=(\d{3})+$)/g, ',');
   if (size >= 10 || Number.isInteger(value)) return String(Math.round(value));
   if (size >= 1) return String(Math.round(value * 10) / 10);
   return String(Number(value.toPrecision(2)));

@@ -4,6 +4,7 @@ import type { AnalysisConfig } from './config.ts';
 import { ErrorSpikeDetector, type ErrorSpikeSnapshot } from './error-spike.ts';
 import { History, type HistoryField, type HistorySnapshot } from './history.ts';
 import type { StepContext } from './incident.ts';
+import { LatencyShiftDetector, type LatencyShiftSnapshot } from './latency-shift.ts';
 import { fits, MatcherSet } from './matcher.ts';
 import { MultivariateDetector, type MultivariateSnapshot } from './multivariate.ts';
 import { NewTemplateDetector, type NewTemplateSnapshot } from './new-template.ts';
@@ -18,6 +19,7 @@ export interface DetectorSetSnapshot {
   rateZscore: RateZscoreSnapshot;
   volume: VolumeSnapshot;
   newTemplate: NewTemplateSnapshot;
+  latencyShift: LatencyShiftSnapshot;
   multivariate: MultivariateSnapshot;
   sequences: SequenceMatchSnapshot;
   rules: RulesSnapshot;
@@ -33,6 +35,7 @@ export class DetectorSet {
   private readonly rateZscore: RateZscoreDetector;
   private readonly volume: VolumeDetector;
   private readonly newTemplate: NewTemplateDetector;
+  private readonly latencyShift: LatencyShiftDetector;
   private readonly multivariate: MultivariateDetector;
   private readonly sequences: SequenceMatchDetector;
   private readonly rules: RuleDetector;
@@ -48,6 +51,7 @@ export class DetectorSet {
     this.rateZscore = new RateZscoreDetector(detectors.rateZscore);
     this.volume = new VolumeDetector(detectors);
     this.newTemplate = new NewTemplateDetector(detectors.newTemplate);
+    this.latencyShift = new LatencyShiftDetector(detectors.latencyShift);
     this.multivariate = new MultivariateDetector(detectors.multivariate);
     const sequences = config.sequences.filter(({ service }) => fits(service, identity.service));
     this.sequences = new SequenceMatchDetector(sequences);
@@ -60,10 +64,17 @@ export class DetectorSet {
   }
 
   /** A record that is not late. */
-  observe(event: ObservedEvent, timeMs: number, isError: boolean, context: StepContext, openWindows: () => WindowState[]): void {
+  observe(
+    event: ObservedEvent,
+    timeMs: number,
+    isError: boolean,
+    context: StepContext,
+    openWindows: () => WindowState[],
+  ): void {
     const { config } = this;
     if (config.errorSpike.enabled) this.errorSpike.observe(event, timeMs, isError, context, openWindows);
     if (config.newTemplate.enabled) this.newTemplate.observe(event, timeMs, context);
+    if (config.latencyShift.enabled) this.latencyShift.observe(event);
     this.volume.recordSeen(timeMs, context);
     if (this.matchers !== null) this.match(this.matchers, event, timeMs, context);
     if (this.sequences.isWaiting) this.sequences.release(context.watermarkMs, context);
@@ -74,20 +85,24 @@ export class DetectorSet {
     this.sequences.release(untilMs, context);
   }
 
-  windowClosed({ window, learn }: ClosedWindow, context: StepContext): void {
+  windowClosed({ window, learn, partial }: ClosedWindow, context: StepContext): void {
     const { config, history } = this;
     this.errorSpike.windowClosed(window.endMs, context);
     this.rules.windowClosed(window, context);
+    if (!learn && history.size < config.errorSpike.warmupWindows) this.startOver();
     if (window.logCount === 0) {
       this.volume.emptyClosed(window, learn, history, context);
       this.rateZscore.close(context);
       this.multivariate.close(context);
       return;
     }
-    this.volume.filledClosed(window, history, context);
+    const whole = this.volume.filledClosed(window, partial, history, context);
     const explained = this.errorSpike.isOpen ? errors : nothing;
     if (config.rateZscore.enabled) this.rateZscore.windowClosed(window, history, explained, context);
-    if (config.multivariate.enabled) this.multivariate.windowClosed(window, this.isOpen, context);
+    if (config.latencyShift.enabled) this.latencyShift.windowClosed(window, context);
+    if (!whole) return;
+    if (config.multivariate.enabled)
+      this.multivariate.windowClosed(window, this.isOpen || this.latencyShift.isOpen, context);
     this.learn(window);
   }
 
@@ -96,6 +111,7 @@ export class DetectorSet {
     this.errorSpike.close(context);
     this.rateZscore.close(context);
     this.volume.close(context);
+    this.latencyShift.close(context);
     this.multivariate.close(context);
     this.rules.close(context);
   }
@@ -107,6 +123,7 @@ export class DetectorSet {
       rateZscore: this.rateZscore.snapshot(),
       volume: this.volume.snapshot(),
       newTemplate: this.newTemplate.snapshot(),
+      latencyShift: this.latencyShift.snapshot(),
       multivariate: this.multivariate.snapshot(),
       sequences: this.sequences.snapshot(),
       rules: this.rules.snapshot(),
@@ -119,9 +136,16 @@ export class DetectorSet {
     this.rateZscore.restore(state.rateZscore);
     this.volume.restore(state.volume);
     this.newTemplate.restore(state.newTemplate);
+    this.latencyShift.restore(state.latencyShift);
     this.multivariate.restore(state.multivariate);
     this.sequences.restore(state.sequences);
     this.rules.restore(state.rules);
+  }
+
+  /** A handful of records, then a gap too long to be normal: what they taught is worth nothing. */
+  private startOver(): void {
+    this.history = new History(this.config.history.windows);
+    this.newTemplate.startOver();
   }
 
   private get isOpen(): boolean {

@@ -65,7 +65,13 @@ export class ErrorSpikeDetector {
   }
 
   /** A record that is not late. `openWindows` gives the windows that hold the errors before this one. */
-  observe(event: ObservedEvent, timeMs: number, isError: boolean, context: StepContext, openWindows: () => WindowState[]): void {
+  observe(
+    event: ObservedEvent,
+    timeMs: number,
+    isError: boolean,
+    context: StepContext,
+    openWindows: () => WindowState[],
+  ): void {
     this.sliding.add(timeMs, isError);
     if (!isError || this.fireFrom === 0) return;
     const { sliding } = this;
@@ -74,7 +80,8 @@ export class ErrorSpikeDetector {
       if (sliding.errors >= this.holdFrom && timeMs > this.lastHotMs) this.lastHotMs = timeMs;
       if (sliding.errors > this.peakErrors) this.peakErrors = sliding.errors;
       this.incident.row.eventMs = timeMs;
-      if (this.incident.row.samples.length < 3) this.incident.addSamples([sampleOf(event.bytes, event.start, event.end)]);
+      if (this.incident.row.samples.length < 3)
+        this.incident.addSamples([sampleOf(event.bytes, event.start, event.end)]);
       this.note(context);
       if (Math.floor(timeMs / sliding.bucketMs) !== this.writtenBucket) this.write(timeMs, context);
       return;
@@ -163,7 +170,8 @@ export class ErrorSpikeDetector {
     this.lastHotMs = state.lastHotMs;
     this.peakErrors = state.peakErrors;
     this.slots = new Map();
-    for (let i = 0; i < state.slots.length; i += 2) this.slots.set(state.slots[i] as number, state.slots[i + 1] as number);
+    for (let i = 0; i < state.slots.length; i += 2)
+      this.slots.set(state.slots[i] as number, state.slots[i + 1] as number);
   }
 
   /** More traffic brings more errors; a spike is a larger share of errors too. */

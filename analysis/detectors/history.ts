@@ -114,5 +114,7 @@ export function medianOf(values: number[]): number {
   values.sort((a, b) => a - b);
   const half = values.length >> 1;
   if (values.length === 0) return 0;
-  return values.length % 2 === 1 ? (values[half] as number) : ((values[half - 1] as number) + (values[half] as number)) / 2;
+  return values.length % 2 === 1
+    ? (values[half] as number)
+    : ((values[half - 1] as number) + (values[half] as number)) / 2;
 }

@@ -132,7 +132,9 @@ function copyOf(row: Anomaly): Anomaly {
 export function anomalyIdOf(service: string, lane: string, detector: string, subject: string, startMs: number): string {
   const text = [service, lane, detector, subject, startMs].join('\u0000');
   const hex = (value: number): string => value.toString(16).padStart(8, '0');
-  return hex(fnv1a32(encoder.encode(text))) + hex(fnv1a32(encoder.encode(`${text}\u0001`.split('').reverse().join(''))));
+  return (
+    hex(fnv1a32(encoder.encode(text))) + hex(fnv1a32(encoder.encode(`${text}\u0001`.split('').reverse().join(''))))
+  );
 }
 
 /** The templates with the largest counts, as influencers; their share is of all counts. */
@@ -163,5 +165,6 @@ export function templateInfo(host: AnalysisHost, slot: number): TemplateInfo | n
 
 /** Entries of counts by slot, for `topTemplates`. */
 export function* entriesOf(counts: Int32Array): Generator<readonly [number, number]> {
-  for (let slot = 0; slot < counts.length; slot++) if ((counts[slot] as number) > 0) yield [slot, counts[slot] as number];
+  for (let slot = 0; slot < counts.length; slot++)
+    if ((counts[slot] as number) > 0) yield [slot, counts[slot] as number];
 }

@@ -12,4 +12,6 @@ export {
   windowFeatures,
 } from './config.ts';
 export type { AnalysisHost, Findings, TemplateInfo } from './incident.ts';
+export { type KeyedSequenceOptions, KeyedSequenceDetector, type SequenceVerdict } from './sequences.ts';
+export { SeriesDetector } from './series.ts';
 export { ServiceAnalysis, type ServiceIdentity } from './service.ts';

@@ -9,7 +9,16 @@ import { figure, nameOf, percent, span } from './describe.ts';
 import { Incident, type IncidentSnapshot, type StepContext } from './incident.ts';
 import { chiSquaredTailExponent, scoreOf } from './tails.ts';
 
-const features = ['logCount', 'errorCount', 'warnCount', 'errorRate', 'templateCount', 'newTemplateCount', 'valueMean', 'valueP95'];
+const features = [
+  'logCount',
+  'errorCount',
+  'warnCount',
+  'errorRate',
+  'templateCount',
+  'newTemplateCount',
+  'valueMean',
+  'valueP95',
+];
 const size = features.length;
 /** Least variance of each feature: below it lies rounding and chance, not behaviour. */
 const floors = [0.02, 0.1, 0.1, 0.002, 0.02, 0.1, 0.05, 0.05];
@@ -46,7 +55,8 @@ export class MultivariateDetector {
     let distance = 0;
     for (let i = 0; i < size; i++) distance += (difference[i] as number) * (solved[i] as number);
     if (this.learned >= this.config.warmupWindows) this.judge(window, distance, difference, solved, explained, context);
-    if (this.learned >= 10) this.recentMax = Math.max(Math.min(distance, 4 * clip), this.recentMax * (1 - 1 / this.config.horizonWindows));
+    if (this.learned >= 10)
+      this.recentMax = Math.max(Math.min(distance, 4 * clip), this.recentMax * (1 - 1 / this.config.horizonWindows));
     this.learn(difference, distance);
   }
 
@@ -159,7 +169,10 @@ function vectorOf(window: WindowState): Float64Array {
 
 /** Features by their part of the squared distance. */
 function influencersOf(difference: Float64Array, solved: Float64Array): Incident['row']['influencers'] {
-  const parts = features.map((name, i) => ({ name, part: Math.max(0, (difference[i] as number) * (solved[i] as number)) }));
+  const parts = features.map((name, i) => ({
+    name,
+    part: Math.max(0, (difference[i] as number) * (solved[i] as number)),
+  }));
   const total = parts.reduce((sum, { part }) => sum + part, 0);
   return parts
     .sort((a, b) => b.part - a.part)

@@ -55,6 +55,12 @@ export class NewTemplateDetector {
     this.write(opened, event, context);
   }
 
+  /** The next record is the first. */
+  startOver(): void {
+    this.firstMs = -1;
+    this.records = 0;
+  }
+
   snapshot(): NewTemplateSnapshot {
     return {
       incident: this.incident?.snapshot() ?? null,
@@ -75,7 +81,8 @@ export class NewTemplateDetector {
 
   private write(incident: Incident, event: ObservedEvent, context: StepContext): void {
     const { row } = incident;
-    const score = event.severityNumber >= 21 ? 85 : event.severityNumber >= 17 ? 70 : event.severityNumber >= 13 ? 50 : 30;
+    const score =
+      event.severityNumber >= 21 ? 85 : event.severityNumber >= 17 ? 70 : event.severityNumber >= 13 ? 50 : 30;
     row.score = Math.max(row.score, score);
     row.watermarkMs = context.watermarkMs;
     row.lateCount = context.lateCount;

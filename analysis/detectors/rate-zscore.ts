@@ -29,9 +29,14 @@ export class RateZscoreDetector {
   }
 
   /** `explained`: features whose rise another open incident already tells. */
-  windowClosed(window: WindowState, history: History, explained: ReadonlySet<HistoryField>, context: StepContext): void {
+  windowClosed(
+    window: WindowState,
+    history: History,
+    explained: ReadonlySet<HistoryField>,
+    context: StepContext,
+  ): void {
     if (history.size < this.config.warmupWindows) return;
-    for (const field of this.config.features) this.judge(field, window, history, explained.has(field), context);
+    for (const field of this.config.features) this.judge(field, window, history, explained, context);
   }
 
   close(context: StepContext): void {
@@ -47,8 +52,17 @@ export class RateZscoreDetector {
     for (const one of state.incidents) this.incidents.set(one.row.subject as HistoryField, Incident.restore(one));
   }
 
-  private judge(field: HistoryField, window: WindowState, history: History, explained: boolean, context: StepContext): void {
-    const count = countOf(window, field);
+  private judge(
+    field: HistoryField,
+    window: WindowState,
+    history: History,
+    explained: ReadonlySet<HistoryField>,
+    context: StepContext,
+  ): void {
+    let count = countOf(window, field);
+    // The errors of a spike are records too, but no second finding.
+    if (field === 'logCount' && explained.has('errorCount'))
+      count -= Math.max(0, Math.round(window.failures - history.mean('errorCount')));
     // More records bring more warnings and errors: only what goes beyond that is theirs.
     const growth = field === 'logCount' ? 1 : Math.max(1, window.logCount / Math.max(1, history.mean('logCount')));
     const mean = history.mean(field) * growth;
@@ -62,7 +76,7 @@ export class RateZscoreDetector {
       return;
     }
     if (incident === null) {
-      if (explained) return;
+      if (explained.has(field)) return;
       incident = Incident.open(context, 'rate_zscore', field, window.startMs);
       this.incidents.set(field, incident);
     }
@@ -84,12 +98,15 @@ export class RateZscoreDetector {
     const mean = history.mean(field) * growth;
     const { zMin, robustZMin, countMin, factorMin } = this.config;
     if (count < countMin || count < factorMin * mean) return 0;
-    const variance = Math.max(history.variance(field) * growth * growth, mean, (relativeFloor * mean) ** 2) * (1 + 1 / history.size) + 1 / history.size;
+    const variance =
+      Math.max(history.variance(field) * growth * growth, mean, (relativeFloor * mean) ** 2) * (1 + 1 / history.size) +
+      1 / history.size;
     const z = (count - mean) / Math.sqrt(variance);
     if (z < zMin) return 0;
     const typical = history.robust(field);
     const median = typical.median * growth;
-    const robustZ = (count - median) / Math.max(typical.deviation * growth, Math.sqrt(median), relativeFloor * median, 1);
+    const robustZ =
+      (count - median) / Math.max(typical.deviation * growth, Math.sqrt(median), relativeFloor * median, 1);
     if (robustZ < robustZMin) return 0;
     const tail = upperTailExponent(count, Math.max(mean, 0.5 / history.size), variance);
     return tail < normalTailExponent(Math.min(zMin, 5)) ? 0 : Math.min(tail, normalTailExponent(z));

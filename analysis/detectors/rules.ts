@@ -40,7 +40,9 @@ export class RuleDetector {
 
   constructor(configs: readonly RuleConfig[]) {
     this.rules = configs.map((config) => new Rule(config));
-    this.matching = this.rules.flatMap(({ config }, i) => (config.kind === 'absence' || config.kind === 'pattern' ? [i] : []));
+    this.matching = this.rules.flatMap(({ config }, i) =>
+      config.kind === 'absence' || config.kind === 'pattern' ? [i] : [],
+    );
   }
 
   get isEmpty(): boolean {
@@ -119,7 +121,10 @@ export class RuleDetector {
       if (row.version === 0 || worse) {
         row.actual = actual;
         row.eventMs = window.newestMs;
-        row.influencers = topTemplates(entriesOf(window.failures > 0 ? window.slotErrors : window.slotRecords), context.host);
+        row.influencers = topTemplates(
+          entriesOf(window.failures > 0 ? window.slotErrors : window.slotRecords),
+          context.host,
+        );
       }
       incident.addSamples(window.errorSamples);
       incident.addSamples(window.samples);

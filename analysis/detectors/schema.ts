@@ -26,7 +26,8 @@ export function wholeField(fallback: number, min: number, max: number): Field<nu
   return {
     fallback,
     allowed: `a whole number from ${min} to ${max}`,
-    read: (raw) => (Number.isInteger(raw) && (raw as number) >= min && (raw as number) <= max ? (raw as number) : undefined),
+    read: (raw) =>
+      Number.isInteger(raw) && (raw as number) >= min && (raw as number) <= max ? (raw as number) : undefined,
   };
 }
 
@@ -71,7 +72,8 @@ export function objectField<S extends Record<string, Field<unknown>>>(shape: S):
     read: (raw, path) => {
       if (raw === null || typeof raw !== 'object' || Array.isArray(raw)) return undefined;
       for (const key of Object.keys(raw)) {
-        if (!keys.includes(key)) throw invalid(`${path === '' ? key : `${path}.${key}`} is no known key`, `Allowed here: ${keys.join(', ')}.`);
+        if (!keys.includes(key))
+          throw invalid(`${path === '' ? key : `${path}.${key}`} is no known key`, `Allowed here: ${keys.join(', ')}.`);
       }
       const given = raw as Record<string, unknown>;
       const read = keys.map((key) => {
@@ -88,7 +90,10 @@ export function objectField<S extends Record<string, Field<unknown>>>(shape: S):
 export function check<T>(field: Field<T>, raw: unknown, path: string): T {
   const value = field.read(raw, path);
   if (value !== undefined) return value;
-  throw invalid(`${path === '' ? 'The analysis configuration' : path} is ${shown(raw)}`, `It must be ${field.allowed}.`);
+  throw invalid(
+    `${path === '' ? 'The analysis configuration' : path} is ${shown(raw)}`,
+    `It must be ${field.allowed}.`,
+  );
 }
 
 export function invalid(message: string, remedy: string): LogweirError {

@@ -9,7 +9,7 @@ import { span } from './describe.ts';
 import { Incident, type IncidentSnapshot, type StepContext, templateText } from './incident.ts';
 
 /** Records that wait for the watermark; beyond this the oldest is taken early. */
-const waitingMax = 2048;
+const waitingMax = 256;
 
 interface Waiting {
   timeMs: number;
@@ -148,7 +148,9 @@ export class SequenceMatchDetector {
     }));
     incident.addSamples(match.samples);
     const times = row.actual === 1 ? '' : ` ${row.actual} times`;
-    const steps = row.influencers.map(({ name }) => `'${name.length > 80 ? `${name.slice(0, 79)}…` : name}'`).join(' → ');
+    const steps = row.influencers
+      .map(({ name }) => `'${name.length > 80 ? `${name.slice(0, 79)}…` : name}'`)
+      .join(' → ');
     row.description = `sequence ${config.name} seen${times}, last within ${span(match.lastMs - match.startMs)}: ${steps}`;
     incident.write(context);
   }

@@ -9,7 +9,13 @@
  * A3  No single record moves time on its own: an event time too far ahead of stream time is taken at stream time,
  *     and one far ahead of its own service's past waits for the next record to agree.
  */
-import { classOfSeverity, type ClosedWindow, EventWindows, type EventWindowsSnapshot, type ObservedEvent } from '#analysis/windows/mod.ts';
+import {
+  classOfSeverity,
+  type ClosedWindow,
+  EventWindows,
+  type EventWindowsSnapshot,
+  type ObservedEvent,
+} from '#analysis/windows/mod.ts';
 import { futureSkewMsMax } from '#protocol/limits.ts';
 import type { AnalysisConfig } from './config.ts';
 import { DetectorSet, type DetectorSetSnapshot } from './detector-set.ts';
@@ -44,7 +50,12 @@ export class ServiceAnalysis {
   private held: HeldEvent | null = null;
   private readonly openWindows = () => this.windows.openWindows();
 
-  constructor(config: AnalysisConfig, identity: ServiceIdentity, host: AnalysisHost, windows = new EventWindows(config.windows)) {
+  constructor(
+    config: AnalysisConfig,
+    identity: ServiceIdentity,
+    host: AnalysisHost,
+    windows = new EventWindows(config.windows),
+  ) {
     this.config = config;
     this.identity = identity;
     this.windows = windows;
@@ -123,7 +134,10 @@ export class ServiceAnalysis {
       detectors: this.detectors.snapshot(),
       lastArrivalStreamMs: this.lastArrivalStreamMs,
       lateCount: this.context.lateCount,
-      held: this.held === null ? null : { ...this.held, numbers: this.held.numbers.slice(), bytes: this.held.bytes.slice() },
+      held:
+        this.held === null
+          ? null
+          : { ...this.held, numbers: this.held.numbers.slice(), bytes: this.held.bytes.slice() },
     };
     return state;
   }
@@ -132,7 +146,12 @@ export class ServiceAnalysis {
    * Continues exactly where the snapshot was taken. Under another configuration it keeps what still fits; another
    * window size starts afresh.
    */
-  static restore(config: AnalysisConfig, identity: ServiceIdentity, host: AnalysisHost, snapshot: unknown): ServiceAnalysis {
+  static restore(
+    config: AnalysisConfig,
+    identity: ServiceIdentity,
+    host: AnalysisHost,
+    snapshot: unknown,
+  ): ServiceAnalysis {
     const state = snapshot as ServiceAnalysisSnapshot;
     if (state.sizeMs !== config.windows.sizeMs) return new ServiceAnalysis(config, identity, host);
     const analysis = new ServiceAnalysis(config, identity, host, EventWindows.restore(config.windows, state.windows));

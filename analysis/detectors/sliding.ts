@@ -73,7 +73,7 @@ export class SlidingCounts {
   private moveTo(bucket: number): void {
     const steps = this.head < 0 ? bucketsPerSpan : Math.min(bucketsPerSpan, bucket - this.head);
     for (let i = 0; i < steps; i++) {
-      const at = (bucket - i) % bucketsPerSpan;
+      const at = (bucket + bucketsPerSpan - i) % bucketsPerSpan;
       this.records -= this.recordRing[at] as number;
       this.errors -= this.errorRing[at] as number;
       this.recordRing[at] = 0;

@@ -45,7 +45,12 @@ export const texts = [
   'disk <*> is full',
 ];
 
-export const host = { templateOf: (slot: number) => ({ id: slot.toString(16).padStart(16, '0'), text: texts[slot % texts.length] as string }) };
+export const host = {
+  templateOf: (slot: number) => ({
+    id: slot.toString(16).padStart(16, '0'),
+    text: texts[slot % texts.length] as string,
+  }),
+};
 
 export const startMs = 1_700_000_010_000;
 

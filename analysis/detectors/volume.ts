@@ -47,14 +47,18 @@ export class VolumeDetector {
     this.empty(window, history, context);
   }
 
-  /** A window with records: ends a run of empty ones, which the history takes in unless it was a silence. */
-  filledClosed(window: WindowState, history: History, context: StepContext): void {
+  /**
+   * A window with records: ends a run of empty ones, which the history takes in unless it was a silence. Returns
+   * whether the window is whole; a partial one, and the first after empty ones, is no measure of volume.
+   */
+  filledClosed(window: WindowState, partial: boolean, history: History, context: StepContext): boolean {
     const resumed = this.emptyWindows > 0;
     if (resumed) history.pushEmptyRun(this.emptyWindows, this.wasSilent ? 0 : this.learnable);
     this.emptyWindows = 0;
     this.learnable = 0;
     this.wasSilent = false;
-    this.filled(window, resumed, history, context);
+    this.filled(window, resumed || partial, history, context);
+    return !resumed && !partial;
   }
 
   /** The record that ends a silence, in event time. Seen at the record, before its window closes. */
@@ -127,13 +131,12 @@ export class VolumeDetector {
     silence.write(context);
   }
 
-  private filled(window: WindowState, resumed: boolean, history: History, context: StepContext): void {
+  private filled(window: WindowState, partial: boolean, history: History, context: StepContext): void {
     const { enabled, warmupWindows, windowsMin, tailExponent, factorMax } = this.config.volumeDrop;
     const count = window.logCount;
     this.lastRecordMs = window.newestMs;
     if (this.silence !== null && window.newestMs > this.silence.row.startMs) this.recordSeen(window.newestMs, context);
-    // A first window after empty ones starts part way and is no drop.
-    if (!enabled || history.size < warmupWindows || resumed) return;
+    if (!enabled || history.size < warmupWindows || partial) return;
     const mean = history.mean('logCount');
     const exponent = lowerTailExponent(count, mean, history.variance('logCount'));
     if (count > factorMax * mean || exponent < tailExponent) {

@@ -14,10 +14,14 @@ import type { WindowsConfig } from './config.ts';
 import { windowRow } from './row.ts';
 import { type WindowSnapshot, WindowState } from './window.ts';
 
-/** A window that just closed. `learn` is false for the empty windows of a gap too long to be normal. */
+/**
+ * A window that just closed. `learn` is false for the empty windows of a gap too long to be normal; `partial` is true
+ * for the first window of all and for one closed (by a tick or the end of input) while it held the newest record.
+ */
 export interface ClosedWindow {
   window: WindowState;
   learn: boolean;
+  partial: boolean;
 }
 
 export interface EventWindowsSnapshot {
@@ -195,7 +199,7 @@ export class EventWindows {
   private keepClosed(window: WindowState, result: ClosedWindow[], learn: boolean): void {
     window.close();
     this.closed.push(window);
-    result.push({ window, learn });
+    result.push({ window, learn, partial: !this.everClosed || window.endMs > this.newestMs });
   }
 
   /** A closed window within the allowed lateness. One that was skipped in a long gap is made when a record comes for it. */

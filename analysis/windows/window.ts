@@ -133,7 +133,8 @@ export class WindowState {
     let last = this.slotRecords.length;
     while (last > 0 && this.slotRecords[last - 1] === 0) last--;
     this.seen = new Uint8Array((last + 7) >> 3);
-    for (let slot = 0; slot < last; slot++) if ((this.slotRecords[slot] as number) > 0) this.seen[slot >> 3]! |= 1 << (slot & 7);
+    for (let slot = 0; slot < last; slot++)
+      if ((this.slotRecords[slot] as number) > 0) this.seen[slot >> 3]! |= 1 << (slot & 7);
     this.closed = true;
     this.values.compact();
   }

@@ -1,0 +1,88 @@
+/**
+ * Windows and detectors of one service: records/s and bytes allocated per record, on three mixes.
+ * Run: node --expose-gc loadtest/bench/windows.bench.ts [records]
+ */
+import { type Findings, type ObservedEvent, parseAnalysisConfig, ServiceAnalysis } from '#analysis/detectors/mod.ts';
+
+const total = Number(process.argv[2] ?? 2_000_000);
+const bodies = [
+  'request 4711 served in 37 ms for user 81723 path /api/v1/orders',
+  'cache refreshed with 231 entries',
+  'connection to 10.0.0.7 refused',
+].map((text) => Buffer.from(text));
+const host = { templateOf: (slot: number) => ({ id: String(slot).padStart(16, '0'), text: `template ${slot} <*>` }) };
+
+interface Mix {
+  name: string;
+  config: unknown;
+  /** Records per second of event time. */
+  rate: number;
+}
+const mixes: Mix[] = [
+  { name: 'defaults, 1,000/s', config: {}, rate: 1000 },
+  { name: 'defaults, 10/s', config: {}, rate: 10 },
+  { name: 'no sequences, 1,000/s', config: { sequences: [] }, rate: 1000 },
+  {
+    name: 'defaults and a pattern rule with RE2, 1,000/s',
+    config: {
+      rules: [
+        { name: 'refused', kind: 'pattern', match: { contains: ['refused'], matches: 'to .* refused' }, value: 1000 },
+      ],
+    },
+    rate: 1000,
+  },
+];
+
+function run({ name, config, rate }: Mix): void {
+  const analysis = new ServiceAnalysis(
+    parseAnalysisConfig(config),
+    { service: 'bench', lane: 'live', live: true },
+    host,
+  );
+  const event: ObservedEvent = {
+    timeMs: 0,
+    streamTimeMs: 0,
+    sequence: 0,
+    severityNumber: 9,
+    templateSlot: 0,
+    isNewTemplate: false,
+    numbers: Float64Array.of(37, 81_723),
+    numberCount: 0,
+    bytes: bodies[0] as Buffer,
+    start: 0,
+    end: 0,
+  };
+  const startMs = 1_700_000_000_000;
+  let out: Findings = { windows: [], anomalies: [], lateCount: 0, futureCount: 0 };
+  let state = 1;
+  (globalThis as { gc?: () => void }).gc?.();
+  const before = process.memoryUsage().heapUsed;
+  const from = process.hrtime.bigint();
+  for (let i = 0; i < total; i++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    const pick = state >>> 24;
+    const kind = pick < 200 ? 0 : pick < 253 ? 1 : 2;
+    const body = bodies[kind] as Buffer;
+    event.bytes = body;
+    event.end = body.length;
+    event.timeMs = startMs + (i * 1000) / rate - (pick & 15) * 100;
+    event.streamTimeMs = startMs + (i * 1000) / rate;
+    event.sequence = 1 + (i >> 9);
+    event.severityNumber = kind === 2 ? 17 : 9;
+    event.templateSlot = kind === 0 ? pick & 31 : 32 + kind;
+    event.isNewTemplate = i < 64;
+    event.numberCount = kind === 0 ? 2 : kind === 1 ? 1 : 0;
+    analysis.observe(event, out);
+    if ((i & 511) === 511) {
+      analysis.flush(event.sequence, out);
+      out = { windows: [], anomalies: [], lateCount: 0, futureCount: 0 };
+    }
+  }
+  const seconds = Number(process.hrtime.bigint() - from) / 1e9;
+  (globalThis as { gc?: () => void }).gc?.();
+  const kept = (process.memoryUsage().heapUsed - before) / 1024;
+  const line = `${(total / seconds / 1e6).toFixed(2)}M records/s  ${((seconds / total) * 1e9).toFixed(0)} ns/record  ${kept.toFixed(0)} KiB kept`;
+  console.log(`${name.padEnd(48)} ${line}`);
+}
+
+for (const mix of mixes) run(mix);
