@@ -129,18 +129,17 @@ export const eventLog: Format = (text, draft, context) => {
     draft.attribute('location', draft.host);
   } else {
     // repeat of the node, type, component, level
-    const fields: string[] = [];
-    let at = skipSpaces(text, stampEnd);
-    for (let i = 0; i < 4; i++) {
-      const end = tokenEnd(text, at);
-      fields.push(text.slice(at, end));
-      at = skipSpaces(text, end);
-    }
-    const [, type, component, level] = fields as [string, string, string, string];
-    draft.severityText = level;
-    draft.attribute('type', type);
-    draft.attribute('logger', component);
-    draft.body = text.slice(at);
+    const repeat = tokenEnd(text, skipSpaces(text, stampEnd));
+    const typeStart = skipSpaces(text, repeat);
+    const typeEnd = tokenEnd(text, typeStart);
+    const componentStart = skipSpaces(text, typeEnd);
+    const componentEnd = tokenEnd(text, componentStart);
+    const levelStart = skipSpaces(text, componentEnd);
+    const levelEnd = tokenEnd(text, levelStart);
+    draft.severityText = text.slice(levelStart, levelEnd);
+    draft.attribute('type', text.slice(typeStart, typeEnd));
+    draft.attribute('logger', text.slice(componentStart, componentEnd));
+    draft.body = text.slice(skipSpaces(text, levelEnd));
     // The epoch is exact to the second and in UTC; the stamp beside it is local and finer.
     subNs = time.subNs;
     draft.timeMs = timeMs + (time.timeMs % 1000);
