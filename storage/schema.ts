@@ -151,23 +151,28 @@ const deadLetters = `CREATE TABLE IF NOT EXISTS ${database}.dead_letters (
   Generation UInt32, Partition UInt16, Sequence UInt64, Reason String, StoredAt DateTime DEFAULT now()
 ) ENGINE = ReplacingMergeTree ORDER BY (Partition, Generation, Sequence) SETTINGS ${deduplication}`;
 
-function rollup(name: string, start: string): string[] {
-  return [
-    `CREATE TABLE IF NOT EXISTS ${database}.${name} (
+function rollup(name: string): string {
+  return `CREATE TABLE IF NOT EXISTS ${database}.${name} (
   Time DateTime, ServiceName LowCardinality(String), Lane LowCardinality(String), Severity LowCardinality(String),
   Logs SimpleAggregateFunction(sum, UInt64), Bytes SimpleAggregateFunction(sum, UInt64),
   FirstSeen SimpleAggregateFunction(min, DateTime64(3)), LastSeen SimpleAggregateFunction(max, DateTime64(3)),
   Observed SimpleAggregateFunction(max, DateTime)
 ) ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(Time) ORDER BY (ServiceName, Lane, Time, Severity)
-SETTINGS ${deduplication}`,
-    `CREATE MATERIALIZED VIEW IF NOT EXISTS ${database}.${name}_from_logs TO ${database}.${name} AS
-SELECT ${start}(TimestampTime) AS Time, ServiceName, Lane, ${severityOfRow} AS Severity,
+SETTINGS ${deduplication}`;
+}
+
+const minutesFromLogs = `CREATE MATERIALIZED VIEW IF NOT EXISTS ${database}.logs_1m_from_logs TO ${database}.logs_1m AS
+SELECT toStartOfMinute(TimestampTime) AS Time, ServiceName, Lane, ${severityOfRow} AS Severity,
   count() AS Logs, sum(length(Body)) AS Bytes,
   min(toDateTime64(Timestamp, 3)) AS FirstSeen, max(toDateTime64(Timestamp, 3)) AS LastSeen,
   max(toDateTime(ObservedTimestamp)) AS Observed
-FROM ${database}.otel_logs GROUP BY Time, ServiceName, Lane, Severity`,
-  ];
-}
+FROM ${database}.otel_logs GROUP BY Time, ServiceName, Lane, Severity`;
+
+/** From the minutes that a block made, not from its rows again: a tenth of an insert's work saved. */
+const hoursFromMinutes = `CREATE MATERIALIZED VIEW IF NOT EXISTS ${database}.logs_1h_from_logs_1m TO ${database}.logs_1h AS
+SELECT toStartOfHour(Time) AS Time, ServiceName, Lane, Severity, sum(Logs) AS Logs, sum(Bytes) AS Bytes,
+  min(FirstSeen) AS FirstSeen, max(LastSeen) AS LastSeen, max(Observed) AS Observed
+FROM ${database}.logs_1m GROUP BY Time, ServiceName, Lane, Severity`;
 
 const finals = ['windows', 'templates', 'anomalies', 'alerts', 'incidents'] as const;
 
@@ -184,8 +189,10 @@ const migrations: readonly { version: number; statements: readonly string[] }[] 
       incidents,
       ledger,
       deadLetters,
-      ...rollup('logs_1m', 'toStartOfMinute'),
-      ...rollup('logs_1h', 'toStartOfHour'),
+      rollup('logs_1m'),
+      rollup('logs_1h'),
+      minutesFromLogs,
+      hoursFromMinutes,
       ...finals.map(finalView),
     ],
   },

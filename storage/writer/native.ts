@@ -166,6 +166,16 @@ export class DictionaryColumn implements Column {
     this.rows += rows;
   }
 
+  idsOf(values: readonly string[]): Uint32Array {
+    return Uint32Array.from(values, (value) => this.id(value));
+  }
+
+  /** Entries by ids that `idsOf` gave. */
+  appendIds(ids: Uint32Array): void {
+    this.reserve(ids.length);
+    for (let i = 0; i < ids.length; i++) this.index[this.rows++] = ids[i] as number;
+  }
+
   /** One value for each row, through an index into values of any kind. */
   appendMapped<T>(dictionary: Dictionary<T>, start: number, end: number, textOf: (value: T) => string): void {
     this.append({ values: dictionary.values.map(textOf), index: dictionary.index }, start, end);
@@ -252,14 +262,15 @@ export class AttributeColumn implements Column {
     const encoded = lists.values.map((pairs) => {
       const writer = new ByteWriter(64);
       for (let i = 1; i < pairs.length; i += 2) writer.string(pairs[i] as string);
-      return writer.copy();
+      const ids = this.keys.idsOf(pairs.filter((_, i) => i % 2 === 0));
+      return { values: writer.copy(), ids };
     });
     for (let row = start; row < end; row++) {
       const id = (lists.index[row * 2] as number) | ((lists.index[row * 2 + 1] as number) << 8);
-      const pairs = lists.values[id] as string[];
-      for (let i = 0; i < pairs.length; i += 2) this.keys.appendRun(pairs[i] as string, 1);
-      this.values.append(encoded[id] as Uint8Array);
-      this.pairs += pairs.length >> 1;
+      const { values, ids } = encoded[id] as { values: Uint8Array; ids: Uint32Array };
+      this.keys.appendIds(ids);
+      this.values.append(values);
+      this.pairs += ids.length;
       this.endRow();
     }
   }

@@ -1,0 +1,76 @@
+/** Every question that Logweir itself asks of what is stored. Works over any adapter of the ClickHouse port. */
+import { HttpClickHouse } from '../engine/http.ts';
+import type { ClickHouse } from '../engine/port.ts';
+import * as findings from './findings.ts';
+import { logs } from './logs.ts';
+import { reconcile, report } from './report.ts';
+import * as trends from './trends.ts';
+import type * as Types from './types.ts';
+
+export { CursorError } from './ask.ts';
+export type * from './types.ts';
+export type { TrendQuery } from './trends.ts';
+
+/** Methods throw `ClickHouseError`, and `CursorError` where `after` is no position of theirs. */
+export class Queries {
+  readonly clickHouse: ClickHouse;
+
+  constructor(clickHouse: ClickHouse) {
+    this.clickHouse = clickHouse;
+  }
+
+  /** @param url `http://user:password@host:8123` */
+  static overUrl(url: string): Queries {
+    return new Queries(new HttpClickHouse({ url }));
+  }
+
+  totals(range: Types.TimeRange): Promise<Types.Totals> {
+    return trends.totals(this.clickHouse, range);
+  }
+  /** Oldest and newest event time stored; null when nothing is. */
+  extent(): Promise<{ oldestMs: number; newestMs: number } | null> {
+    return trends.extent(this.clickHouse);
+  }
+  trend(query: trends.TrendQuery): Promise<Types.TrendRow[]> {
+    return trends.trend(this.clickHouse, query);
+  }
+  services(range: Types.TimeRange): Promise<Types.ServiceSummary[]> {
+    return trends.services(this.clickHouse, range);
+  }
+  severities(query: {
+    range: Types.TimeRange;
+    service?: string | undefined;
+  }): Promise<{ service: string; counts: Types.SeverityCounts }[]> {
+    return trends.severities(this.clickHouse, query);
+  }
+  anomalies(filter: Types.AnomalyFilter, paging: Types.Paging): Promise<Types.Page<Types.AnomalySummary>> {
+    return findings.anomalies(this.clickHouse, filter, paging);
+  }
+  detectors(range: Types.TimeRange, service?: string): Promise<{ detector: string; count: number }[]> {
+    return findings.detectors(this.clickHouse, range, service);
+  }
+  anomaly(id: string): Promise<Types.AnomalyEvidence | null> {
+    return findings.anomaly(this.clickHouse, id);
+  }
+  windows(query: Parameters<typeof findings.windows>[1]): Promise<Types.WindowItem[]> {
+    return findings.windows(this.clickHouse, query);
+  }
+  logs(filter: Types.LogFilter, paging: Types.Paging): Promise<Types.Page<Types.LogItem>> {
+    return logs(this.clickHouse, filter, paging);
+  }
+  templates(filter: Types.TemplateFilter, paging: Types.Paging): Promise<Types.Page<Types.TemplateItem>> {
+    return findings.templates(this.clickHouse, filter, paging);
+  }
+  alerts(filter: Types.AlertFilter, paging: Types.Paging): Promise<Types.Page<Types.AlertItem>> {
+    return findings.alerts(this.clickHouse, filter, paging);
+  }
+  alertsFiring(): Promise<number> {
+    return findings.alertsFiring(this.clickHouse);
+  }
+  report(range: Types.TimeRange, limits?: Parameters<typeof report>[2]): Promise<Types.Report> {
+    return report(this.clickHouse, range, limits);
+  }
+  reconcile(): Promise<Types.ReconcileRow[]> {
+    return reconcile(this.clickHouse);
+  }
+}
