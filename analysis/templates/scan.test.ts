@@ -29,7 +29,7 @@ describe('masking', () => {
     ['user=ada role="big boss" pid = 7', 'user=<*> role="<*>" pid = <*>'],
     ['a= b= c=1', 'a=<*> b=<*> c=<*>'],
     ['p99=4ms x==y z>=w', 'p99=<*> x==y z>=w'],
-    ['set=Pair{one} box=Rect(0, 1)', 'set=<*> box=<*>(<*>)'],
+    ['set=Pair{one} box=Rect(0, 1)', 'set=<*> box=Rect(<*>)'],
     ['level=warn msg="job is late" job=nightly', 'level=warn msg="job is late" job=<*>'],
     ['{"msg":"job is late","user":"ada","n":4}', '{"msg":"job is late","user":"<*>","n":<*>}'],
   ])('reads keys and values: %s', (line, template) => {

@@ -23,6 +23,7 @@ import {
   isSuffix,
   isZone,
   memberStart,
+  opensBracket,
   portEnd,
   startsWord,
   urlEnd,
@@ -133,13 +134,23 @@ export class LineScanner {
           hashB = ((hashB << 5) | (hashB >>> 27)) ^ b;
         } else {
           if (valueEnd >= 0) j = valueEnd;
-          else j = bracketsEnd(bytes, valueStop(bytes, i + 1, stop), stop);
+          else {
+            const close = valueStop(bytes, i + 1, stop);
+            j = bracketsEnd(bytes, close, stop);
+            if (j === close && opensBracket(bytes, j, stop)) {
+              // `box=Rect(0, 1)`: a type before a bracket that is read as usual is read as usual too.
+              valueAt = -1;
+              hashA = beforeA;
+              hashB = beforeB;
+              continue;
+            }
+          }
           valueAt = -1;
           valueEnd = -1;
           kind = kindValue;
           if (j > i) this.#number(bytes, i, j, stop);
         }
-      } else if (c === letter || c === digit || (c === joiner && startsWord(bytes, i, stop))) {
+      } else if (c === letter || c === digit || (c === joiner && startsWord(bytes, i, start, stop))) {
         kind = kindWord;
         if (c === letter) {
           hashA = Math.imul(hashA ^ b, primeA);
@@ -171,6 +182,7 @@ export class LineScanner {
           let digits = 0;
           let dots = 0;
           let slashes = 0;
+          let joins = 0;
           let lastDot = 0;
           let joined = i - 1;
           let isolated = false;
@@ -187,14 +199,16 @@ export class LineScanner {
             if (d !== joiner || j + 1 >= stop) break;
             const next = classOf[bytes[j + 1]!]!;
             if (next !== letter && next !== digit) {
-              if (j > i) break;
-              continue;
+              if (j === i || (byte === 0x7e && bytes[j + 1] === 0x7e)) continue;
+              break;
             }
             joined = j;
+            joins++;
             if (byte === 0x2e) {
               dots++;
               lastDot = j;
-            } else if (byte === 0x2f || byte === 0x5c) slashes++;
+            } else if (byte === 0x23) lastDot = j;
+            else if (byte === 0x2f || byte === 0x5c) slashes++;
             else if (byte === 0x40) at = true;
           }
           if (digits > 1 || isolated || at || slashes > 1) {
@@ -215,6 +229,11 @@ export class LineScanner {
               kind = kindValue;
               digits = 0;
             }
+          }
+          if (kind === kindValue && joins === 1 && lastDot === hashed && hashed - i > 2 && digits === j - hashed - 1) {
+            // `core.2599`, `fetcher#3`: a word and its number.
+            kind = kindWord;
+            j = hashed;
           }
           if (kind === kindWord) {
             for (let k = hashed; k < j; k++) {

@@ -5,12 +5,16 @@ import { unitFactor } from './units.ts';
 const bracketBytesMax = 256;
 
 /** True when the joiner at i begins a word: a path (`/x`, `./x`, `../x`, `~/x`, `\\x`) or a number (`-5`, `.5`, `#7`). */
-export function startsWord(bytes: Uint8Array, i: number, stop: number): boolean {
+export function startsWord(bytes: Uint8Array, i: number, start: number, stop: number): boolean {
   if (i + 1 >= stop) return false;
   const next = classOf[bytes[i + 1]!]!;
   const b = bytes[i]!;
   if (next === letter) return b === 0x2f || b === 0x5c;
-  if (next === digit) return b === 0x2f || b === 0x5c || b === 0x2d || b === 0x2b || b === 0x2e || b === 0x23;
+  if (next === digit) {
+    // The mark within `core.2599` is no part of the number.
+    if (b === 0x2e || b === 0x23) return i === start || classOf[bytes[i - 1]!] !== letter;
+    return b === 0x2f || b === 0x5c || b === 0x2d || b === 0x2b;
+  }
   if (i + 2 >= stop || endsValue[bytes[i + 2]!] === 1) return false;
   if (b === 0x2f) return bytes[i + 1] === 0x2e || bytes[i + 1] === 0x2f;
   if (b === 0x7e) return bytes[i + 1] === 0x2f;
@@ -87,11 +91,14 @@ export function portEnd(bytes: Uint8Array, from: number, stop: number): number {
   return after === letter || (after === joiner && j + 1 < stop && classOf[bytes[j + 1]!]! !== space) ? -1 : j;
 }
 
+export function opensBracket(bytes: Uint8Array, at: number, stop: number): boolean {
+  const b = at < stop ? bytes[at]! : 0;
+  return b === 0x7b || b === 0x5b || b === 0x28;
+}
+
 /** `Name{…}`, `f(…)`, `a[0]`: the bracket right after a value belongs to it if no blank and no assignment is inside. */
 export function bracketsEnd(bytes: Uint8Array, from: number, stop: number): number {
-  if (from >= stop) return from;
-  const open = bytes[from]!;
-  if (open !== 0x7b && open !== 0x5b && open !== 0x28) return from;
+  if (!opensBracket(bytes, from, stop)) return from;
   let depth = 0;
   const limit = Math.min(stop, from + bracketBytesMax);
   for (let j = from; j < limit; j++) {
