@@ -194,6 +194,8 @@ export class FieldMapper {
     let body = this.indexOf('body');
     if (body >= 0 && values[body] === '') body = -1;
     draft.body = body >= 0 ? (values[body] as string) : raw;
+    // Docker's log files keep the newline of the line they wrap.
+    if (draft.body.endsWith('\n')) draft.body = draft.body.slice(0, -1);
     const used = [
       body,
       this.time(draft, time),

@@ -624,7 +624,20 @@ const corpus: [string, Expected][] = [
     '[   12.345678] usb 1-1: new device',
     { format: 'kernel', body: 'usb 1-1: new device', time: '', service: 'kernel' },
   ],
+  [
+    '\u001b[2m2026-05-02T03:04:05.678901Z\u001b[0m \u001b[32m INFO\u001b[0m bakery::oven: door opened',
+    { format: 'stamped', body: 'door opened', time: '2026-05-02T03:04:05.678Z', severity: 'INFO' },
+  ],
+  [
+    '{"log":"drawer stuck\\n","stream":"stderr","time":"2026-05-02T03:04:05.678901234Z"}',
+    { format: 'json', body: 'drawer stuck', time: '2026-05-02T03:04:05.678Z', attributes: { stream: 'stderr' } },
+  ],
+  [
+    '1777691045.678 310 192.0.2.16 MISS/200',
+    { format: 'stamped', body: '310 192.0.2.16 MISS/200', time: '2026-05-02T03:04:05.678Z' },
+  ],
   // what no format fits
+  ['987654321 loaves sold', { format: 'plain', body: '987654321 loaves sold', time: '' }],
   [
     'Started at 2026-05-02 03:04:05 by hand',
     { format: 'plain', body: 'Started at 2026-05-02 03:04:05 by hand', time: '' },

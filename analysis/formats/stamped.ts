@@ -17,7 +17,8 @@ export const stamped: Format = (text, draft, context) => {
     if (bracketedStamp(text, start, draft, context)) return true;
   } else {
     const end = isAlnum(first) ? context.time.scan(text, start) : -1;
-    if (end >= 0) {
+    // Nine digits at the start of a line are a number more often than a second of the nineties.
+    if (end >= 0 && (context.time.kind !== 'epoch' || isDigit(text.charCodeAt(start + 9)))) {
       draft.reset('stamped');
       draft.setTime(context.time);
       return finish(text, end, draft, context, start === 0);

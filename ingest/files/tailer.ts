@@ -7,7 +7,7 @@ import { glob, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { contentOf } from './content.ts';
 import { FollowedFile, type ReadStep } from './followed-file.ts';
-import { isGlob } from './inputs.ts';
+import { exists, isGlob } from './inputs.ts';
 import type { Line } from './line-splitter.ts';
 import { OffsetStore } from './offsets.ts';
 
@@ -39,6 +39,8 @@ export interface TailBatch {
 
 /** Watched directories; more are found by polling alone. */
 const watchersMax = 256;
+/** Files held open at once; what is over is reported and left out. */
+const openFilesMax = 2000;
 const pollMsDefault = 500;
 
 export class FileTailer {
@@ -163,6 +165,8 @@ export class FileTailer {
         present.add(id);
         const known = this.files.get(id);
         if (known !== undefined) known.path = path;
+        else if (this.files.size >= openFilesMax)
+          this.report(path, new Error(`${openFilesMax} files are followed already`));
         else if (!(await this.begin(path, id))) stillIgnored.add(look);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.report(path, error as Error);
@@ -220,7 +224,7 @@ export class FileTailer {
   private async expand(): Promise<string[]> {
     const paths = new Set<string>();
     for (const given of this.options.paths) {
-      if (isGlob(given)) {
+      if (isGlob(given) && !(await exists(given))) {
         for await (const match of glob(given)) paths.add(match);
         this.watchDirectory(dirname(given));
         continue;
