@@ -1,17 +1,14 @@
 import { baseMaterial } from './base-material.ts';
 import type { Model } from './model.ts';
-import { trainOn } from './train.ts';
-
-/**
- * Weights of linear, bayes, nearest, lexicon. Fixed, as fitting them would train six times instead of once; lower
- * than a fit on the material itself gives (0.6–0.9), since the material is far tidier than logs.
- */
-const basePoolWeights = [0.5, 0.4, 0.4, 0.4];
+import { trainAlone } from './train.ts';
 
 let trained: Model | undefined;
-const get = (): Model => (trained ??= trainOn(baseMaterial(), undefined, basePoolWeights));
+const get = (): Model => (trained ??= trainAlone(baseMaterial()));
 
-/** The model for the first minute: made at first use from the project's own material, the same everywhere. */
+/**
+ * The model for the first minute: made from the project's own material, the same everywhere. Making it takes most of a
+ * second, so it is made at first use; touch `baseModel.severity` at start to have it over with.
+ */
 export const baseModel: Model = {
   get severity() {
     return get().severity;
@@ -19,7 +16,5 @@ export const baseModel: Model = {
   get category() {
     return get().category;
   },
-  get guide() {
-    return get().guide;
-  },
+  guide: undefined,
 };

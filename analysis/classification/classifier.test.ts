@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Classifier, type Classification } from './classifier.ts';
 import { classificationDefaults } from './config.ts';
-import { trainOn } from './train.ts';
+import { trainAlone } from './train.ts';
 
 /** A small world of our own; its words mean nothing elsewhere. */
 const records = [
@@ -13,7 +13,7 @@ const records = [
   { body: 'payment 77 refused by bank', severity: 'critical', category: 'money' },
   { body: 'payment 78 taken', severity: 'info', category: 'money' },
 ];
-const model = trainOn(records, undefined);
+const model = trainAlone(records);
 
 /** A fixed stream of texts and truths that drifts, repeats and names new categories. */
 function step(i: number): { text: string; severity: string; category?: string } {

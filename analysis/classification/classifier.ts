@@ -82,7 +82,8 @@ export class Classifier {
 
   #features(text: string): Features {
     const features = extract(text);
-    return this.#model.guide.length > 0 ? withGuide(features, this.#model.guide) : features;
+    const { guide } = this.#model;
+    return guide === undefined ? features : withGuide(features, guide);
   }
 
   /** `text`: a template's text or a body. */

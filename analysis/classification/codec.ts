@@ -48,7 +48,11 @@ function arraysOf(t: TaskModel): Numbers[] {
 const integers: ReadonlySet<number> = new Set([3, 6, 9, 11, 12, 14]);
 const arrayCount = 17;
 
-const tasksOf = (m: Model): TaskModel[] => [m.severity, m.category, ...m.guide];
+const tasksOf = (m: Model): TaskModel[] => [
+  m.severity,
+  m.category,
+  ...(m.guide === undefined ? [] : [m.guide.severity, m.guide.category]),
+];
 
 /** Checksum over 32-bit words. */
 function checksum(bytes: Uint8Array, end: number): number {
@@ -119,9 +123,14 @@ export function decodeModel(bytes: Uint8Array): Model {
     return taskOf(labels, arrays);
   });
   check(at === end, 'it is longer than its header says');
-  const [severity, category, ...guide] = tasks;
+  check(tasks.length === 2 || tasks.length === 4, 'it has a wrong number of tasks');
+  const [severity, category, guideSeverity, guideCategory] = tasks;
   check(severity !== undefined && category !== undefined, 'it lacks a task');
   check(severity.labels.join() === 'DEBUG,INFO,WARN,ERROR', 'its severities are not DEBUG, INFO, WARN, ERROR');
+  const guide =
+    guideSeverity !== undefined && guideCategory !== undefined
+      ? { severity: guideSeverity, category: guideCategory }
+      : undefined;
   return { severity, category, guide };
 }
 

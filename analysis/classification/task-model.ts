@@ -65,18 +65,33 @@ export function taskLogs(task: TaskModel, features: Features): Float64Array {
   return pool(learnerLogs(task, features), task.poolWeights, task.poolBias, task.labels.length);
 }
 
-/** Adds what another model thinks of a text to its features, as probabilities of its labels over 2 %. */
-export function withGuide(features: Features, guide: readonly TaskModel[]): Features {
+/** Tasks whose opinions are features of another model's. */
+export interface Guide {
+  readonly severity: TaskModel;
+  readonly category: TaskModel;
+}
+
+/** Opinions held with less than this probability are left out. */
+const opinionMin = 0.03;
+/** Value of an opinion held with certainty; 1 would make it weigh as much as all concepts together. */
+const opinionValue = 1.5;
+
+/** Adds what another model thinks of a text to its features: its severities, its categories, and both together. */
+export function withGuide(features: Features, guide: Guide): Features {
   const ids: number[] = [];
   const values: number[] = [];
-  for (const task of guide) {
-    taskLogs(task, features).forEach((log, c) => {
-      const p = Math.exp(log);
-      if (p < 0.02) return;
-      ids.push(guideId(task.labels[c] as string));
-      values.push(p);
-    });
-  }
+  const add = (name: string, probability: number): void => {
+    if (probability < opinionMin) return;
+    ids.push(guideId(name));
+    values.push(opinionValue * probability);
+  };
+  const severities = taskLogs(guide.severity, features).map(Math.exp);
+  const categories = taskLogs(guide.category, features).map(Math.exp);
+  severities.forEach((p, c) => add(guide.severity.labels[c] as string, p));
+  categories.forEach((p, c) => add(guide.category.labels[c] as string, p));
+  severities.forEach((p, i) => {
+    categories.forEach((q, j) => add(`${guide.severity.labels[i]} ${guide.category.labels[j]}`, p * q));
+  });
   const shift = ids.length;
   const allIds = new Uint32Array(shift + features.ids.length);
   allIds.set(ids);
@@ -85,12 +100,11 @@ export function withGuide(features: Features, guide: readonly TaskModel[]): Feat
   allValues.set(values);
   allValues.set(features.values, shift);
   return {
-    key: features.key,
+    ...features,
     ids: allIds,
     values: allValues,
     conceptEnd: features.conceptEnd + shift,
     liveEnd: features.liveEnd + shift,
     wordEnd: features.wordEnd + shift,
-    tokens: features.tokens,
   };
 }
