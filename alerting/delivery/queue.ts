@@ -38,7 +38,7 @@ const sweepEveryMs = 1_000;
 /** A notification that was queued this long ago and is not finished is looked up in Redis. */
 const lookUpAfterMs = 15_000;
 const perSweepMax = 100;
-/** The same complaint of the Redis client is logged this often. */
+/** The same complaint is logged this often. */
 const sameErrorEveryMs = 30_000;
 const stopWithinMs = 5_000;
 /** A job whose process died is taken up again after this long. */
@@ -71,6 +71,7 @@ export class DeliveryQueue {
   private readonly timer: NodeJS.Timeout;
   private sweeping = false;
   private stopped = false;
+  private away = false;
   private lastError = { text: '', atMs: Number.NEGATIVE_INFINITY };
 
   constructor(options: DeliveryQueueOptions) {
@@ -88,7 +89,7 @@ export class DeliveryQueue {
     const onError = (error: Error): void => this.complain(error);
     this.redis.on('error', onError);
     this.redis.on('ready', () => this.onReady());
-    this.redis.on('close', () => this.queuedAtMs.clear());
+    this.redis.on('close', () => this.onAway());
     this.queue = new Queue<Notification>(name, {
       connection: this.redis,
       streams: { events: { maxLen: 1_000 } },
@@ -125,25 +126,34 @@ export class DeliveryQueue {
 
   /** Puts a notification of the outbox into the queue, now or as soon as Redis answers. */
   put(notification: Notification): void {
-    if (this.stopped || !this.connected || this.adding.has(notification.id)) return;
+    if (this.connected) void this.add(notification).catch((error: Error) => this.complain(error));
+  }
+
+  private async add(notification: Notification): Promise<void> {
     const { id } = notification;
+    if (this.stopped || this.adding.has(id)) return;
     this.adding.add(id);
-    this.queue
-      .add(notification.channel, notification, { jobId: id })
-      .then(
-        () => {
-          this.queuedAtMs.set(id, this.options.clock());
-          this.options.onQueued(notification);
-        },
-        (error: Error) => this.complain(error),
-      )
-      .finally(() => this.adding.delete(id));
+    try {
+      await this.queue.add(notification.channel, notification, { jobId: id });
+      this.queuedAtMs.set(id, this.options.clock());
+      this.options.onQueued(notification);
+    } finally {
+      this.adding.delete(id);
+    }
   }
 
   private onReady(): void {
-    if (this.lastError.text !== '') this.options.log('Redis answers again; what waits is delivered now.');
-    this.lastError = { text: '', atMs: Number.NEGATIVE_INFINITY };
+    if (this.away) this.options.log('Redis answers again; what waits is delivered now.');
+    this.away = false;
     void this.sweep();
+  }
+
+  private onAway(): void {
+    // It may come back without what it held.
+    this.queuedAtMs.clear();
+    if (this.away || this.stopped) return;
+    this.away = true;
+    this.options.log('Redis does not answer; notifications wait until it does.');
   }
 
   /** Queues what is not queued, and looks up what takes long: it may have been finished by an earlier process. */
@@ -158,8 +168,11 @@ export class DeliveryQueue {
       for (const [id, notification] of outbox) {
         if (budget === 0) break;
         const since = this.queuedAtMs.get(id);
-        if (since === undefined) this.put(notification);
-        else if (now - since >= lookUpAfterMs) await this.lookUp(notification);
+        if (since === undefined) {
+          // Left over from another process or another Redis: it may be there, and finished, already.
+          await this.add(notification);
+          await this.lookUp(notification);
+        } else if (now - since >= lookUpAfterMs) await this.lookUp(notification);
         else continue;
         budget--;
       }
@@ -214,12 +227,12 @@ export class DeliveryQueue {
   }
 
   private complain(error: Error): void {
-    if (this.stopped) return;
+    if (this.stopped || this.away || !this.connected) return;
     const text = error.message === '' ? ((error as NodeJS.ErrnoException).code ?? error.name) : error.message;
     const now = this.options.clock();
     if (text === this.lastError.text && now - this.lastError.atMs < sameErrorEveryMs) return;
     this.lastError = { text, atMs: now };
-    this.options.log(`Redis: ${text} Notifications wait until it answers.`);
+    this.options.log(`The queue of notifications complains: ${text}`);
   }
 
   /** Finishes deliveries that are on their way, for a few seconds; what is left is delivered by the next process. */
