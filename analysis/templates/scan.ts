@@ -19,6 +19,7 @@ import {
   hexGroupsEnd,
   isConstantValue,
   isDatePart,
+  isLowerWord,
   isMessageKey,
   isSuffix,
   isZone,
@@ -230,7 +231,13 @@ export class LineScanner {
               digits = 0;
             }
           }
-          if (kind === kindValue && joins === 1 && lastDot === hashed && hashed - i > 2 && digits === j - hashed - 1) {
+          if (
+            kind === kindValue &&
+            joins === 1 &&
+            lastDot === hashed &&
+            digits === j - hashed - 1 &&
+            isLowerWord(bytes, i, hashed)
+          ) {
             // `core.2599`, `fetcher#3`: a word and its number.
             kind = kindWord;
             j = hashed;
@@ -241,7 +248,11 @@ export class LineScanner {
               hashA = Math.imul(hashA ^ byte, primeA);
               hashB = ((hashB << 5) | (hashB >>> 27)) ^ byte;
             }
-          } else if (digits > 0 && (foldTokens < 0 || blank === 1)) this.#number(bytes, i, j, stop);
+          } else if (
+            digits > 0 &&
+            (blank === 1 || i === start || (foldTokens < 0 && bytes[i - 1] !== 0x2e && bytes[i - 1] !== 0x23))
+          )
+            this.#number(bytes, i, j, stop);
         }
         const size = j - i;
         if (size <= 5 && kind === kindWord) {

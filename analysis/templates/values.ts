@@ -189,6 +189,13 @@ export function memberStart(bytes: Uint8Array, from: number, stop: number): numb
   return k < stop && (bytes[k] === 0x22 || bytes[k] === 0x27) ? k : -1;
 }
 
+/** True for three lower-case letters or more. */
+export function isLowerWord(bytes: Uint8Array, from: number, to: number): boolean {
+  if (to - from < 3) return false;
+  for (let k = from; k < to; k++) if ((bytes[k]! < 0x61 || bytes[k]! > 0x7a) && bytes[k] !== 0x5f) return false;
+  return true;
+}
+
 /** Keys whose value is the message itself, or a part of it, and so is read as words: by length, in lower case. */
 const messageKeys: readonly (readonly Uint8Array[] | undefined)[] = byLength(
   'msg message event error err text log level lvl severity'.split(' '),
