@@ -17,23 +17,32 @@ const mayWait = new Int32Array(new SharedArrayBuffer(4));
 
 /** Lines as bytes, without their ends; the last one counts even without a line end. Throws INPUT_UNREADABLE. */
 export function* byteLines(ctx: CommandContext, file: string | undefined): Generator<Uint8Array, void, undefined> {
+  for (const lines of lineBatches(ctx, file)) yield* lines;
+}
+
+/** The lines that each read of the input completed, so that a filter can answer before it waits for more. */
+export function* lineBatches(ctx: CommandContext, file: string | undefined): Generator<Uint8Array[], void, undefined> {
   let rest: Uint8Array[] = [];
   for (const chunk of chunks(ctx, file ?? '-')) {
+    const lines: Uint8Array[] = [];
     let from = 0;
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, from)) {
       const line = chunk.subarray(from, end);
-      yield withoutReturn(rest.length === 0 ? line : Buffer.concat([...rest, line]));
+      lines.push(withoutReturn(rest.length === 0 ? line : Buffer.concat([...rest, line])));
       if (rest.length > 0) rest = [];
       from = end + 1;
     }
     if (from < chunk.length) rest.push(chunk.subarray(from));
+    yield lines;
   }
-  if (rest.length > 0) yield withoutReturn(Buffer.concat(rest));
+  if (rest.length > 0) yield [withoutReturn(Buffer.concat(rest))];
 }
+
+export const lineText = (line: Uint8Array): string => decoder.decode(line);
 
 /** Lines as text; what is no valid UTF-8 becomes U+FFFD. */
 export function* textLines(ctx: CommandContext, file: string | undefined): Generator<string, void, undefined> {
-  for (const line of byteLines(ctx, file)) yield decoder.decode(line);
+  for (const line of byteLines(ctx, file)) yield lineText(line);
 }
 
 /** NDJSON objects with the line they stand on; empty lines are left out. Throws INPUT_UNREADABLE naming the line. */

@@ -1,11 +1,13 @@
 /** The command line from outside: the launcher, exit codes, pipes, filters. */
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { commands } from '#cli/commands.ts';
+import { type CommandEntry, commands } from '#cli/commands.ts';
 
 const launcher = resolve(import.meta.dirname, '../../logweir');
 const dir = mkdtempSync(join(tmpdir(), 'logweir-cli-'));
@@ -42,7 +44,7 @@ describe('help and wrong use', () => {
   });
 
   it.each(Object.keys(commands))('%s has help of its own, with every option', async (name) => {
-    const { command } = (await commands[name]?.load()) as { command: { options: Record<string, { about: string }> } };
+    const { command } = await (commands[name] as CommandEntry).load();
     const { stdout, stderr, status } = logweir([name, '--help']);
     expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
     for (const [option, { about }] of Object.entries(command.options)) {
@@ -58,6 +60,7 @@ describe('help and wrong use', () => {
     [['templates', '--jsno'], 'There is no option --jsno for "logweir templates". Did you mean "--json"?'],
     [['templates', 'a', 'b'], '"logweir templates" does not know what to do with "b".'],
     [['up', '--port-api', 'x'], '--port-api: ports.api must be a whole number from 0 to 65535, not "x".'],
+    [['detect'], '"logweir detect" needs either --series or --sequences.'],
     [['train'], '"logweir train" needs --labels FILE and --out MODEL.'],
   ])('refuses %j with exit code 2', (args, message) => {
     const { stdout, stderr, status } = logweir(args);
@@ -143,6 +146,32 @@ describe('filters', () => {
     const { stdout, stderr, status } = logweir(args);
     expect({ stdout, status }).toEqual({ stdout: '', status: 1 });
     expect(stderr).toContain(message);
+  });
+
+  it('scores a series row by row, before the next row is there', async () => {
+    const child = spawn(launcher, ['detect', '--series', '-'], { cwd: dir, stdio: ['pipe', 'pipe', 'inherit'] });
+    const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const ask = async (row: string): Promise<unknown> => {
+      child.stdin.write(`${row}\n`);
+      return (await answers.next()).value;
+    };
+    expect(await ask('timestamp,value')).toBe('timestamp,value,anomaly_score');
+    for (let i = 0; i < 20; i++) expect(await ask(`${i},${i % 3}`)).toBe(`${i},${i % 3},0`);
+    child.stdin.end();
+    expect((await once(child, 'close'))[0]).toBe(0);
+  });
+
+  it('finds the one sequence that differs', () => {
+    const lines = Array.from({ length: 200 }, (_, i) =>
+      i === 150 ? [`open b${i}`, `panic in b${i}`] : [`open b${i}`, `write b${i}`, `close b${i}`],
+    ).flat();
+    const { stdout } = logweir(['detect', '--sequences', '--key', 'b\\d+', '--json'], lines.join('\n'));
+    const verdicts = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { key: string; anomalous: boolean });
+    expect(verdicts).toHaveLength(200);
+    expect(verdicts.filter(({ anomalous }) => anomalous).map(({ key }) => key)).toEqual(['b150']);
   });
 
   it('ends with 3 when there was nothing', () => {
