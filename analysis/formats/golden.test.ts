@@ -143,6 +143,20 @@ const corpus: [string, Expected][] = [
     '2026-05-02T05:04:05.123456+02:00 mill-2 grinder[77]: belt slips',
     { format: 'syslog3164', body: 'belt slips', time: '2026-05-02T03:04:05.123Z', service: 'grinder', host: 'mill-2' },
   ],
+  [
+    'May 12 2025 03:04:05 switch-1 ports[7]: port 3 is up',
+    {
+      format: 'syslog3164',
+      body: 'port 3 is up',
+      time: '2025-05-12T03:04:05.000Z',
+      service: 'ports',
+      host: 'switch-1',
+    },
+  ],
+  [
+    'May 12, 2025 3:04:05 PM org.bakery.Oven start',
+    { format: 'stamped', body: 'org.bakery.Oven start', time: '2025-05-12T15:04:05.000Z' },
+  ],
   // web
   [
     '192.0.2.7 - anna [02/May/2026:05:04:05 +0200] "GET /bread?kind=rye HTTP/1.1" 404 153 "https://example.org/" "Browser/1.0 (X)"',

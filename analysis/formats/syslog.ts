@@ -190,10 +190,9 @@ export const syslog3164: Format = (text, draft, context) => {
   if (priority < 0 && (!isLetter(first) || text.charCodeAt(at + 3) !== char.space || isUpper(text.charCodeAt(at + 4))))
     return false;
   const start = end + 1;
-  if (
-    priority < 0 &&
-    (context.time.kind !== 'yearless' || levelEnd(text, start) > 0 || text.charCodeAt(start) === char.bracketOpen)
-  )
+  // Some devices add the year; with a comma behind the day it is Java's logging instead.
+  const dated = context.time.kind === 'yearless' || (context.time.kind === 'full' && text.lastIndexOf(',', end) < at);
+  if (priority < 0 && (!dated || levelEnd(text, start) > 0 || text.charCodeAt(start) === char.bracketOpen))
     return false;
   draft.reset('syslog3164');
   draft.setTime(context.time);

@@ -6,6 +6,8 @@ export type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 /** Compressed bytes given to the decoder at once; fewer after a step that swelled beyond `swollenBytes`. */
 const stepBytes = 16 * 1024;
 const smallStepBytes = 512;
+/** Decoded bytes in one piece at most: the lines of a batch come from it. */
+const outputBytes = 128 * 1024;
 const swollenBytes = 8 * 1024 * 1024;
 
 /**
@@ -13,7 +15,8 @@ const swollenBytes = 8 * 1024 * 1024;
  * pipeline would drop what it has buffered when the input turns out to be cut off.
  */
 export async function* decompress(kind: 'gzip' | 'zstd', chunks: Chunks): AsyncGenerator<Uint8Array> {
-  const decoder = kind === 'gzip' ? createGunzip() : createZstdDecompress();
+  const decoder =
+    kind === 'gzip' ? createGunzip({ chunkSize: outputBytes }) : createZstdDecompress({ chunkSize: outputBytes });
   let ready: Buffer[] = [];
   let readyBytes = 0;
   let failure: Error | undefined;
