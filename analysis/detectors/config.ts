@@ -46,7 +46,7 @@ export const windowFeatures = [
   'valueP95',
 ] as const;
 export type WindowFeature = (typeof windowFeatures)[number];
-const countFeatures = ['logCount', 'warnCount', 'errorCount'] as const;
+const countFeatures = ['errorCount', 'warnCount', 'logCount'] as const;
 
 const detectorsShape = {
   /** What the window detectors compare with: the last `windows` windows, without those of an open incident. */
@@ -105,6 +105,8 @@ const detectorsShape = {
     /** At most this many findings within `burstMs`; more means that the service is still being learned. */
     burstMax: wholeField(3, 1, 1000),
     burstMs: wholeField(30 * minute, second, day),
+    /** Records of it, within `mergeMs`, before it is told; a fatal one at once. */
+    countMin: wholeField(3, 1, 1_000_000),
     /** New templates this close together are one finding. */
     mergeMs: wholeField(minute, 0, hour),
   }),
@@ -126,6 +128,8 @@ const detectorsShape = {
     tailExponent: numberField(10, 2, 300),
     /** The distance must also be this many times the largest one of the recent past. */
     factorMin: numberField(2, 1, 1000),
+    /** Where one feature makes up more than this share of the distance, it is no mix. */
+    shareMax: numberField(0.85, 0.1, 1),
     /** Windows over which the past fades to 1/e. */
     horizonWindows: wholeField(120, 10, 100_000),
   }),
@@ -188,6 +192,22 @@ const sequencesDefault: SequenceConfig[] = [
       { ...matcherField.fallback, contains: ['starting', 'started', 'listening on', 'initializing', 'booting'] },
     ],
     withinMs: 5 * minute,
+  },
+  {
+    ...objectField(sequenceShape).fallback,
+    name: 'disk_full_then_writes_stall',
+    steps: [
+      { ...matcherField.fallback, contains: ['disk full', 'disk is full', 'percent full', '% full', 'no space left'] },
+      {
+        ...matcherField.fallback,
+        contains: ['compaction paused', 'compaction stopped', 'read-only', 'flush failed', 'checkpoint failed'],
+      },
+      {
+        ...matcherField.fallback,
+        contains: ['write stalled', 'writes stalled', 'write failed', 'cannot write', 'write blocked'],
+      },
+    ],
+    withinMs: 2 * minute,
   },
   {
     ...objectField(sequenceShape).fallback,

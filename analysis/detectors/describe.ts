@@ -47,6 +47,7 @@ const names: Record<string, string> = {
   templateCount: 'different templates',
   newTemplateCount: 'new templates',
   valueMean: 'mean of the numbers in messages',
+  latency: 'latencies and sizes',
   valueP95: '95th percentile of the numbers in messages',
 };
 

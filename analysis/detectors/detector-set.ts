@@ -2,7 +2,7 @@
 import type { ClosedWindow, ObservedEvent, WindowState } from '#analysis/windows/mod.ts';
 import type { AnalysisConfig } from './config.ts';
 import { ErrorSpikeDetector, type ErrorSpikeSnapshot } from './error-spike.ts';
-import { History, type HistoryField, type HistorySnapshot } from './history.ts';
+import { History, type HistorySnapshot } from './history.ts';
 import type { StepContext } from './incident.ts';
 import { LatencyShiftDetector, type LatencyShiftSnapshot } from './latency-shift.ts';
 import { fits, MatcherSet } from './matcher.ts';
@@ -24,9 +24,6 @@ export interface DetectorSetSnapshot {
   sequences: SequenceMatchSnapshot;
   rules: RulesSnapshot;
 }
-
-const nothing: ReadonlySet<HistoryField> = new Set();
-const errors: ReadonlySet<HistoryField> = new Set<HistoryField>(['errorCount']);
 
 export class DetectorSet {
   private readonly config: AnalysisConfig['detectors'];
@@ -97,12 +94,11 @@ export class DetectorSet {
       return;
     }
     const whole = this.volume.filledClosed(window, partial, history, context);
-    const explained = this.errorSpike.isOpen ? errors : nothing;
-    if (config.rateZscore.enabled) this.rateZscore.windowClosed(window, history, explained, context);
+    if (config.rateZscore.enabled) this.rateZscore.windowClosed(window, history, this.errorSpike.isOpen, context);
     if (config.latencyShift.enabled) this.latencyShift.windowClosed(window, context);
     if (!whole) return;
     if (config.multivariate.enabled)
-      this.multivariate.windowClosed(window, this.isOpen || this.latencyShift.isOpen, context);
+      this.multivariate.windowClosed(window, this.latencyShift.shift, this.isOpen || this.latencyShift.isOpen, context);
     this.learn(window);
   }
 

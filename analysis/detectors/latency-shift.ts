@@ -59,11 +59,18 @@ export class LatencyShiftDetector {
   private tracks: Track[] = [];
   /** One for all tracks: what slows a service down shows in many of its messages. */
   private incident: Incident | null = null;
+  private shiftSum = 0;
+  private shiftCount = 0;
   /** Index of the track of slot × placesMax + place, plus one; 0: none. A memo of `tracks`. */
   private index = new Int16Array(0);
 
   constructor(config: DetectorsConfig['latencyShift']) {
     this.config = config;
+  }
+
+  /** Mean shift over all measurements in the window just closed, in powers of two; 0 where there are none. */
+  get shift(): number {
+    return this.shiftCount === 0 ? 0 : this.shiftSum / this.shiftCount;
   }
 
   get isOpen(): boolean {
@@ -93,6 +100,8 @@ export class LatencyShiftDetector {
   }
 
   windowClosed(window: WindowState, context: StepContext): void {
+    this.shiftSum = 0;
+    this.shiftCount = 0;
     let worst: Track | null = null;
     for (const track of this.tracks) {
       if (track.count >= this.config.countMin) this.judge(track, window);
@@ -137,8 +146,12 @@ export class LatencyShiftDetector {
     track.rises = 0;
     track.idle = 0;
     const ready = track.learned >= warmupWindows && Math.sqrt(track.spread) >= spreadMin && track.rising <= risingMax;
-    const deviation = Math.sqrt(Math.max(track.variance, track.spread / count, deviationFloor * deviationFloor));
+    const deviation = Math.sqrt(Math.max(track.variance, track.spread / count, spread / count, deviationFloor ** 2));
     const z = (mean - track.mean) / deviation;
+    if (ready) {
+      this.shiftSum += Math.max(-1, Math.min(1, (mean - track.mean) / bucketsPerOctave));
+      this.shiftCount++;
+    }
     const factor = 2 ** ((mean - track.mean) / bucketsPerOctave);
     // What is high already stays so down to half of the bounds: an incident does not flicker.
     const held = track.highWindows > 0;

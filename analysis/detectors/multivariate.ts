@@ -9,21 +9,14 @@ import { figure, nameOf, percent, span } from './describe.ts';
 import { Incident, type IncidentSnapshot, type StepContext } from './incident.ts';
 import { chiSquaredTailExponent, scoreOf } from './tails.ts';
 
-const features = [
-  'logCount',
-  'errorCount',
-  'warnCount',
-  'errorRate',
-  'templateCount',
-  'newTemplateCount',
-  'valueMean',
-  'valueP95',
-];
+const features = ['logCount', 'errorCount', 'warnCount', 'errorRate', 'templateCount', 'newTemplateCount', 'latency'];
 const size = features.length;
 /** Least variance of each feature: below it lies rounding and chance, not behaviour. */
-const floors = [0.02, 0.1, 0.1, 0.002, 0.02, 0.1, 0.05, 0.05];
-/** Squared distance that learning is clipped to: the 99.9 % point of chi squared with 8 degrees. */
-const clip = 26;
+const floors = [0.02, 0.1, 0.1, 0.002, 0.02, 0.1, 0.01];
+/** Squared distance that learning is clipped to: the 99.9 % point of chi squared with 7 degrees. */
+const clip = 24;
+/** What is remembered of a distance is at most this: no storm hides the next one for ever. */
+const distanceMax = 1000;
 
 export interface MultivariateSnapshot {
   learned: number;
@@ -47,16 +40,20 @@ export class MultivariateDetector {
     this.config = config;
   }
 
-  /** A window with records. `explained`: another detector already tells of it. */
-  windowClosed(window: WindowState, explained: boolean, context: StepContext): void {
-    const difference = vectorOf(window);
+  /**
+   * A window with records.
+   * @param latencyShift mean shift of the measurements in it, in powers of two
+   * @param explained another detector already tells of it
+   */
+  windowClosed(window: WindowState, latencyShift: number, explained: boolean, context: StepContext): void {
+    const difference = vectorOf(window, latencyShift);
     for (let i = 0; i < size; i++) difference[i]! -= this.mean[i] as number;
     const solved = this.learned >= 2 ? this.solve(difference, window.logCount) : new Float64Array(size);
     let distance = 0;
     for (let i = 0; i < size; i++) distance += (difference[i] as number) * (solved[i] as number);
     if (this.learned >= this.config.warmupWindows) this.judge(window, distance, difference, solved, explained, context);
     if (this.learned >= 10)
-      this.recentMax = Math.max(Math.min(distance, 4 * clip), this.recentMax * (1 - 1 / this.config.horizonWindows));
+      this.recentMax = Math.max(Math.min(distance, distanceMax), this.recentMax * (1 - 1 / this.config.horizonWindows));
     this.learn(difference, distance);
   }
 
@@ -95,6 +92,8 @@ export class MultivariateDetector {
     const { tailExponent, factorMin } = this.config;
     if (this.incident === null) {
       if (explained || exponent < tailExponent || distance < factorMin * this.recentMax) return;
+      // One feature alone is no mix; it has a detector of its own.
+      if ((influencersOf(difference, solved)[0]?.share ?? 1) > this.config.shareMax) return;
       this.incident = Incident.open(context, 'multivariate', '', window.startMs);
     } else if (exponent < tailExponent / 2) {
       this.close(context);
@@ -152,9 +151,9 @@ export class MultivariateDetector {
   }
 }
 
-function vectorOf(window: WindowState): Float64Array {
+function vectorOf(window: WindowState, latencyShift: number): Float64Array {
   const records = window.logCount;
-  const { failures, values } = window;
+  const { failures } = window;
   return Float64Array.of(
     Math.log1p(records),
     Math.log1p(failures),
@@ -162,8 +161,7 @@ function vectorOf(window: WindowState): Float64Array {
     Math.asin(Math.sqrt(records === 0 ? 0 : failures / records)),
     Math.log1p(window.templateCount),
     Math.log1p(window.newTemplates),
-    Math.log1p(Math.max(0, values.mean)),
-    Math.log1p(values.quantile(0.95)),
+    latencyShift,
   );
 }
 

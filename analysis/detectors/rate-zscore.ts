@@ -15,6 +15,7 @@ export interface RateZscoreSnapshot {
 }
 
 const relativeFloor = 0.05;
+const parts = ['errorCount', 'warnCount'] as const;
 
 export class RateZscoreDetector {
   private readonly config: DetectorsConfig['rateZscore'];
@@ -28,15 +29,21 @@ export class RateZscoreDetector {
     return this.incidents.size > 0;
   }
 
-  /** `explained`: features whose rise another open incident already tells. */
-  windowClosed(
-    window: WindowState,
-    history: History,
-    explained: ReadonlySet<HistoryField>,
-    context: StepContext,
-  ): void {
+  /** `spiking`: an open error spike already tells of the errors. */
+  windowClosed(window: WindowState, history: History, spiking: boolean, context: StepContext): void {
     if (history.size < this.config.warmupWindows) return;
-    for (const field of this.config.features) this.judge(field, window, history, explained, context);
+    for (const field of parts) {
+      if (this.config.features.includes(field))
+        this.judge(field, countOf(window, field), window, history, spiking, context);
+    }
+    if (!this.config.features.includes('logCount')) return;
+    // Warnings and errors are records too: what is told of them is no second finding.
+    let count = window.logCount;
+    for (const field of parts) {
+      const told = this.incidents.has(field) || (spiking && field === 'errorCount');
+      if (told) count -= Math.max(0, Math.round(countOf(window, field) - history.mean(field)));
+    }
+    this.judge('logCount', count, window, history, false, context);
   }
 
   close(context: StepContext): void {
@@ -54,20 +61,17 @@ export class RateZscoreDetector {
 
   private judge(
     field: HistoryField,
+    count: number,
     window: WindowState,
     history: History,
-    explained: ReadonlySet<HistoryField>,
+    spiking: boolean,
     context: StepContext,
   ): void {
-    let count = countOf(window, field);
-    // The errors of a spike are records too, but no second finding.
-    if (field === 'logCount' && explained.has('errorCount'))
-      count -= Math.max(0, Math.round(window.failures - history.mean('errorCount')));
     // More records bring more warnings and errors: only what goes beyond that is theirs.
     const growth = field === 'logCount' ? 1 : Math.max(1, window.logCount / Math.max(1, history.mean('logCount')));
     const mean = history.mean(field) * growth;
-    const exponent = this.exponentOf(field, count, growth, history);
     let incident = this.incidents.get(field) ?? null;
+    const exponent = this.exponentOf(field, count, growth, incident !== null, history);
     if (exponent === 0) {
       if (incident !== null) {
         this.incidents.delete(field);
@@ -76,7 +80,7 @@ export class RateZscoreDetector {
       return;
     }
     if (incident === null) {
-      if (explained.has(field)) return;
+      if (spiking && field === 'errorCount') return;
       incident = Incident.open(context, 'rate_zscore', field, window.startMs);
       this.incidents.set(field, incident);
     }
@@ -93,23 +97,26 @@ export class RateZscoreDetector {
     incident.write(context);
   }
 
-  /** −log10 of the chance, 0 where nothing is found. Both opinions must agree, and a small count must be rare in itself. */
-  private exponentOf(field: HistoryField, count: number, growth: number, history: History): number {
+  /**
+   * −log10 of the chance, 0 where nothing is found. Both opinions must agree, and a small count must be rare in
+   * itself. What is found already (`held`) stays so down to half the bounds: an incident does not flicker.
+   */
+  private exponentOf(field: HistoryField, count: number, growth: number, held: boolean, history: History): number {
+    const { countMin, factorMin } = this.config;
+    const ease = held ? 0.5 : 1;
     const mean = history.mean(field) * growth;
-    const { zMin, robustZMin, countMin, factorMin } = this.config;
-    if (count < countMin || count < factorMin * mean) return 0;
-    const variance =
-      Math.max(history.variance(field) * growth * growth, mean, (relativeFloor * mean) ** 2) * (1 + 1 / history.size) +
-      1 / history.size;
+    if (count < countMin * ease || count < (held ? Math.sqrt(factorMin) : factorMin) * mean) return 0;
+    const floor = Math.max(mean, (relativeFloor * mean) ** 2);
+    const spread = Math.max(history.variance(field) * growth * growth, floor);
+    const variance = spread * (1 + 1 / history.size) + 1 / history.size;
     const z = (count - mean) / Math.sqrt(variance);
-    if (z < zMin) return 0;
+    if (z < this.config.zMin * ease) return 0;
     const typical = history.robust(field);
     const median = typical.median * growth;
-    const robustZ =
-      (count - median) / Math.max(typical.deviation * growth, Math.sqrt(median), relativeFloor * median, 1);
-    if (robustZ < robustZMin) return 0;
+    const deviation = Math.max(typical.deviation * growth, Math.sqrt(median), relativeFloor * median, 1);
+    if ((count - median) / deviation < this.config.robustZMin * ease) return 0;
     const tail = upperTailExponent(count, Math.max(mean, 0.5 / history.size), variance);
-    return tail < normalTailExponent(Math.min(zMin, 5)) ? 0 : Math.min(tail, normalTailExponent(z));
+    return tail < normalTailExponent(5 * ease) ? 0 : Math.min(tail, normalTailExponent(z));
   }
 }
 

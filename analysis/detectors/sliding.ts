@@ -39,7 +39,8 @@ export class SlidingCounts {
    * @param usual errors of a whole span that are usual
    */
   onsetMs(usual: number): number {
-    const perBucket = (2 * usual) / bucketsPerSpan;
+    // Half of the present rate as well: a lone error long before does not belong to this.
+    const perBucket = (2 * usual + this.errors / 2) / bucketsPerSpan;
     let excess = 0;
     let most = -1;
     let onset = this.head;
