@@ -31,7 +31,8 @@ import { access, apacheError, nginxError } from './web.ts';
 /** Physical lines of one record; a longer run of continuations goes on in another record of the same head. */
 export const recordLinesMax = 1000;
 /** Colours of terminals (ANSI SGR): decoration of consoles that went into a file. */
-const colours = new RegExp('\\u001b\\[[0-9;]{0,32}m', 'g');
+const escape = String.fromCharCode(27);
+const colours = new RegExp(`${escape}\\[[0-9;]{0,32}m`, 'g');
 /** Distinct hosts whose resource list is kept for reuse: one array per host is one dictionary entry on the wire. */
 const hostsMax = 1024;
 
@@ -149,7 +150,7 @@ export class LineParser {
     this.counts.lines++;
     if (text.charCodeAt(text.length - 1) === 13) text = text.slice(0, -1);
     if (this.counts.lines === 1 && text.charCodeAt(0) === 0xfeff) text = text.slice(1);
-    if (text.includes('\u001b[')) text = text.replace(colours, '');
+    if (text.includes(escape)) text = text.replace(colours, '');
     this.take(text, emit);
   }
 

@@ -160,7 +160,7 @@ describe('readLines', () => {
     expect(bytes).toBe(packed.length);
     const controller = new AbortController();
     controller.abort();
-    await expect(readLines(file('a\n'), { signal: controller.signal }).next()).rejects.toThrow();
+    await expect(readLines(file('a\n'), { signal: controller.signal }).next()).rejects.toThrow('aborted');
   });
 });
 

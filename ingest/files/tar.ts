@@ -93,7 +93,8 @@ export async function* tarMembers(chunks: Chunks): AsyncGenerator<TarMember> {
   try {
     for (;;) {
       const block = await source.exactly(blockBytes);
-      if (block.length === 0 || block.every((byte) => byte === 0)) return;
+      // Nothing left, or the block of zeros that ends an archive.
+      if (block.every((byte) => byte === 0)) return;
       const size = block.length === blockBytes && checksumHolds(block) ? sizeOf(block) : -1;
       if (size < 0) throw new Error('the tar archive is damaged or cut off');
       const padding = (blockBytes - (size % blockBytes)) % blockBytes;
