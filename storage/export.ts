@@ -24,8 +24,8 @@ export interface ExportQuery {
   signal?: AbortSignal;
 }
 
-/** An export may run for hours: no time limit but the server's own. */
-const settings = { max_execution_time: 0, output_format_parquet_string_as_string: 1 };
+/** An export may take as long as the server lets it, and sorts on disk what memory should not hold. */
+const settings = { max_execution_time: 3_600, max_bytes_before_external_sort: 512 * 1024 ** 2 };
 
 /** @throws ClickHouseError */
 export function exportTable(clickHouse: ClickHouse, query: ExportQuery): AsyncIterable<Uint8Array> {

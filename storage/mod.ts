@@ -21,3 +21,4 @@ export { type AlertsWriter, type AlertsWriterOptions, readAlertsRecord, startAle
 export { type BlockLimits, blockLimitsDefault } from './writer/block.ts';
 export { readWriterRecord, startWriter, type Writer, type WriterOptions, type WriterStats } from './writer/run.ts';
 export type { WriterRecord } from './writer/state.ts';
+export { type Storage, type StorageOptions, startStorage } from './role.ts';

@@ -24,7 +24,11 @@ const post = (
 
 beforeAll(async () => {
   temp = await openTempEngine();
-  server = await serveClickHouse({ engine: temp.engine, port: 0, limits: { executionSecondsMax: 5 } });
+  server = await serveClickHouse({
+    engine: temp.engine,
+    port: 0,
+    limits: { executionSeconds: 4, executionSecondsMax: 5 },
+  });
   client = createClient({ url: server.url, database: 'logweir', log: { level: ClickHouseLogLevel.OFF } });
 });
 afterAll(async () => {

@@ -2,7 +2,9 @@
 import type { Settings } from '../engine/port.ts';
 
 export interface Limits {
-  /** Seconds a query may run, default 60. */
+  /** Seconds a query may run that does not ask for more, default 60. */
+  executionSeconds: number;
+  /** Seconds a query may ask for (max_execution_time; an export does), default 3_600. */
   executionSecondsMax: number;
   /** Bytes of memory a query may take, default 4 GiB. */
   memoryBytesMax: number;
@@ -13,7 +15,8 @@ export interface Limits {
 }
 
 export const limitsDefault: Readonly<Limits> = {
-  executionSecondsMax: 60,
+  executionSeconds: 60,
+  executionSecondsMax: 3_600,
   memoryBytesMax: 4 * 1024 ** 3,
   resultRowsMax: 0,
   resultBytesMax: 512 * 1024 ** 2,
@@ -74,6 +77,7 @@ export function admitSettings(
     if (!/^\w{1,128}$/.test(name) || refused.test(name)) return { refused: name };
     settings[name] = value;
   }
+  settings['max_execution_time'] ??= limits.executionSeconds;
   const ceilings = {
     max_execution_time: limits.executionSecondsMax,
     max_memory_usage: limits.memoryBytesMax,

@@ -86,7 +86,7 @@ export async function anomaly(clickHouse: ClickHouse, id: string): Promise<Anoma
   const [[found], [alert]] = await Promise.all([
     rowsOf<AnomalyEvidence & { receiptEventMs: number; receiptGatewayMs: number }>(
       clickHouse,
-      `SELECT ${summaryColumns}, CAST(Influencers, 'Array(Tuple(kind String, name String, share Float64))') AS influencers, Samples AS samples,
+      `SELECT ${summaryColumns}, arrayMap(one -> CAST((one.1, one.2, one.3), 'Tuple(kind String, name String, share Float64)'), Influencers) AS influencers, Samples AS samples,
          ${millis('Watermark')} AS watermarkMs, LateCount AS lateCount,
          ${millis('ReceiptEvent')} AS receiptEventMs, ${millis('ReceiptGateway')} AS receiptGatewayMs
        FROM logweir.anomalies WHERE AnomalyId = {id:String}`,

@@ -1,0 +1,408 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AlertTransition, Anomaly, Section, TemplateRow, WindowRow } from '#protocol/mod.ts';
+import { exportFormatOf, exportSql, exportTable } from '../export.ts';
+import { type ClickHouseServer, serveClickHouse } from '../http/server.ts';
+import { makeSection } from '../testing/sections.ts';
+import { openTempEngine, type TempEngine } from '../testing/temp.ts';
+import { BlockBuilder } from '../writer/block.ts';
+import { alertFields, encodeRows } from '../writer/rows.ts';
+import { CursorError, type LogFilter, type LogItem, Queries } from './mod.ts';
+
+/** 2025-06-15 14:00:00 UTC. */
+const startMs = 1_749_996_000_000;
+const minuteMs = 60_000;
+const range = { fromMs: startMs, toMs: startMs + 60 * minuteMs };
+
+const window = (service: string, minute: number, errorCount: number, version: number): WindowRow => ({
+  service,
+  lane: 'live',
+  startMs: startMs + minute * minuteMs,
+  endMs: startMs + minute * minuteMs + 30_000,
+  logCount: 10,
+  infoCount: 10 - errorCount,
+  warnCount: 0,
+  errorCount,
+  fatalCount: 0,
+  criticalCount: 0,
+  debugCount: 0,
+  errorRate: errorCount / 10,
+  warnToInfoRatio: 0,
+  templateCount: 1,
+  newTemplateCount: 0,
+  valueCount: 0,
+  valueMean: 0,
+  valueP95: 0,
+  valueMax: 0,
+  rolling: {},
+  lateCount: 0,
+  version,
+});
+const template = (id: string, service: string, count: number, more: Partial<TemplateRow> = {}): TemplateRow => ({
+  templateId: id,
+  service,
+  lane: 'live',
+  template: `template ${id} <*>`,
+  firstSeenMs: startMs + count,
+  lastSeenMs: startMs + 1000,
+  count,
+  mergedInto: '',
+  category: 'http',
+  severityText: 'INFO',
+  version: 1,
+  ...more,
+});
+const anomaly = (id: string, minute: number, more: Partial<Anomaly> = {}): Anomaly => ({
+  anomalyId: id,
+  service: 'service-0',
+  lane: 'live',
+  detector: 'error_spike',
+  subject: 'errorCount',
+  startMs: startMs + minute * minuteMs,
+  endMs: startMs + minute * minuteMs + 30_000,
+  decidedAtMs: startMs + minute * minuteMs + 30_000,
+  score: 50 + minute,
+  actual: 9,
+  typical: 1,
+  description: `Spike "${id}" isn't usual`,
+  influencers: [{ kind: 'feature', name: 'errorCount', share: 1 }],
+  samples: ['sample'],
+  watermarkMs: startMs,
+  lateCount: 0,
+  revised: false,
+  version: 1,
+  eventMs: startMs + 5,
+  ...more,
+});
+const transition = (
+  alertId: string,
+  n: number,
+  state: AlertTransition['state'],
+  atMs: number,
+  anomalyId = 'a1',
+): AlertTransition => ({
+  alertId,
+  transition: n,
+  state,
+  atMs,
+  service: 'service-0',
+  lane: 'live',
+  detector: 'error_spike',
+  subject: '',
+  anomalyId,
+  score: 80,
+  actual: 5,
+  typical: 1,
+  description: 'd',
+  groupKey: 'g',
+  channels: ['slack'],
+  suppressedBy: '',
+  receipt: { eventMs: startMs, gatewayMs: startMs + 1, processingMs: startMs + 2, detectedMs: startMs + 3 },
+});
+
+let temp: TempEngine;
+let server: ClickHouseServer;
+let queries: Queries;
+
+beforeAll(async () => {
+  temp = await openTempEngine();
+  server = await serveClickHouse({ engine: temp.engine, port: 0 });
+  queries = Queries.overUrl(server.url);
+  const builder = new BlockBuilder();
+  const add = (section: Section): void => builder.add({ generation: 1, partition: section.sequence % 4 }, section);
+  // 90 rows, one a second, over services 0–2; then one more an hour later; then ten of one nanosecond.
+  add(
+    makeSection(
+      { sequence: 1, rows: 90, startMs, stepMs: 1000, attributes: true, resource: true, trace: true },
+      { duplicates: 3 },
+    ),
+  );
+  add(makeSection({ sequence: 2, rows: 1, startMs: startMs + 60 * minuteMs, services: 1 }));
+  add(makeSection({ sequence: 3, rows: 10, startMs: startMs + 30 * minuteMs, stepMs: 0, services: 1 }));
+  const findings: Partial<Section> = {
+    windows: [
+      window('service-0', 0, 4, 5),
+      window('service-0', 0, 5, 6),
+      window('service-0', 1, 0, 5),
+      window('service-1', 0, 1, 5),
+    ],
+    templates: [
+      template('t1', 'service-0', 30),
+      template('t2', 'service-0', 20),
+      template('t3', 'service-1', 20),
+      template('t4', 'service-1', 5),
+      template('t5', 'service-1', 99, { mergedInto: 't4' }),
+    ],
+    anomalies: [
+      anomaly('a1', 0),
+      anomaly('a2', 1),
+      anomaly('a3', 1, { service: 'service-1', detector: 'sequence_match', subject: 'login → fail' }),
+      anomaly('a4', 59, { endMs: startMs + 59 * minuteMs }),
+      anomaly('a5', 61),
+    ],
+  };
+  add(makeSection({ sequence: 4, rows: 0, startMs }, findings));
+  for (const [index, { table, structure, chunks }] of builder.finish().entries())
+    await temp.engine.insertNative(table, structure, chunks, `seed-${index}`);
+  const rows = [
+    transition('x1', 1, 'firing', startMs - 1000),
+    transition('x2', 1, 'firing', startMs + 1000, 'a2'),
+    transition('x2', 2, 'resolved', startMs + 2000, 'a2'),
+    transition('x3', 1, 'firing', startMs - 2000),
+    transition('x3', 2, 'resolved', startMs - 1500),
+  ].map((row) => ({ row, generation: 0, partition: 0, version: row.transition }));
+  const { structure, chunks } = encodeRows(alertFields, rows);
+  await temp.engine.insertNative('logweir.alerts_versions', structure, chunks, 'seed-alerts');
+});
+afterAll(async () => {
+  await server.close();
+  await temp.end();
+});
+
+describe('volume', () => {
+  it('adds up totals, extent, services and severities', async () => {
+    expect(await queries.totals(range)).toEqual({
+      logs: 100,
+      errors: expect.any(Number),
+      warns: 0,
+      services: 3,
+      anomalies: 4,
+    });
+    expect(await queries.extent()).toEqual({ oldestMs: startMs, newestMs: startMs + 60 * minuteMs });
+    const services = await queries.services(range);
+    expect(services.map(({ service, logs, anomalies }) => [service, logs, anomalies])).toEqual([
+      ['service-0', 40, 3],
+      ['service-1', 30, 1],
+      ['service-2', 30, 0],
+    ]);
+    expect(services[0]?.lastSeenMs).toBe(startMs + 30 * minuteMs);
+    const severities = await queries.severities({ range });
+    const totals = await queries.totals(range);
+    expect(severities.reduce((sum, { counts }) => sum + counts.ERROR + counts.FATAL, 0)).toBe(totals.errors);
+    expect(severities.flatMap(({ counts }) => Object.values(counts)).reduce((a, b) => a + b)).toBe(100);
+    expect(await queries.severities({ range, service: "no'ne" })).toEqual([]);
+  });
+
+  it('draws the trend in minutes and hours, the same sum in both', async () => {
+    const minutes = await queries.trend({ range, stepMs: minuteMs });
+    expect(minutes.filter((row) => row.service === 'service-1')).toEqual([
+      { service: 'service-1', startMs, logs: 20, errors: expect.any(Number), warns: 0 },
+      { service: 'service-1', startMs: startMs + minuteMs, logs: 10, errors: expect.any(Number), warns: 0 },
+    ]);
+    const hours = await queries.trend({
+      range: { fromMs: startMs, toMs: startMs + 120 * minuteMs },
+      stepMs: 60 * minuteMs,
+      services: ['service-0', 'service-2'],
+    });
+    expect(hours.map(({ service, startMs: start, logs }) => [service, start, logs])).toEqual([
+      ['service-0', startMs, 40],
+      ['service-2', startMs, 30],
+      ['service-0', startMs + 60 * minuteMs, 1],
+    ]);
+  });
+
+  it('answers nothing where nothing is', async () => {
+    const nowhere = { fromMs: 0, toMs: minuteMs };
+    expect(await queries.totals(nowhere)).toEqual({ logs: 0, errors: 0, warns: 0, services: 0, anomalies: 0 });
+    expect(await queries.trend({ range: nowhere, stepMs: minuteMs })).toEqual([]);
+    expect((await queries.logs({ range: nowhere }, { limit: 10 })).items).toEqual([]);
+  });
+});
+
+describe('logs', () => {
+  const all = async (filter: LogFilter, limit: number): Promise<LogItem[]> => {
+    const items: LogItem[] = [];
+    for (let after: string | undefined; ; ) {
+      const page = await queries.logs(filter, { limit, after });
+      expect(page.items.length).toBeLessThanOrEqual(limit);
+      items.push(...page.items);
+      if (page.next === null) return items;
+      expect(page.next).toMatch(/^[\w.:~-]{1,512}$/);
+      after = page.next;
+    }
+  };
+
+  it('pages through all rows, newest first, none twice', async () => {
+    const wide = { fromMs: startMs, toMs: startMs + 61 * minuteMs };
+    for (const limit of [3, 7, 100, 500]) {
+      const items = await all({ range: wide }, limit);
+      expect(items.length).toBe(101);
+      const times = items.map((item) => item.timeMs);
+      expect(times).toEqual([...times].sort((a, b) => b - a));
+      expect(new Set(items.map((item) => `${item.sequence}:${item.body}:${item.timeMs}`)).size).toBe(101);
+    }
+  });
+
+  it('filters by everything, and brings every field', async () => {
+    const [item] = await all(
+      { range, service: 'service-2', traceId: (90_000_000 / 9000 + 1).toString(16).padStart(32, '0') },
+      5,
+    );
+    expect(item).toMatchObject({
+      service: 'service-2',
+      timeMs: startMs + 1000,
+      subNs: 123_456,
+      partition: 1,
+      sequence: 1,
+      lane: 'live',
+      traceId: expect.stringMatching(/2711$/),
+    });
+    expect(item?.resource).toEqual({ 'host.name': 'node-1', 'deployment.environment': "it's \\ prod" });
+    expect(item?.attributes).toMatchObject({ user: expect.any(String) });
+    expect(await all({ range, text: 'STATUS 500: ÜN' }, 50)).toHaveLength(
+      (await all({ range, severityMin: 17 }, 50)).filter((row) => row.severityNumber === 17).length,
+    );
+    expect(await all({ range, text: "' OR 1 --" }, 5)).toEqual([]);
+    expect(
+      (await all({ range, templateId: 'aaaaaaaaaaaaaaa1', category: 'http' }, 20)).every(
+        (row) => row.templateId === 'aaaaaaaaaaaaaaa1' && row.category === 'http',
+      ),
+    ).toBe(true);
+    await expect(queries.logs({ range }, { limit: 5, after: 'nonsense' })).rejects.toBeInstanceOf(CursorError);
+  });
+});
+
+describe('findings', () => {
+  it('lists anomalies by filter and page, and one with its evidence', async () => {
+    const first = await queries.anomalies({ range }, { limit: 3 });
+    expect(first.items.map((item) => item.id)).toEqual(['a4', 'a3', 'a2']);
+    const second = await queries.anomalies({ range }, { limit: 3, after: first.next as string });
+    expect([second.items.map((item) => item.id), second.next]).toEqual([['a1'], null]);
+    const ids = async (filter: object): Promise<string[]> =>
+      (await queries.anomalies({ range, ...filter }, { limit: 9 })).items.map((item) => item.id);
+    expect(await ids({ detector: 'sequence_match' })).toEqual(['a3']);
+    expect(await ids({ scoreMin: 51 })).toEqual(['a4', 'a3', 'a2']);
+    expect(await ids({ text: 'spike "A2" ISN\'T' })).toEqual(['a2']);
+    expect(await ids({ service: 'service-1' })).toEqual(['a3']);
+    expect(await queries.detectors(range)).toEqual([
+      { detector: 'error_spike', count: 3 },
+      { detector: 'sequence_match', count: 1 },
+    ]);
+    expect(await queries.anomaly('a1')).toMatchObject({
+      id: 'a1',
+      influencers: [{ kind: 'feature', name: 'errorCount', share: 1 }],
+      samples: ['sample'],
+      receipt: { eventMs: startMs, detectedMs: startMs + 3 },
+      revised: false,
+    });
+    expect(await queries.anomaly('a5')).toMatchObject({ receipt: { eventMs: startMs + 5, processingMs: 0 } });
+    expect(await queries.anomaly('nope')).toBeNull();
+  });
+
+  it('lists templates in three orders, and leaves merged ones out', async () => {
+    for (const [sort, expected] of [
+      ['count', ['t1', 't2', 't3', 't4']],
+      ['rarest', ['t4', 't2', 't3', 't1']],
+      ['newest', ['t1', 't2', 't3', 't4']],
+    ] as const) {
+      const ids: string[] = [];
+      for (let after: string | undefined; ; ) {
+        const page = await queries.templates({ sort }, { limit: 1, after });
+        ids.push(...page.items.map((item) => item.templateId));
+        if (page.next === null) break;
+        after = page.next;
+      }
+      expect(ids).toEqual(expected);
+    }
+    expect(
+      (await queries.templates({ sort: 'count', text: 'TEMPLATE T3', service: 'service-1' }, { limit: 5 })).items,
+    ).toMatchObject([{ templateId: 't3', count: 20, lastSeenMs: startMs + 1000 }]);
+  });
+
+  it('shows the last version of windows, and where each alert stands', async () => {
+    expect(
+      (await queries.windows({ range, service: 'service-0' })).map(({ startMs: start, errors }) => [start, errors]),
+    ).toEqual([
+      [startMs, 5],
+      [startMs + minuteMs, 0],
+    ]);
+    const alerts = await queries.alerts({ range }, { limit: 5 });
+    expect(alerts.items.map(({ id, state, transition: n }) => [id, state, n])).toEqual([
+      ['x2', 'resolved', 2],
+      ['x1', 'firing', 1],
+    ]);
+    expect(alerts.items[0]).toMatchObject({ channels: ['slack'], receipt: { gatewayMs: startMs + 1 } });
+    const first = await queries.alerts({ range }, { limit: 1 });
+    expect((await queries.alerts({ range }, { limit: 1, after: first.next as string })).items[0]?.id).toBe('x1');
+    expect(await queries.alertsFiring()).toBe(1);
+  });
+
+  it('reports and reconciles', async () => {
+    const report = await queries.report(range);
+    expect(report).toMatchObject({
+      totalLogs: 100,
+      windows: 3,
+      errorWindows: 2,
+      anomaliesTotal: 4,
+      services: [{ service: 'service-0' }, {}, {}],
+    });
+    expect(report.patterns).toContainEqual({ detector: 'sequence_match', subject: 'login → fail', count: 1 });
+    expect(report.templates[0]).toEqual({ template: 'template t1 <*>', service: 'service-0', count: 30 });
+    expect(await queries.reconcile()).toEqual([
+      {
+        generation: 1,
+        partition: 1,
+        storedRows: 90,
+        storedSequences: 1,
+        ledgerRows: 90,
+        duplicates: 3,
+        deadLetters: 0,
+        fromSequence: 1,
+        toSequence: 1,
+      },
+      {
+        generation: 1,
+        partition: 2,
+        storedRows: 1,
+        storedSequences: 1,
+        ledgerRows: 1,
+        duplicates: 0,
+        deadLetters: 0,
+        fromSequence: 2,
+        toSequence: 2,
+      },
+      {
+        generation: 1,
+        partition: 3,
+        storedRows: 10,
+        storedSequences: 1,
+        ledgerRows: 10,
+        duplicates: 0,
+        deadLetters: 0,
+        fromSequence: 3,
+        toSequence: 3,
+      },
+    ]);
+  });
+});
+
+describe('export', () => {
+  const read = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer> => {
+    const parts: Uint8Array[] = [];
+    for await (const chunk of chunks) parts.push(chunk);
+    return Buffer.concat(parts);
+  };
+
+  it('writes CSV, NDJSON and Parquet', async () => {
+    const { clickHouse } = queries;
+    const csv = (
+      await read(exportTable(clickHouse, { table: 'logs', format: 'csv', filter: { range, service: 'service-1' } }))
+    ).toString();
+    expect(csv.startsWith('"Timestamp","TimestampTime","TraceId"')).toBe(true);
+    expect(csv.match(/"service-1"/g)).toHaveLength(30);
+    const ndjson = (await read(exportTable(clickHouse, { table: 'anomalies', format: 'ndjson', filter: { range } })))
+      .toString()
+      .trimEnd()
+      .split('\n');
+    expect(ndjson.map((line) => JSON.parse(line).AnomalyId)).toEqual(['a1', 'a2', 'a3', 'a4']);
+    const parquet = await read(exportTable(clickHouse, { table: 'windows', format: 'parquet', filter: { range } }));
+    expect(parquet.subarray(0, 4).toString()).toBe('PAR1');
+    const own = await read(exportSql(clickHouse, 'SELECT {x:String} AS x', 'csv', { x: 'a,"b"' }));
+    expect(own.toString()).toBe('"x"\n"a,""b"""\n');
+    for (const table of ['templates', 'alerts'] as const)
+      expect((await read(exportTable(clickHouse, { table, format: 'csv', filter: { range } }))).length).toBeGreaterThan(
+        20,
+      );
+    expect(() => exportFormatOf('xlsx')).toThrow('no export format');
+    expect(exportFormatOf('csv')).toBe('csv');
+  });
+});
