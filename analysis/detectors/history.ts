@@ -5,11 +5,14 @@ import { classes, type WindowState } from '#analysis/windows/mod.ts';
 export const historyFields = ['logCount', 'warnCount', 'errorCount'] as const;
 export type HistoryField = (typeof historyFields)[number];
 const width = historyFields.length;
+/** Silences that must be told before their length counts as known. */
+const silencesToLearn = 4;
 
 export interface HistorySnapshot {
   /** Field after field, window after window, oldest first. */
   values: number[];
   longestEmptyRun: number;
+  silences: number[];
   skipped: number;
 }
 
@@ -30,6 +33,8 @@ export class History {
   size = 0;
   /** Longest run of empty windows that was followed by records. */
   longestEmptyRun = 0;
+  /** Lengths of the silences told last. */
+  private silences: number[] = [];
   /** Windows left out of the present incident. */
   skipped = 0;
   private readonly capacity: number;
@@ -51,6 +56,14 @@ export class History {
   pushEmptyRun(windows: number, learned: number): void {
     if (windows > this.longestEmptyRun) this.longestEmptyRun = windows;
     for (let i = 0; i < Math.min(learned, this.capacity); i++) this.take([0, 0, 0]);
+  }
+
+  /** A silence that was told came to its end. Only what has come back several times is this service's way. */
+  noteSilence(windows: number): void {
+    this.silences.push(windows);
+    if (this.silences.length < silencesToLearn) return;
+    this.longestEmptyRun = Math.max(this.longestEmptyRun, Math.min(...this.silences));
+    this.silences.shift();
   }
 
   sum(field: HistoryField): number {
@@ -83,7 +96,7 @@ export class History {
       const from = ((this.at - this.size + i + this.capacity) % this.capacity) * width;
       for (let field = 0; field < width; field++) values.push(this.ring[from + field] as number);
     }
-    return { values, longestEmptyRun: this.longestEmptyRun, skipped: this.skipped };
+    return { values, silences: this.silences.slice(), longestEmptyRun: this.longestEmptyRun, skipped: this.skipped };
   }
 
   static restore(capacity: number, state: HistorySnapshot): History {
@@ -91,6 +104,7 @@ export class History {
     const skip = Math.max(0, state.values.length - capacity * width);
     for (let i = skip; i < state.values.length; i += width) history.take(state.values.slice(i, i + width));
     history.longestEmptyRun = state.longestEmptyRun;
+    history.silences = state.silences.slice();
     history.skipped = state.skipped;
     return history;
   }

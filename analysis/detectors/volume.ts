@@ -53,7 +53,8 @@ export class VolumeDetector {
    */
   filledClosed(window: WindowState, partial: boolean, history: History, context: StepContext): boolean {
     const resumed = this.emptyWindows > 0;
-    if (resumed) history.pushEmptyRun(this.emptyWindows, this.wasSilent ? 0 : this.learnable);
+    if (this.wasSilent) history.noteSilence(this.emptyWindows);
+    else if (resumed) history.pushEmptyRun(this.emptyWindows, this.learnable);
     this.emptyWindows = 0;
     this.learnable = 0;
     this.wasSilent = false;
