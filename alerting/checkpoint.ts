@@ -1,0 +1,103 @@
+/**
+ * Alerting's checkpoint: state in the object store; marks, position and the state's name and hash in one KV entry,
+ * moved by compare-and-set. The old state is deleted only after the pointer moved. A conflict means that another
+ * alerting process took over.
+ */
+import { createHash } from 'node:crypto';
+import type { Bus, KeyValue, Objects } from '#bus/mod.ts';
+import {
+  buckets,
+  type CommittedMarks,
+  decodeMarks,
+  encodeMarks,
+  keys,
+  LogweirError,
+  objectBuckets,
+  pack,
+  unpack,
+} from '#protocol/mod.ts';
+import { type AlertingSnapshot, restoreState, snapshotOf } from './core/state.ts';
+import type { AlertingState } from './core/types.ts';
+
+interface Pointer extends CommittedMarks {
+  /** Counts the checkpoints. */
+  number: number;
+  /** '' before the first. */
+  object: string;
+  /** SHA-256 of the state, hex. */
+  hash: string;
+}
+
+export interface Restored {
+  state: AlertingState | null;
+  marks: CommittedMarks['marks'];
+  resumeFrom: number;
+}
+
+export class AlertingCheckpoints {
+  private readonly pointers: KeyValue;
+  private readonly objects: Objects;
+  private pointer: Pointer = { number: 0, object: '', hash: '', resumeFrom: 1, marks: [] };
+  private revision: number | null = null;
+
+  private constructor(pointers: KeyValue, objects: Objects) {
+    this.pointers = pointers;
+    this.objects = objects;
+  }
+
+  static async open(bus: Bus): Promise<AlertingCheckpoints> {
+    return new AlertingCheckpoints(await bus.keyValue(buckets.marks), await bus.objects(objectBuckets.checkpoints));
+  }
+
+  /** Reads the checkpoint and takes it over: a process that wrote it before can write no more. */
+  async load(log: (text: string) => void): Promise<Restored> {
+    const entry = await this.pointers.get(keys.alerting);
+    if (entry === null) return { state: null, marks: [], resumeFrom: 1 };
+    this.revision = entry.revision;
+    this.pointer = decodeMarks<Pointer>(entry.value);
+    await this.move(this.pointer);
+    const { object, hash, marks, resumeFrom } = this.pointer;
+    if (object === '') return { state: null, marks, resumeFrom };
+    const bytes = await this.objects.get(object).catch(() => null);
+    if (bytes !== null && hashOf(bytes) === hash)
+      return { state: restoreState(unpack(bytes) as AlertingSnapshot), marks, resumeFrom };
+    log(
+      `The state of alerting (${object}) is ${bytes === null ? 'missing' : 'corrupt'}: alerts that fire now are announced again.`,
+    );
+    return { state: null, marks, resumeFrom };
+  }
+
+  /** @throws LogweirError CLUSTER_MISMATCH where another alerting process has taken over. */
+  async save(state: AlertingState, marks: CommittedMarks['marks'], resumeFrom: number): Promise<void> {
+    const bytes = pack(snapshotOf(state));
+    const number = this.pointer.number + 1;
+    const hash = hashOf(bytes);
+    // The hash in the name keeps apart what two processes write under the same number.
+    const object = `alerting.${number}.${hash.slice(0, 16)}`;
+    const former = this.pointer.object;
+    await this.objects.put(object, bytes);
+    await this.move({ number, object, hash, resumeFrom, marks });
+    if (former !== '' && former !== object) await this.objects.delete(former);
+  }
+
+  private async move(pointer: Pointer): Promise<void> {
+    const value = encodeMarks(pointer);
+    const { revision } = this;
+    const moved =
+      revision === null
+        ? await this.pointers.create(keys.alerting, value)
+        : await this.pointers.update(keys.alerting, value, revision);
+    if (moved === null)
+      throw new LogweirError(
+        'CLUSTER_MISMATCH',
+        'Another alerting process has taken over this cluster.',
+        'Run one alerting process per cluster; this one stops.',
+      );
+    this.pointer = pointer;
+    this.revision = moved;
+  }
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

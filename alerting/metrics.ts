@@ -1,0 +1,56 @@
+/** What alerting tells of itself. */
+import type { Receipt } from '#protocol/mod.ts';
+import type { Failure } from './core/types.ts';
+
+/** Upper bounds in ms; dense around the 100 ms within which alerts are to reach people. */
+export const latencyBoundsMs = [
+  1, 2, 5, 10, 20, 50, 75, 100, 150, 250, 500, 1_000, 2_500, 5_000, 10_000, 60_000,
+] as const;
+
+export interface HistogramSnapshot {
+  boundsMs: readonly number[];
+  /** One per bound and one for what is over the last; not cumulative. */
+  counts: number[];
+  count: number;
+  sumMs: number;
+}
+
+export interface AlertingMetrics {
+  /** By name; those that end in `Now` are gauges. Findings, alerts and deliveries count since the cluster began. */
+  counters: Record<string, number>;
+  /** From the moment a worker took the message to each station, for notifications of something new. */
+  latency: { decided: HistogramSnapshot; queued: HistogramSnapshot; delivered: HistogramSnapshot };
+  /** The latest notifications that failed for good, newest last. */
+  failures: readonly Failure[];
+}
+
+export class LatencyHistogram {
+  private readonly counts: number[] = new Array<number>(latencyBoundsMs.length + 1).fill(0);
+  private count = 0;
+  private sumMs = 0;
+
+  /** Receipts without a processing time (other clocks, tests) are left out. */
+  observe(receipt: Receipt | null, nowMs: number): void {
+    if (receipt === null || receipt.processingMs === 0) return;
+    const ms = Math.max(0, nowMs - receipt.processingMs);
+    const at = latencyBoundsMs.findIndex((bound) => ms <= bound);
+    const slot = at < 0 ? latencyBoundsMs.length : at;
+    this.counts[slot] = (this.counts[slot] as number) + 1;
+    this.count++;
+    this.sumMs += ms;
+  }
+
+  snapshot(): HistogramSnapshot {
+    return { boundsMs: latencyBoundsMs, counts: [...this.counts], count: this.count, sumMs: this.sumMs };
+  }
+}
+
+/** The bound under which a share (0–1) of what was observed lies, ms; 0 where nothing was. */
+export function quantileOf({ boundsMs, counts, count }: HistogramSnapshot, share: number): number {
+  let seen = 0;
+  for (const [at, value] of counts.entries()) {
+    seen += value;
+    if (count > 0 && seen >= share * count) return boundsMs[at] ?? Number.POSITIVE_INFINITY;
+  }
+  return 0;
+}

@@ -1,0 +1,62 @@
+/**
+ * R3 Chain, for ANOMALIES: what of the stream is taken. The mark of a partition is the LOGS sequence of the last
+ * finding taken. A gap is refused, since go-back-N publishing sends what is missing, and what follows it, again.
+ *
+ * ANOMALIES exists for speed, and RESULTS holds every finding as well; so where a gap does not heal, or history from
+ * before the first message is gone, alerting goes on from what there is, and says so, rather than stay silent.
+ */
+import { admit, type Mark, startMark } from '#bus/mod.ts';
+import type { AnomaliesMessage, CommittedMarks } from '#protocol/mod.ts';
+
+/** A gap that go-back-N did not close within this long in stream time will not close. */
+export const gapHealsWithinMs = 60_000;
+
+export type Verdict = 'take' | 'duplicate' | 'gap' | 'take-over-gap';
+
+export class AnomalyReader {
+  private readonly marks = new Map<number, Mark>();
+  private readonly gapSinceMs = new Map<number, number>();
+  /** Partitions met since unread messages were removed; null where none were. */
+  private metSince: Set<number> | null = null;
+
+  restore(marks: CommittedMarks['marks']): void {
+    for (const [partition, generation, sequence] of marks)
+      this.marks.set(partition, { generation, sequence, parts: 0 });
+  }
+
+  /** Unread messages were removed: each partition goes on at the next message of it. */
+  startAnywhere(): void {
+    this.metSince = new Set();
+  }
+
+  committed(): CommittedMarks['marks'] {
+    return [...this.marks].map(([partition, { generation, sequence }]) => [partition, generation, sequence]);
+  }
+
+  admit(message: AnomaliesMessage, streamMs: number): Verdict {
+    const { partition, generation, from, to } = message;
+    const decision = admit(this.marks.get(partition) ?? startMark, { partition, generation, from, to });
+    switch (decision.verdict) {
+      case 'duplicate':
+        return 'duplicate';
+      case 'take':
+      case 'take-part':
+        this.marks.set(partition, decision.mark);
+        this.gapSinceMs.delete(partition);
+        this.metSince?.add(partition);
+        return 'take';
+      case 'gap': {
+        const sinceMs = this.gapSinceMs.get(partition) ?? streamMs;
+        const historyGone = this.metSince !== null && !this.metSince.has(partition);
+        if (!historyGone && streamMs - sinceMs < gapHealsWithinMs) {
+          this.gapSinceMs.set(partition, sinceMs);
+          return 'gap';
+        }
+        this.marks.set(partition, { generation, sequence: to, parts: 0 });
+        this.gapSinceMs.delete(partition);
+        this.metSince?.add(partition);
+        return 'take-over-gap';
+      }
+    }
+  }
+}

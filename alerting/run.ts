@@ -1,0 +1,347 @@
+/**
+ * The shell around the pure core: reads ANOMALIES, carries out what was decided, and keeps the checkpoint.
+ *
+ * A1  What findings decide is carried out at once; after a crash the same findings, read again from the checkpoint,
+ *     decide the same, with the same ids, which BullMQ and the `alerts` table take once.
+ * A2  A tick never overtakes a finding: it is given only when everything in the stream was read, and lags the clock.
+ * A3  A checkpoint is committed only when every transition up to it is acknowledged by ALERTS.
+ */
+import { type Bus, GoBackN, type StreamMessage, type Subscription } from '#bus/mod.ts';
+import { type AlertTransition, decodeAnomalies, encodeAlerts, LogweirError, streams, subjects } from '#protocol/mod.ts';
+import { AlertingCheckpoints } from './checkpoint.ts';
+import type { AlertingConfig } from './config/mod.ts';
+import { decide } from './core/decide.ts';
+import { emptyState } from './core/state.ts';
+import { type AlertingEvent, type AlertingState, severityOf } from './core/types.ts';
+import { openChannel } from './delivery/open.ts';
+import { DeliveryQueue } from './delivery/queue.ts';
+import { type AlertingMetrics, LatencyHistogram, quantileOf } from './metrics.ts';
+import { AnomalyReader } from './reader.ts';
+
+export interface AlertingDeps {
+  bus: Bus;
+  redisUrl: string;
+  config: AlertingConfig;
+  /** Wall clock, ms since 1970. */
+  clock: () => number;
+  /** Of the dashboard, as people reach it; notifications link there. */
+  publicUrl: string;
+  log: (text: string) => void;
+  /** Name of the BullMQ queue; clusters that share a Redis need different ones. Default `logweir-alerts`. */
+  queueName?: string;
+}
+
+export interface RunningAlerting {
+  metrics(): AlertingMetrics;
+  /** Rejects when alerting cannot go on: another process has taken over. */
+  failed: Promise<never>;
+  /** Finishes deliveries that are on their way, commits, and lets go. */
+  stop(): Promise<void>;
+}
+
+const tickEveryMs = 500;
+/** How far a tick lags the clock: more than clocks of one cluster differ, and a message takes to be stored (A2). */
+const tickLagMs = 1_000;
+const checkpointEveryMs = 1_000;
+const readAgainAfterMs = 500;
+const publishWindow = 64;
+const publishQueueBytesMax = 16 * 1024 * 1024;
+/** At the end, how long to wait for a NATS that may be gone. */
+const lastCommitWithinMs = 3_000;
+
+export async function runAlerting(deps: AlertingDeps): Promise<RunningAlerting> {
+  const checkpoints = await AlertingCheckpoints.open(deps.bus);
+  const alerting = new Alerting(deps, checkpoints);
+  await alerting.start();
+  return alerting;
+}
+
+class Alerting implements RunningAlerting {
+  readonly failed: Promise<never>;
+  private fail: (error: Error) => void = () => {};
+  private readonly deps: AlertingDeps;
+  private readonly checkpoints: AlertingCheckpoints;
+  private readonly reader = new AnomalyReader();
+  private readonly publisher: GoBackN;
+  private queue: DeliveryQueue | null = null;
+  private state: AlertingState = emptyState();
+  /** Next stream sequence to read. */
+  private next = 1;
+  private dirty = false;
+  private stopping = false;
+  private subscription: Subscription | null = null;
+  private reading: Promise<void> = Promise.resolve();
+  private ticking: Promise<void> = Promise.resolve();
+  private timer: NodeJS.Timeout | null = null;
+  private lastCommitMs = 0;
+  private readonly counts = { messages: 0, duplicates: 0, gaps: 0, gapsPassed: 0, malformed: 0, checkpoints: 0 };
+  private readonly latency = {
+    decided: new LatencyHistogram(),
+    queued: new LatencyHistogram(),
+    delivered: new LatencyHistogram(),
+  };
+
+  constructor(deps: AlertingDeps, checkpoints: AlertingCheckpoints) {
+    this.deps = deps;
+    this.checkpoints = checkpoints;
+    this.failed = new Promise((_resolve, reject) => {
+      this.fail = reject;
+    });
+    // Whoever does not look at it is not to die of it.
+    this.failed.catch(() => {});
+    this.publisher = new GoBackN({
+      publish: (subject, data) => deps.bus.streams.publish(subject, data),
+      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      window: publishWindow,
+      queueBytesMax: publishQueueBytesMax,
+      onRetry: (error, queued) => deps.log(`${error.message} ${queued} messages about alerts wait.`),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { bus, config, publicUrl, clock, log, redisUrl, queueName } = this.deps;
+    const restored = await this.checkpoints.load(log);
+    this.reader.restore(restored.marks);
+    if (restored.state !== null) this.state = restored.state;
+    await this.position(restored.resumeFrom);
+    this.queue = new DeliveryQueue({
+      redisUrl,
+      ...(queueName === undefined ? {} : { queueName }),
+      channels: config.channels.map((channel) => openChannel(channel, publicUrl, clock)),
+      delivery: config.delivery,
+      clock,
+      log,
+      outbox: () => this.state.outbox,
+      onQueued: ({ receipt }) => this.latency.queued.observe(receipt, clock()),
+      onDelivered: ({ id, receipt }) => {
+        this.latency.delivered.observe(receipt, clock());
+        this.apply({ kind: 'delivered', id });
+      },
+      onFailed: ({ id, channel }, attempts, error) => {
+        log(`Notification for ${channel} failed for good after ${attempts} attempts: ${error}`);
+        this.apply({ kind: 'undeliverable', id, atMs: clock(), attempts, error });
+      },
+    });
+    this.adoptSilences();
+    this.lastCommitMs = clock();
+    this.subscription = await this.subscribe();
+    this.reading = this.readForEver();
+    this.timer = setInterval(() => this.onTimer(), tickEveryMs);
+    if (bus.connected && config.channels.length === 0)
+      log('No alert channel is configured: alerts are printed here and shown on the page.');
+  }
+
+  /** Where to read on; earlier than asked where the stream was made anew. */
+  private async position(resumeFrom: number): Promise<void> {
+    const { firstSequence, lastSequence } = await this.deps.bus.streams.info(streams.anomalies);
+    this.next = resumeFrom > lastSequence + 1 ? firstSequence : resumeFrom;
+    if (this.next < firstSequence) {
+      this.next = firstSequence;
+      this.reader.startAnywhere();
+    }
+  }
+
+  private subscribe(): Promise<Subscription> {
+    return this.deps.bus.streams.consume(streams.anomalies, { fromSequence: this.next });
+  }
+
+  /** Silences are those of the configuration; one that was taken out of it ends. */
+  private adoptSilences(): void {
+    const { silences } = this.deps.config;
+    const atMs = this.state.nowMs;
+    for (const id of this.state.silences.keys())
+      if (!silences.some((silence) => silence.id === id)) this.apply({ kind: 'unsilence', atMs, id });
+    for (const silence of silences) this.apply({ kind: 'silence', atMs, silence });
+  }
+
+  private async readForEver(): Promise<void> {
+    while (!this.stopping) {
+      try {
+        await this.read();
+      } catch (error) {
+        this.deps.log(`Reading findings failed and starts anew: ${(error as Error).message}`);
+      }
+      if (this.stopping) return;
+      await new Promise((resolve) => setTimeout(resolve, readAgainAfterMs));
+      await this.subscription?.stop().catch(() => {});
+      this.subscription = await this.subscribe().catch(() => null);
+    }
+  }
+
+  private async read(): Promise<void> {
+    if (this.subscription === null) return;
+    for await (const message of this.subscription) {
+      if (this.stopping) return;
+      try {
+        this.take(message);
+      } catch (error) {
+        // The same message would fail again, and those behind it must not wait for it.
+        this.counts.malformed++;
+        this.deps.log(`Message ${message.sequence} of ANOMALIES was set aside: ${(error as Error).message}`);
+      }
+      this.next = message.sequence + 1;
+      await this.publisher.room();
+    }
+  }
+
+  private take(message: StreamMessage): void {
+    const { counts } = this;
+    counts.messages++;
+    this.dirty = true;
+    const anomalies = decodeAnomalies(message.data);
+    const verdict = this.reader.admit(anomalies, message.timeMs);
+    if (verdict === 'duplicate') counts.duplicates++;
+    if (verdict === 'gap') counts.gaps++;
+    if (verdict === 'take-over-gap') {
+      counts.gapsPassed++;
+      this.deps.log(
+        `Findings of partition ${anomalies.partition} before sequence ${anomalies.to} are missing here; alerting goes on without them.`,
+      );
+    }
+    if (verdict === 'duplicate' || verdict === 'gap') return;
+    const { receipts } = anomalies;
+    const findings = anomalies.anomalies.map((anomaly, at) => ({
+      anomaly,
+      receipt: receipts[at] ?? { eventMs: anomaly.eventMs, gatewayMs: 0, processingMs: 0, detectedMs: 0 },
+    }));
+    this.apply({ kind: 'anomalies', atMs: message.timeMs, findings });
+  }
+
+  /** One event through the core, and what it decided into the world. */
+  private apply(event: AlertingEvent): void {
+    const before = this.state;
+    const { state, effects } = decide(before, event, this.deps.config.decide);
+    this.state = state;
+    if (effects.length > 0 || changed(before, state)) this.dirty = true;
+    const transitions: AlertTransition[] = [];
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case 'notify':
+          this.latency.decided.observe(effect.notification.receipt, this.deps.clock());
+          this.queue?.put(effect.notification);
+          break;
+        case 'transition':
+          transitions.push(effect.transition);
+          break;
+        default:
+          effect satisfies never;
+      }
+    }
+    if (transitions.length > 0) this.publish(transitions);
+  }
+
+  private publish(transitions: AlertTransition[]): void {
+    const { bus, log } = this.deps;
+    const data = encodeAlerts({ transitions });
+    bus.tell(subjects.live.alerts, data);
+    void this.publisher.send(subjects.alerts(), data);
+    for (const transition of transitions) if (transition.suppressedBy === '') log(lineOf(transition));
+  }
+
+  private onTimer(): void {
+    this.ticking = this.ticking.then(async () => {
+      if (this.stopping) return;
+      try {
+        await this.tick();
+        if (this.dirty && this.deps.clock() - this.lastCommitMs >= checkpointEveryMs) await this.commit();
+      } catch (error) {
+        if (error instanceof LogweirError && error.code === 'CLUSTER_MISMATCH') this.fail(error);
+        // NATS is away: time stands still for alerts until it is back, deliveries go on.
+      }
+    });
+  }
+
+  private async tick(): Promise<void> {
+    const { bus, clock } = this.deps;
+    if (!bus.connected) return;
+    const nowMs = clock();
+    const { firstSequence, lastSequence } = await bus.streams.info(streams.anomalies);
+    if (firstSequence > this.next) {
+      this.next = firstSequence;
+      this.reader.startAnywhere();
+    }
+    if (lastSequence < this.next - 1) {
+      this.deps.log('The ANOMALIES stream was made anew; it is read from its beginning.');
+      await this.position(this.next);
+      await this.subscription?.stop();
+      return;
+    }
+    // A2: everything stored before `nowMs` has been read.
+    if (lastSequence === this.next - 1) this.apply({ kind: 'tick', atMs: nowMs - tickLagMs });
+  }
+
+  private async commit(): Promise<void> {
+    const { state, next } = this;
+    const marks = this.reader.committed();
+    this.dirty = false;
+    try {
+      // A3
+      await this.publisher.idle();
+      await this.checkpoints.save(state, marks, next);
+      this.counts.checkpoints++;
+      this.lastCommitMs = this.deps.clock();
+    } catch (error) {
+      this.dirty = true;
+      throw error;
+    }
+  }
+
+  metrics(): AlertingMetrics {
+    const { state, counts, queue } = this;
+    const latency = {
+      decided: this.latency.decided.snapshot(),
+      queued: this.latency.queued.snapshot(),
+      delivered: this.latency.delivered.snapshot(),
+    };
+    const counters = {
+      ...state.totals,
+      ...counts,
+      retries: queue?.counts.retries ?? 0,
+      stalled: queue?.counts.stalled ?? 0,
+      firingNow: state.alerts.size,
+      groupsNow: state.groups.size,
+      waitingNow: state.outbox.size,
+      heldNow: [...state.channels.values()].reduce((sum, channel) => sum + channel.held, 0),
+      redisConnectedNow: queue?.connected === true ? 1 : 0,
+      deliveredP50Ms: quantileOf(latency.delivered, 0.5),
+      deliveredP99Ms: quantileOf(latency.delivered, 0.99),
+    };
+    return { counters, latency, failures: state.failures };
+  }
+
+  async stop(): Promise<void> {
+    if (this.stopping) return;
+    this.stopping = true;
+    if (this.timer !== null) clearInterval(this.timer);
+    await this.subscription?.stop().catch(() => {});
+    await this.queue?.stop();
+    let late: NodeJS.Timeout | undefined;
+    const lastCommit = Promise.all([this.ticking, this.reading]).then(() => (this.dirty ? this.commit() : undefined));
+    await Promise.race([
+      lastCommit.catch((error: Error) => this.deps.log(`The last checkpoint was not written: ${error.message}`)),
+      new Promise((resolve) => {
+        late = setTimeout(resolve, lastCommitWithinMs);
+      }),
+    ]);
+    clearTimeout(late);
+    this.publisher.stop();
+  }
+}
+
+/** Time alone moves with every tick; that is no reason for a checkpoint. */
+function changed(before: AlertingState, after: AlertingState): boolean {
+  return (
+    before.alerts !== after.alerts ||
+    before.groups !== after.groups ||
+    before.channels !== after.channels ||
+    before.silences !== after.silences ||
+    before.outbox !== after.outbox
+  );
+}
+
+/** What an operator reads in the terminal. */
+function lineOf({ state, service, detector, description, score }: AlertTransition): string {
+  return state === 'firing'
+    ? `ALERT ${severityOf(score)} ${service}: ${description} (${detector}, score ${Math.round(score)})`
+    : `RESOLVED ${service}: ${detector} is over`;
+}
