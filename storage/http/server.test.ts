@@ -77,7 +77,7 @@ describe('@clickhouse/client', () => {
 
   it('reports a failure in the middle of a stream as a failure', async () => {
     const rows = await client.query({
-      query: 'SELECT throwIf(number = 3000000) AS x, number FROM numbers(10000000)',
+      query: 'SELECT throwIf(number = 1000000) AS x, number FROM numbers(10000000)',
       format: 'JSONEachRow',
     });
     const read = async (): Promise<void> => {
@@ -151,6 +151,15 @@ describe('over plain HTTP', () => {
     expect((await post('x', {}, { 'content-encoding': 'gzip' })).status).toBe(400);
   });
 
+  it('breaks a compressed stream off where it fails, so that nobody takes it for whole', async () => {
+    const failing = `${server.url}/?enable_http_compression=1&query=${encodeURIComponent('SELECT throwIf(number = 1000000) FROM numbers(2000000)')}`;
+    for (const encoding of ['gzip', 'zstd', 'identity']) {
+      await expect(
+        run('curl', ['-sS', '-o', '/dev/null', '-H', `Accept-Encoding: ${encoding}`, failing]),
+      ).rejects.toThrow(/transfer closed|end of|close/i);
+    }
+  });
+
   it('applies settings, from the URL and from the statement, up to the limits', async () => {
     const asked = "SELECT getSetting('max_threads'), getSetting('max_execution_time')";
     expect(await (await get(asked, { max_threads: '1', max_execution_time: '9999' })).text()).toBe('1\t5\n');
@@ -189,6 +198,16 @@ describe('over plain HTTP', () => {
       `SELECT \`\\x66ile\`('${secret}')`,
       `SELECT * APPLY(file) FROM values('a String', '${secret}')`,
       `SELECT arrayMap(file, ['${secret}'])`,
+      // Strings that only ClickHouse knows as such, to hide a call from who reads the text otherwise.
+      `SELECT \u2018'\u2019, file('${secret}'), \u2018'\u2019`,
+      `SELECT $ ' $ ' $ ' $, file('${secret}'), 'b'`,
+      `SELECT $a$ ' $a$, file('${secret}'), $a$ ' $a$`,
+      `SELECT '\\', file('${secret}'), '\\''`,
+      `SELECT '''', file('${secret}'), ''''`,
+      `SELECT 1 -- '\n, file('${secret}') -- '`,
+      `SELECT 1 # '\n, file('${secret}') # '`,
+      `SELECT 1 /* ' */, file('${secret}') /* ' */`,
+      `SELECT * FROM (SELECT 1 INTO OUTFILE '${out}')`,
       `SELECT 1 /* x */ INTO /* y */ OUTFILE '${out}'`,
       `SELECT '--' INTO OUTFILE '${out}'`,
       `INSERT INTO FUNCTION file('${out}', 'TSV', 'a Int8') SELECT 1`,

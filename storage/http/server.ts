@@ -16,7 +16,7 @@ import { insertData } from './insert.ts';
 import { QueryQueue } from './queue.ts';
 import { exception, type HttpQuery, readRequest } from './request.ts';
 import { isReading } from '../sql/statement.ts';
-import { breakOff, encodingOf, resultSink, sendException, write } from './respond.ts';
+import { type Encoding, encodingOf, ResultSink, sendException } from './respond.ts';
 import { admitSettings, type Limits, limitsDefault } from './settings.ts';
 
 export interface ClickHouseServerOptions {
@@ -185,11 +185,7 @@ class Face {
     }
   }
 
-  private async send(
-    response: ServerResponse,
-    query: HttpQuery,
-    encoding: 'gzip' | 'deflate' | 'zstd' | null,
-  ): Promise<void> {
+  private async send(response: ServerResponse, query: HttpQuery, encoding: Encoding | null): Promise<void> {
     const { statement, format } = query;
     const joining = joiningOf(format);
     const whole = joining.by === 'whole' || query.waitEndOfQuery;
@@ -224,39 +220,39 @@ class Face {
     response: ServerResponse,
     sql: string,
     options: RunOptions,
-    encoding: Parameters<typeof resultSink>[1],
+    encoding: Encoding | null,
   ): Promise<void> {
     // Without a signal: the engine cannot stop a single query, and its place must stay taken until it ends.
     const result = await this.options.engine.run(sql, options);
     response.setHeader('X-ClickHouse-Summary', summary(result));
-    resultSink(response, encoding).end(result.bytes);
+    new ResultSink(response, encoding).end(result.bytes);
   }
 
   private async sendStream(
     response: ServerResponse,
     sql: string,
     options: RunOptions,
-    encoding: Parameters<typeof resultSink>[1],
+    encoding: Encoding | null,
   ): Promise<void> {
     const joining = joiningOf(options.format ?? '');
     const tag = randomBytes(8).toString('hex');
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    let sink: ReturnType<typeof resultSink> | null = null;
+    let sink: ResultSink | null = null;
     try {
       for await (const chunk of this.options.engine.stream(sql, { ...options, signal: gone.signal })) {
         const first = sink === null;
         if (sink === null) {
           response.setHeader('X-ClickHouse-Exception-Tag', tag);
           response.setHeader('X-ClickHouse-Summary', summary({ rowsRead: 0, bytesRead: 0, elapsedSeconds: 0 }));
-          sink = resultSink(response, encoding);
+          sink = new ResultSink(response, encoding);
         }
-        if (!(await write(sink, first ? chunk : chunk.subarray(headerLength(chunk, joining)), response))) return;
+        if (!(await sink.write(first ? chunk : chunk.subarray(headerLength(chunk, joining))))) return;
       }
     } catch (error) {
       if (gone.signal.aborted) return;
       if (sink === null) throw error;
-      return breakOff(sink, response, tag, error as ClickHouseError);
+      return sink.breakOff(tag, error as ClickHouseError);
     }
     if (sink !== null) sink.end();
     else if (joining.by === 'nothing') response.end();

@@ -12,11 +12,17 @@ export interface Token {
   depth: number;
 }
 
-const word = /[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*/y;
+const word = /[A-Za-z_\u0080-\u2017\u201a\u201b\u201e-\uffff][\w$\u0080-\u2017\u201a\u201b\u201e-\uffff]*/y;
 const number = /\d[\w.]*/y;
 const space = /[\s\ufeff\u200b\u2060]+/y;
 
-/** Null where a string, quoted name or comment has no end: then nothing can be said of the text. */
+/**
+ * Outside strings these begin strings for ClickHouse in ways that are not followed here; reading on could take a
+ * call for part of a string.
+ */
+const unfollowed = new Set(['$', '\0', '\u2018', '\u2019', '\u201c', '\u201d']);
+
+/** Null where a string, quoted name or comment has no end, or begins with a mark that is not followed here. */
 export function tokenize(sql: string): Token[] | null {
   const tokens: Token[] = [];
   let depth = 0;
@@ -34,12 +40,9 @@ export function tokenize(sql: string): Token[] | null {
     if (char === "'" || char === '`' || char === '"') {
       kind = char === "'" ? 'string' : 'quoted';
       end = endOfQuote(sql, at, char);
-    } else if (char === '$') {
-      const close = heredocEnd(sql, at);
-      if (close !== 0) {
-        kind = 'string';
-        end = close;
-      }
+    } else if (unfollowed.has(char)) {
+      kind = 'string';
+      end = char === '$' ? heredocEnd(sql, at) : -1;
     } else if ((end = match(word, sql, at)) > at) kind = 'word';
     else if ((end = match(number, sql, at)) > at) kind = 'number';
     else end = at + 1;
@@ -83,11 +86,11 @@ function endOfQuote(sql: string, start: number, mark: string): number {
   return -1;
 }
 
-/** Past `$tag$ … $tag$`; 0: not a heredoc, -1: no end. */
+/** Past `$tag$ … $tag$`; -1: not a heredoc as it is known here, or without an end. */
 function heredocEnd(sql: string, start: number): number {
   const tag = /\$\w*\$/y;
   const open = match(tag, sql, start);
-  if (open === start) return 0;
+  if (open === start) return -1;
   const mark = sql.slice(start, open);
   const close = sql.indexOf(mark, open);
   return close === -1 ? -1 : close + mark.length;
