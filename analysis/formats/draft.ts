@@ -52,6 +52,13 @@ export class Draft {
     if (value !== '') this.attributes.push(key, value);
   }
 
+  /** The same for keys that a header may give twice, as in `[a] [b]`: the later ones are numbered. */
+  numbered(key: string, value: string): void {
+    let name = key;
+    for (let n = 2; this.attributes.includes(name); n++) name = `${key}.${n}`;
+    this.attribute(name, value);
+  }
+
   /** The record; attributes change hands. */
   finish(service: string, resource: string[] | undefined): ParsedRecord {
     const { attributes } = this;

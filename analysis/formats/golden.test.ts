@@ -413,6 +413,59 @@ const corpus: [string, Expected][] = [
       attributes: { type: 'SYSCALL', 'audit.serial': '24287' },
     },
   ],
+  [
+    '03:04:05,678 INFO  [org.bakery.oven] (Oven thread 1-2) BRD0049: started',
+    {
+      format: 'stamped',
+      body: 'BRD0049: started',
+      time: '2026-11-21T03:04:05.678Z',
+      severity: 'INFO',
+      attributes: { thread: 'org.bakery.oven' },
+    },
+  ],
+  [
+    '2026-05-02 03:04:05 INFO     (MainThread) [bakery.core] Starting',
+    { format: 'stamped', body: 'Starting', time: '2026-05-02T03:04:05.000Z', severity: 'INFO' },
+  ],
+  [
+    '[2026-05-02 03:04:05] [Server thread/WARN]: Oven is late',
+    {
+      format: 'stamped',
+      body: 'Oven is late',
+      time: '2026-05-02T03:04:05.000Z',
+      severity: 'WARN',
+      attributes: { thread: 'Server thread' },
+    },
+  ],
+  [
+    '[WARN] 2026-05-02 03:04:05 - oven is late',
+    { format: 'stamped', body: 'oven is late', time: '2026-05-02T03:04:05.000Z', severity: 'WARN' },
+  ],
+  [
+    'W 2026-05-02 03:04:05 oven.cc:12 oven is late',
+    {
+      format: 'stamped',
+      body: 'oven is late',
+      time: '2026-05-02T03:04:05.000Z',
+      severity: 'W',
+      attributes: { 'code.location': 'oven.cc:12' },
+    },
+  ],
+  [
+    '<166>%OVEN-6-302013: Built outbound tray',
+    {
+      format: 'syslog3164',
+      body: 'Built outbound tray',
+      time: '',
+      severity: 'info',
+      service: 'unknown_service',
+      attributes: { 'syslog.msgid': 'OVEN-6-302013' },
+    },
+  ],
+  [
+    '2026-05-02T03:04:05.678901+00:00 oven[tray.1]: Heat is up',
+    { format: 'stamped', body: 'Heat is up', time: '2026-05-02T03:04:05.678Z', attributes: { logger: 'oven' } },
+  ],
   // databases and others
   [
     '2026-05-02 03:04:05.678 UTC [123] LOG:  checkpoint starting: time',

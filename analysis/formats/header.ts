@@ -60,11 +60,20 @@ export function readHeader(text: string, at: number, draft: Draft, context: Sour
       }
       continue;
     }
+    if (code === char.parenOpen && draft.severityText !== '' && !hasLogger) {
+      // JBoss and others put the thread in parentheses, beside a [logger].
+      const end = text.indexOf(') ', at);
+      if (end < 0 || end - at > 80 || (brackets === 0 && text.charCodeAt(end + 2) !== char.bracketOpen)) return at;
+      draft.numbered('thread', text.slice(at + 1, end));
+      at = end + 1;
+      if (brackets > 0) return skipSpaces(text, at);
+      continue;
+    }
     if (code === char.less) {
       // <0.123.0>: an Erlang process; <module>: Python
       const end = text.indexOf('>', at);
       if (draft.severityText !== '' && end > 0 && end - at < 40 && isDigit(text.charCodeAt(at + 1))) {
-        draft.attribute('thread', text.slice(at + 1, end));
+        draft.numbered('thread', text.slice(at + 1, end));
         at = end + 1;
         continue;
       }
@@ -128,9 +137,15 @@ function readBracket(inner: string, draft: Draft): void {
     const mark = end > 0 ? inner.charCodeAt(end) : 0;
     if (mark === char.slash || mark === char.space) {
       draft.severityText = inner.slice(0, end);
-      draft.attribute('thread', inner.slice(end + 1).trim());
+      draft.numbered('thread', inner.slice(end + 1).trim());
       return;
     }
+  }
+  const slash = inner.lastIndexOf('/');
+  if (draft.severityText === '' && slash > 0 && inner.length - slash > 3 && isLevelWord(inner.slice(slash + 1))) {
+    draft.severityText = inner.slice(slash + 1);
+    draft.numbered('thread', inner.slice(0, slash));
+    return;
   }
   if (inner === 'Note' || inner === 'System') {
     // MySQL's names for the lowest of its severities
@@ -140,7 +155,7 @@ function readBracket(inner: string, draft: Draft): void {
       return;
     }
   }
-  draft.attribute(isDigits(inner, 0, inner.length) ? 'process.pid' : 'thread', inner);
+  draft.numbered(isDigits(inner, 0, inner.length) ? 'process.pid' : 'thread', inner);
 }
 
 /** A level word at `at`, or a one-letter level where what follows shows that it is one. Returns the end or -1. */
@@ -153,6 +168,7 @@ function readLevel(text: string, at: number, draft: Draft): number {
     const nextEnd = tokenEnd(text, next);
     const named =
       text.charCodeAt(next) === char.bracketOpen ||
+      text.charCodeAt(next) === char.pipe ||
       (isUpper(text.charCodeAt(next)) && isUpper(text.charCodeAt(next + 1)) && nextEnd - next > 2) ||
       text.charCodeAt(nextEnd - 1) === char.colon;
     if (!named) return -1;
@@ -178,7 +194,7 @@ function readNumber(text: string, at: number, draft: Draft): number {
         (isDigit(following) && levelEnd(text, skipSpaces(text, digitsEnd(text, next))) > 0)
       : rule;
   if (!ok) return -1;
-  draft.attribute('process.pid', text.slice(at, end));
+  draft.numbered('process.pid', text.slice(at, end));
   return end;
 }
 
@@ -241,7 +257,7 @@ function readLogger(text: string, at: number, gap: number, draft: Draft, context
       mark !== char.minus &&
       text.slice(at, end).includes('.')
     ) {
-      draft.attribute('logger', text.slice(at, secondEnd));
+      draft.numbered('logger', text.slice(at, secondEnd));
       return secondEnd + 3;
     }
     return -1;
@@ -251,7 +267,7 @@ function readLogger(text: string, at: number, gap: number, draft: Draft, context
     const close = text.indexOf(') - ', next);
     if (close > 0 && isCodeLocation(text, next + 1, close) && isName(text, next + 1, close)) {
       setLogger(text, at, end, draft);
-      draft.attribute('code.location', text.slice(next + 1, close));
+      draft.numbered('code.location', text.slice(next + 1, close));
       return close + 4;
     }
   }
@@ -279,7 +295,7 @@ function readLogger(text: string, at: number, gap: number, draft: Draft, context
       // logger, tab, caller, tab, message
       const callerEnd = text.indexOf('\t', end + 1);
       if (callerEnd > 0 && /^[\w./-]+:\d+$/.test(text.slice(end + 1, callerEnd))) {
-        draft.attribute('code.location', text.slice(end + 1, callerEnd));
+        draft.numbered('code.location', text.slice(end + 1, callerEnd));
         return callerEnd + 1;
       }
     }
@@ -300,8 +316,8 @@ function readColonLogger(
   let nameEnd = end - 1;
   if (text.charCodeAt(nameEnd - 1) === char.bracketClose) {
     const open = text.lastIndexOf('[', nameEnd);
-    if (open > at && isDigits(text, open + 1, nameEnd - 1) && isName(text, at, open)) {
-      draft.attribute('process.pid', text.slice(open + 1, nameEnd - 1));
+    if (open > at && isName(text, open + 1, nameEnd - 1) && isName(text, at, open)) {
+      draft.numbered('process.pid', text.slice(open + 1, nameEnd - 1));
       setLogger(text, at, open, draft);
       return skipSpaces(text, end);
     }
@@ -328,7 +344,7 @@ function readColonLogger(
 }
 
 function setLogger(text: string, at: number, end: number, draft: Draft): void {
-  draft.attribute(isCodeLocation(text, at, end) ? 'code.location' : 'logger', text.slice(at, end));
+  draft.numbered(isCodeLocation(text, at, end) ? 'code.location' : 'logger', text.slice(at, end));
 }
 
 /** `main.go:23`, `app/views.py:10`. */

@@ -72,7 +72,7 @@ function strictFor(code: number): readonly Format[] {
   }
 }
 
-/** Formats that fit much: only for what no strict one took. */
+/** Formats that fit much: only for what no strict one took, the more telling first. */
 const lenient: readonly Format[] = [stamped, levelled, logfmt];
 
 export interface LineParserOptions {
@@ -113,7 +113,6 @@ export class LineParser {
   private readonly draft = new Draft();
   private readonly resources = new Map<string, string[]>();
   private lastStrict: Format | undefined;
-  private lastLenient: Format | undefined;
   private open: ParsedRecord | undefined;
   /** Lines folded into the open record, joined once at its end. */
   private tail: string[] = [];
@@ -217,12 +216,7 @@ export class LineParser {
       this.lastStrict = format;
       return true;
     }
-    if (this.lastLenient?.(text, draft, context)) return true;
-    for (const format of lenient) {
-      if (format === this.lastLenient || !format(text, draft, context)) continue;
-      this.lastLenient = format;
-      return true;
-    }
+    for (const format of lenient) if (format(text, draft, context)) return true;
     return false;
   }
 

@@ -53,7 +53,7 @@ function bracketedStamp(text: string, start: number, draft: Draft, context: Sour
     const rest = readHeader(`${inside} \u0000`, 0, draft, context);
     const left = inside.slice(rest).trim();
     if (left !== '')
-      draft.attribute(left.startsWith('#') ? 'process.pid' : 'logger', left.startsWith('#') ? left.slice(1) : left);
+      draft.numbered(left.startsWith('#') ? 'process.pid' : 'logger', left.startsWith('#') ? left.slice(1) : left);
   }
   return finish(text, close, draft, context, true);
 }
@@ -83,7 +83,7 @@ function prefixedStamp(text: string, start: number, draft: Draft, context: Sourc
       const close = text.indexOf(']', stampEnd);
       if (close < 0 || close - stampEnd > 60) return false;
       const inside = text.slice(stampEnd, close).trim();
-      if (inside !== '') draft.attribute(inside.startsWith('#') ? 'process.pid' : 'thread', inside.replace(/^#/, ''));
+      if (inside !== '') draft.numbered(inside.startsWith('#') ? 'process.pid' : 'thread', inside.replace(/^#/, ''));
       // Ruby repeats the level in full behind the stamp.
       if (draft.severityText.length === 1) draft.severityText = '';
       return finish(text, close + 1, draft, context, true);
@@ -99,7 +99,7 @@ function isPrefix(text: string, at: number, end: number): boolean {
   if (
     text.charCodeAt(at) === char.bracketOpen ||
     levelEnd(text, at) > 0 ||
-    (end - at === 2 && isLevelWord(text.slice(at, at + 1)))
+    (end - at <= 2 && isLevelWord(text.slice(at, at + 1)))
   )
     return true;
   for (let i = at; i < end - 1; i++) {
@@ -125,11 +125,11 @@ function readPrefix(text: string, start: number, end: number, draft: Draft): voi
     const token = text.slice(at, tokenLast);
     const word = token.startsWith('[') ? token.slice(1, -1).trim() : token;
     if (draft.severityText === '' && isLevelWord(word)) draft.severityText = word;
-    else if (token.startsWith('[')) draft.attribute('thread', word);
+    else if (token.startsWith('[')) draft.numbered('thread', word);
     else if (word.includes('.log') || word.endsWith('.txt')) {
       draft.service = serviceFromFileName(word);
-      draft.attribute('log.file.name', word);
-    } else draft.attribute('prefix', word);
+      draft.numbered('log.file.name', word);
+    } else draft.numbered('prefix', word);
     at = skipSpaces(text, Math.max(tokenStop, at + 1));
   }
 }
@@ -194,7 +194,7 @@ function runtimeLine(text: string, stream: number, start: number, draft: Draft, 
     draft.timeMs = timeMs;
     draft.subNs = subNs;
   }
-  draft.attribute('log.iostream', name);
+  draft.numbered('log.iostream', name);
   return true;
 }
 

@@ -107,8 +107,10 @@ export function readTag(text: string, at: number, draft: Draft): boolean {
         continue;
       }
       const tag = text.slice(at, i);
-      draft.service = programOf(tag);
-      if (tag !== draft.service) draft.attribute('syslog.tag', tag);
+      // `%LINK-3-UPDOWN:` of network devices names the message, not the program.
+      if (tag.startsWith('%')) draft.attribute('syslog.msgid', tag.slice(1));
+      else draft.service = programOf(tag);
+      if (tag !== draft.service && draft.service !== '') draft.attribute('syslog.tag', tag);
       draft.body = text.slice(skipSpaces(text, i + 1));
       return true;
     }
