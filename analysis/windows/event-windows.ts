@@ -173,7 +173,7 @@ export class EventWindows {
     windows.setClosedUntil(state.closedUntilMs);
     windows.everClosed = state.everClosed;
     windows.emptyRun = state.emptyRun;
-    for (const window of state.open) windows.open.set(window.startMs, WindowState.restore(window, config.sizeMs));
+    for (const window of state.open) windows.open.set(window[0], WindowState.restore(window, config.sizeMs));
     windows.closed = state.closed.map((window) => WindowState.restore(window, config.sizeMs));
     for (const startMs of state.dirty) windows.dirty.add(startMs);
     return windows;

@@ -28,13 +28,8 @@ export function bucketMiddle(bucket: number): number {
   return 2 ** (octave + lowExponent) * (1 + (((bucket - 1) & 7) + 0.5) / 8);
 }
 
-export interface SketchSnapshot {
-  count: number;
-  sum: number;
-  max: number;
-  /** bucket, count, bucket, count … by rising bucket. */
-  pairs: number[];
-}
+/** count, sum, max, then bucket, count, bucket, count … by rising bucket; empty where there is no value. */
+export type SketchSnapshot = number[];
 
 /** Dense while its window is open, pairs once it is closed: most closed windows hold a handful of buckets. */
 export class ValueSketch {
@@ -81,15 +76,15 @@ export class ValueSketch {
   }
 
   snapshot(): SketchSnapshot {
-    return { count: this.count, sum: this.sum, max: this.max, pairs: this.toPairs() };
+    return this.count === 0 ? [] : [this.count, this.sum, this.max, ...this.toPairs()];
   }
 
   static restore(state: SketchSnapshot): ValueSketch {
     const sketch = new ValueSketch();
-    sketch.count = state.count;
-    sketch.sum = state.sum;
-    sketch.max = state.max;
-    sketch.pairs = state.pairs.slice();
+    sketch.count = state[0] ?? 0;
+    sketch.sum = state[1] ?? 0;
+    sketch.max = state[2] ?? 0;
+    sketch.pairs = state.slice(3);
     return sketch;
   }
 

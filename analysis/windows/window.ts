@@ -38,23 +38,23 @@ export interface ObservedEvent {
   end: number;
 }
 
-export interface WindowSnapshot {
-  startMs: number;
-  closed: boolean;
-  counts: number[];
-  newTemplates: number;
-  late: number;
-  newestMs: number;
-  publishedCount: number;
-  values: SketchSnapshot;
+/** Without names: a service keeps some thirty windows, and its checkpoint is mostly these. */
+export type WindowSnapshot = [
+  startMs: number,
+  counts: number[],
+  newTemplates: number,
+  late: number,
+  newestOffsetMs: number,
+  publishedCount: number,
+  values: SketchSnapshot,
+  /** One bit per slot seen; null while the window is open. */
+  seen: Uint8Array | null,
   /** While open: slot, records, errors, warnings, … */
-  slots: number[];
-  /** Once closed: one bit per slot seen. */
-  seen: Uint8Array;
-  errorSamples: string[];
-  errorSampleSlots: number[];
-  samples: string[];
-}
+  slots: number[],
+  errorSamples: string[],
+  errorSampleSlots: number[],
+  samples: string[],
+];
 
 /**
  * Counters of one window. Open: records and errors by template slot in typed arrays, so that a record costs two
@@ -155,43 +155,43 @@ export class WindowState {
       const records = this.slotRecords[slot] as number;
       if (records > 0) slots.push(slot, records, this.slotErrors[slot] as number, this.slotWarnings[slot] as number);
     }
-    return {
-      startMs: this.startMs,
-      closed: this.closed,
-      counts: [...this.counts],
-      newTemplates: this.newTemplates,
-      late: this.late,
-      newestMs: this.newestMs,
-      publishedCount: this.publishedCount,
-      values: this.values.snapshot(),
+    return [
+      this.startMs,
+      [...this.counts],
+      this.newTemplates,
+      this.late,
+      this.newestMs - this.startMs,
+      this.publishedCount,
+      this.values.snapshot(),
+      this.closed ? this.seen.slice() : null,
       slots,
-      seen: this.seen.slice(),
-      errorSamples: this.errorSamples.slice(),
-      errorSampleSlots: this.errorSampleSlots.slice(),
-      samples: this.samples.slice(),
-    };
+      this.errorSamples.slice(),
+      this.errorSampleSlots.slice(),
+      this.samples.slice(),
+    ];
   }
 
   static restore(state: WindowSnapshot, sizeMs: number): WindowState {
-    const window = new WindowState(state.startMs, sizeMs);
-    window.closed = state.closed;
-    window.counts.set(state.counts);
-    window.newTemplates = state.newTemplates;
-    window.late = state.late;
-    window.newestMs = state.newestMs;
-    window.publishedCount = state.publishedCount;
-    window.values = ValueSketch.restore(state.values);
-    for (let i = 0; i < state.slots.length; i += 4) {
-      const slot = state.slots[i] as number;
+    const [startMs, counts, newTemplates, late, newestOffsetMs, publishedCount, values, seen, slots] = state;
+    const window = new WindowState(startMs, sizeMs);
+    window.counts.set(counts);
+    window.newTemplates = newTemplates;
+    window.late = late;
+    window.newestMs = startMs + newestOffsetMs;
+    window.publishedCount = publishedCount;
+    window.values = ValueSketch.restore(values);
+    window.closed = seen !== null;
+    if (seen !== null) window.seen = Uint8Array.from(seen);
+    for (let i = 0; i < slots.length; i += 4) {
+      const slot = slots[i] as number;
       if (slot >= window.slotRecords.length) window.grow(slot);
-      window.slotRecords[slot] = state.slots[i + 1] as number;
-      window.slotErrors[slot] = state.slots[i + 2] as number;
-      window.slotWarnings[slot] = state.slots[i + 3] as number;
+      window.slotRecords[slot] = slots[i + 1] as number;
+      window.slotErrors[slot] = slots[i + 2] as number;
+      window.slotWarnings[slot] = slots[i + 3] as number;
     }
-    window.seen = Uint8Array.from(state.seen);
-    window.errorSamples = state.errorSamples.slice();
-    window.errorSampleSlots = state.errorSampleSlots.slice();
-    window.samples = state.samples.slice();
+    window.errorSamples = state[9].slice();
+    window.errorSampleSlots = state[10].slice();
+    window.samples = state[11].slice();
     return window;
   }
 
