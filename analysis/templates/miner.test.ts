@@ -111,6 +111,48 @@ describe('TemplateMiner', () => {
     expect(run(1)).toEqual(run(16_384));
   });
 
+  it('sees nothing beyond the body: neighbours in the buffer change no result', () => {
+    const lines = [
+      ...mixedLines(11, 1500),
+      ...[
+        'a=',
+        'x:',
+        'x:/',
+        'a1b2',
+        'a= b=',
+        'p',
+        'v:9',
+        'C:',
+        '"a',
+        '5',
+        '10:',
+        'Mon',
+        'Jan',
+        '<1',
+        '/',
+        '.',
+        '~',
+        'a.b.c:1',
+      ].map((l) => encoder.encode(l)),
+    ];
+    const random = seeded(12);
+    const alone = new TemplateMiner();
+    const within = new TemplateMiner();
+    for (const line of lines) {
+      for (const filler of ['=', '/', '"', ':', '5', 'a', ' ', '~', '\\', '.', '{', '>', '\n']) {
+        const bytes = new Uint8Array(line.length + 6).fill(filler.charCodeAt(0));
+        bytes.set(line, 3);
+        const slot = within.mine(bytes, 3, 3 + line.length, 0);
+        expect(slot).toBe(alone.mine(line, 0, line.length, 0));
+        expect([...within.numbers.subarray(0, within.numberCount)]).toEqual([
+          ...alone.numbers.subarray(0, alone.numberCount),
+        ]);
+        if (random() < 0.5) break;
+      }
+    }
+    expect(within.snapshot()).toEqual(alone.snapshot());
+  });
+
   it('stays within its bounds and counts what it evicts', () => {
     const random = seeded(4);
     const miner = new TemplateMiner({ ...templateDefaults, maxTemplates: 50 });

@@ -31,6 +31,7 @@ describe('masking', () => {
     ['p99=4ms x==y z>=w', 'p99=<*> x==y z>=w'],
     ['set=Pair{one} box=Rect(0, 1)', 'set=<*> box=Rect(<*>)'],
     ['level=warn msg="job is late" job=nightly', 'level=warn msg="job is late" job=<*>'],
+    ['10.0.0.1 "GET /?page=2 HTTP/1.1" 200 "-" "Browser/5.0 (X; like y)"', '<*> "GET <*>" <*> "<*>" "<*>"'],
     ['{"msg":"job is late","user":"ada","n":4}', '{"msg":"job is late","user":"<*>","n":<*>}'],
   ])('reads keys and values: %s', (line, template) => {
     expect(masked(line)).toBe(template);

@@ -26,6 +26,7 @@ import {
   memberStart,
   opensBracket,
   portEnd,
+  quotedEnd,
   startsWord,
   urlEnd,
   valueStart,
@@ -89,6 +90,7 @@ export class LineScanner {
     let valueAt = -1;
     let valueEnd = -1;
     let oneLine = true;
+    let quoted = false;
     this.numberCount = 0;
 
     let i = start;
@@ -214,12 +216,12 @@ export class LineScanner {
           }
           if (digits > 1 || isolated || at || slashes > 1) {
             // `p99=` and `dbcr0 = ` are keys, whatever their digits.
-            if (c !== letter || digits > 3 || at || bytes[j] !== 0x3d) kind = kindValue;
+            if (c !== letter || digits > 3 || at || j >= stop || bytes[j] !== 0x3d) kind = kindValue;
           }
           if (j + 1 < stop && bytes[j] === 0x3a) {
             const next = bytes[j + 1]!;
             let close = -1;
-            if (next === 0x2f && bytes[j + 2] === 0x2f) close = urlEnd(bytes, j, stop);
+            if (next === 0x2f && j + 2 < stop && bytes[j + 2] === 0x2f) close = urlEnd(bytes, j, stop);
             else if (next === 0x5c && j - i === 1) close = valueStop(bytes, j + 1, stop);
             else if (j - i <= 4 && isHex[b] === 1) close = hexGroupsEnd(bytes, i, stop);
             else if (dots > 0 && kind === kindWord && classOf[next] === digit) {
@@ -265,7 +267,15 @@ export class LineScanner {
         // A mark; runs of one are one token.
         hashA = Math.imul(hashA ^ b, primeA);
         hashB = ((hashB << 5) | (hashB >>> 27)) ^ b;
-        if (c === joiner || b === 0x3a || b === 0x3d || b === 0x3c || b === 0x3e) {
+        if (b === 0x22 && (blank === 1 || tokens === 0)) {
+          const close = quotedEnd(bytes, j, stop);
+          if (close > 0 && quoted) {
+            // `"GET /x" 200 "referrer" "agent"`: of several texts in quotes the first is the message.
+            valueAt = j;
+            valueEnd = close;
+          }
+          if (close > 0) quoted = true;
+        } else if (c === joiner || b === 0x3a || b === 0x3d || b === 0x3c || b === 0x3e) {
           const close =
             (b === 0x3c || b === 0x3e) && j < stop && classOf[bytes[j]!] === digit
               ? boundEnd(bytes, i, start, stop)

@@ -15,6 +15,8 @@ export function startsWord(bytes: Uint8Array, i: number, start: number, stop: nu
     if (b === 0x2e || b === 0x23) return i === start || classOf[bytes[i - 1]!] !== letter;
     return b === 0x2f || b === 0x5c || b === 0x2d || b === 0x2b;
   }
+  // `/?page=2` and `/~ada` after a blank or a quote.
+  if (b === 0x2f && endsValue[bytes[i + 1]!] === 0 && (i === start || endsValue[bytes[i - 1]!] === 1)) return true;
   if (i + 2 >= stop || endsValue[bytes[i + 2]!] === 1) return false;
   if (b === 0x2f) return bytes[i + 1] === 0x2e || bytes[i + 1] === 0x2f;
   if (b === 0x7e) return bytes[i + 1] === 0x2f;
@@ -173,7 +175,7 @@ export function valueStart(bytes: Uint8Array, i: number, stop: number, blankBefo
       // `a= b=1`: the next word is a key, so this value is empty.
       let m = k;
       while (m < stop && endsValue[bytes[m]!] === 0 && bytes[m] !== 0x3d) m++;
-      if (m > k && m < stop && bytes[m] === 0x3d && bytes[m + 1] !== 0x3d) return -2;
+      if (m > k && m < stop && bytes[m] === 0x3d && (m + 1 >= stop || bytes[m + 1] !== 0x3d)) return -2;
     }
   }
   const b = bytes[k]!;
@@ -181,6 +183,14 @@ export function valueStart(bytes: Uint8Array, i: number, stop: number, blankBefo
   if (b === 0x22 || b === 0x27) return k;
   if (endsValue[b] === 1) return -2;
   return k;
+}
+
+/** The quote that closes a text in double quotes which begins at `from`, if a blank or nothing follows it; -1 otherwise. */
+export function quotedEnd(bytes: Uint8Array, from: number, stop: number): number {
+  let j = from;
+  while (j < stop && bytes[j] !== 0x22) j++;
+  if (j >= stop) return -1;
+  return j + 1 === stop || classOf[bytes[j + 1]!] === space ? j : -1;
 }
 
 /** Where the string of a JSON member such as `"user": "ada"` begins; -1: the member is no string. */
