@@ -1,6 +1,7 @@
 /** `logweir status` as text: the cluster in one screen. Pure. */
 import type { ClusterView } from '#coordinator/mod.ts';
 import { short } from './progress.ts';
+import { table } from './table.ts';
 
 /** Services named at most; `--json` has all. */
 const servicesShown = 10;
@@ -11,14 +12,6 @@ const rate = (perSecond: number): string => `${short(perSecond)}/s`;
 /** Seconds behind the stream: the partition that is furthest behind. */
 export const lagMs = (partitions: readonly { lagMs: number }[]): number =>
   partitions.reduce((most, partition) => Math.max(most, partition.lagMs), 0);
-
-/** The first `left` columns are text, the others numbers. */
-function table(rows: readonly (readonly string[])[], left = 1): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows.map((row) =>
-    `  ${row.map((cell, i) => (i < left ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  ')}`.trimEnd(),
-  );
-}
 
 export function renderStatus(view: ClusterView): string {
   const owned = view.workers.reduce((sum, { beat }) => sum + beat.partitions.length, 0);
