@@ -56,6 +56,24 @@ function contract(name: string, start: () => Promise<{ bus: Bus; end: () => Prom
       expect(await bus.streams.last(streams.logs, 'logs.9')).toBeNull();
     });
 
+    it('delivers many small messages without stalling', async () => {
+      const settings = {
+        name: streams.alerts,
+        subjects: ['alerts.*'],
+        bytesMax: 10_000_000,
+        replicas: 1,
+        duplicateWindowMs: 60_000,
+      };
+      await bus.streams.ensure(settings);
+      for (let i = 0; i < 50; i++)
+        await Promise.all(Array.from({ length: 100 }, () => bus.streams.publish('alerts.0', bytes('x'))));
+      const subscription = await bus.streams.consume(streams.alerts, { fromSequence: 1 });
+      let count = 0;
+      for await (const _message of subscription) if (++count === 5_000) break;
+      await subscription.stop();
+      expect(count).toBe(5_000);
+    });
+
     it('purges one subject below a sequence', async () => {
       await bus.streams.purge(streams.logs, 4, 'logs.1');
       const info = await bus.streams.info(streams.logs);

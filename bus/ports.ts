@@ -46,8 +46,8 @@ export interface ConsumeOptions {
   subject?: string;
   /** First sequence wanted; what is gone is skipped. */
   fromSequence: number;
-  /** Bytes asked for ahead of the reader, default 8 MiB. */
-  bytesAhead?: number;
+  /** Messages asked for ahead of the reader, default 64. */
+  messagesAhead?: number;
 }
 
 /** Messages in stream order, from a position on, without end until stopped. Not acknowledged: the checkpoint is the cursor. */

@@ -31,16 +31,14 @@ export function emptyFold(): FoldResult {
 /** Folds one partition, message by message. A message whose analysis throws is a dead letter that changes no state. */
 export class PartitionFold {
   private partition: Partition;
-  private readonly result: FoldResult;
   private snapshot: Uint8Array | null = null;
   private sinceSnapshot: { sequence: number; timeMs: number; data: Uint8Array; poisoned: string | null }[] = [];
 
-  constructor(partition: number, result: FoldResult) {
+  constructor(partition: number) {
     this.partition = new Partition(partition);
-    this.result = result;
   }
 
-  take(message: { sequence: number; timeMs: number; data: Uint8Array }): void {
+  take(message: { sequence: number; timeMs: number; data: Uint8Array }, result: FoldResult): void {
     let section: Section;
     let poisoned: string | null = null;
     try {
@@ -55,7 +53,7 @@ export class PartitionFold {
       this.snapshot = this.partition.snapshot();
       this.sinceSnapshot = [];
     }
-    this.keep(section);
+    this.keep(section, result);
   }
 
   private rewind(): void {
@@ -64,8 +62,8 @@ export class PartitionFold {
     for (const message of this.sinceSnapshot) this.partition.step(message, message.poisoned);
   }
 
-  private keep(section: Section): void {
-    const { windows, templates, anomalies, rows, totals } = this.result;
+  private keep(section: Section, result: FoldResult): void {
+    const { windows, templates, anomalies, rows, totals } = result;
     totals.messages++;
     totals.duplicates += section.duplicates;
     if (section.deadLetter !== null) totals.deadLetters++;
