@@ -105,7 +105,7 @@ export class Classifier {
    * Learns what is true of a text: severity in any sender's spelling (unknown ones are ignored), category as given.
    * The prediction is measured first. A category is a person's correction and always raises `version`.
    */
-  learn(text: string, truth: { severity?: SeverityLabel | string | undefined; category?: string | undefined }): void {
+  learn(text: string, truth: { severity?: string | undefined; category?: string | undefined }): void {
     const severity = truth.severity === undefined ? undefined : severityLabelOf(truth.severity);
     const category = truth.category === '' ? undefined : truth.category?.slice(0, categoryCharsMax);
     if (severity === undefined && category === undefined) return;

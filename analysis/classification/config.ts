@@ -10,9 +10,9 @@ export interface ClassificationConfig {
   categoriesMax: number;
   /** Records over which a learner's measured accuracy fades to 1/e. Default 200. */
   accuracyHorizonRecords: number;
-  /** How strongly measured loss moves a learner's weight. 0 keeps the model's weights. Default 1. */
+  /** How strongly measured loss moves a learner's weight. 0 keeps the model's weights. Default 2. */
   weightRate: number;
-  /** Step size of the online logistic learner. Default 0.5. */
+  /** Step size of the online logistic learner. Default 2. */
   learningRate: number;
   /** Rise of the recent error rate over the long-run one (0–1) that counts as drift. Default 0.25. */
   driftThreshold: number;
@@ -23,8 +23,8 @@ export const classificationDefaults: ClassificationConfig = {
   liveFeaturesMax: 2048,
   categoriesMax: 64,
   accuracyHorizonRecords: 200,
-  weightRate: 1,
-  learningRate: 0.5,
+  weightRate: 2,
+  learningRate: 2,
   driftThreshold: 0.25,
 };
 

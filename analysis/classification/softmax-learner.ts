@@ -75,9 +75,10 @@ export function trainSoftmax(
   const step = (at: number, gradient: number, o: FtrlOptions): void => {
     const old = squares[at] as number;
     const now = old + gradient * gradient;
-    z[at] = (z[at] as number) + gradient - ((Math.sqrt(now) - Math.sqrt(old)) / o.alpha) * (w[at] as number);
+    const sum = (z[at] as number) + gradient - ((Math.sqrt(now) - Math.sqrt(old)) / o.alpha) * (w[at] as number);
+    z[at] = sum;
     squares[at] = now;
-    w[at] = ftrlWeight(z[at] as number, now, o);
+    w[at] = ftrlWeight(sum, now, o);
   };
   const scores = new Float64Array(k);
   for (let epoch = 0; epoch < options.epochs; epoch++) {
