@@ -68,7 +68,7 @@ export interface CommandContext {
   signal: AbortSignal;
 }
 
-/** Exit codes that scripts can trust; docs/cli.md lists them. */
+/** Exit codes that scripts can trust; README.md lists them. */
 export const exitCodes = {
   ok: 0,
   /** The command could not do its work; stderr says why. */

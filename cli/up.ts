@@ -1,5 +1,6 @@
 import { type Command, exitCodes } from './command.ts';
 import { commands } from './commands.ts';
+import { checkSections } from './config/mod.ts';
 import { clusterOptions, configOf } from './settings.ts';
 
 const roleNames = ['storage', 'coordinator', 'worker', 'alerting', 'gateway'] as const;
@@ -15,6 +16,7 @@ export const command: Command = {
   longRunning: true,
   async run(ctx) {
     const loaded = configOf(ctx);
+    await checkSections(loaded);
     const { startCluster } = await import('./supervisor/mod.ts');
     ctx.note(`Logweir starts on ${loaded.config.cluster.dataDir}`);
     const cluster = await startCluster({

@@ -6,6 +6,7 @@ import { LogweirError } from '#protocol/errors.ts';
 import { renderConfigDocs } from './docs.ts';
 import { type ConfigSources, type LoadedConfig, loadConfig } from './load.ts';
 import { environmentName } from './schema.ts';
+import { checkSections } from './sections.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'logweir-config-'));
 afterAll(() => rmSync(cwd, { recursive: true }));
@@ -104,6 +105,21 @@ describe('configuration', () => {
     expect(message).toContain(
       'LOGWEIR_PORTS_GATWAY: this environment variable sets nothing. Did you mean "LOGWEIR_PORTS_GATEWAY"?',
     );
+  });
+
+  it.each([
+    ['analysis:\n  windows:\n    sizeMs: soon\n', 'logweir.yaml:3: analysis.windows.sizeMs is "soon"'],
+    ['ports:\n  api: 1\nalerting:\n  chanels: []\n', 'logweir.yaml:4: alerting.chanels is no known key.'],
+    [
+      'alerting:\n  channels:\n    - name: a\n      webhook:\n        url: nowhere\n',
+      /^logweir\.yaml:[345]: alerting\.channels\[0\]/,
+    ],
+  ])('places problems that analysis and alerting find in %j', async (yaml, message) => {
+    await expect(checkSections(load(yaml))).rejects.toThrow(message);
+  });
+
+  it('takes sections that are right, or not there', async () => {
+    await expect(checkSections(load('ports:\n  api: 1\n'))).resolves.toBeUndefined();
   });
 
   it('names a missing file', () => {

@@ -25,7 +25,7 @@ export interface LoadedConfig {
   file: string | undefined;
   /** Whether somebody set this dotted path, as opposed to its default. */
   isSet(path: string): boolean;
-  /** Where a dotted path was set, for errors: `logweir.yaml:3`, `LOGWEIR_PORTS_API`, `--port-api` or `default`. */
+  /** Where a path such as `ports.api` or `alerting.channels[0].url` was set, for errors: `logweir.yaml:3`, `LOGWEIR_PORTS_API`, `--port-api` or `default`. */
   origin(path: string): string;
 }
 
@@ -60,20 +60,36 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
       }
     }
   }
+  const rawPlaces = new Map<string, (path: string) => string>();
   for (const section of Object.keys(rawSections)) {
-    const variable = environmentName(section);
-    const text = lookup(variable);
-    const source = text === undefined ? yaml : readYaml(variable, `${section}:\n${text.replace(/^/gm, '  ')}`, lookup);
-    config[section] = source === undefined ? {} : sectionOf(source, section);
-    if (source?.root[section] !== undefined) origins.set(section, source.place(section));
-    for (const key of Object.keys(config[section]))
-      origins.set(`${section}.${key}`, source?.place(`${section}.${key}`) ?? '');
+    const { values, place } = rawSection(section, yaml, lookup);
+    config[section] = values;
+    if (Object.keys(values).length > 0) rawPlaces.set(section, place);
   }
   if (problems.length === 0) problems.push(...checkAcross(config as unknown as Config, origin));
   if (problems.length > 0) throw new LogweirError('CONFIG_INVALID', problems.join('\n  '), remedy);
-  const place = (key: string): string =>
-    origins.get(key) ?? origins.get(key.split('.').slice(0, 2).join('.')) ?? 'default';
-  return { config: config as unknown as Config, file, isSet: (key) => origins.has(key), origin: place };
+  return {
+    config: config as unknown as Config,
+    file,
+    isSet: (key) => origins.has(key) || rawPlaces.has(key),
+    origin: (key) => rawPlaces.get(key.split('.')[0] ?? '')?.(key) ?? origin(key),
+  };
+}
+
+/** A section that another folder validates: from its environment variable as a whole, else from the file. */
+function rawSection(
+  section: string,
+  yaml: YamlFile | undefined,
+  lookup: Lookup,
+): { values: Record<string, unknown>; place: (path: string) => string } {
+  const variable = environmentName(section);
+  const text = lookup(variable);
+  if (text !== undefined) {
+    const source = readYaml(variable, `${section}:\n${text.replace(/^/gm, '  ')}`, lookup);
+    return { values: sectionOf(source, section), place: () => variable };
+  }
+  if (yaml === undefined) return { values: {}, place: () => 'default' };
+  return { values: sectionOf(yaml, section), place: yaml.place };
 }
 
 /** What sets one key, the weakest first. */

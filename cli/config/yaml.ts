@@ -1,10 +1,10 @@
 /** Reads a YAML file with `${NAME}` and `${NAME:-default}` filled in, and remembers the line of every key. */
-import { isMap, isScalar, LineCounter, parse, parseDocument, type Node, type Scalar, visit } from 'yaml';
+import { isMap, isNode, isScalar, isSeq, LineCounter, parse, parseDocument, type Node, type Scalar, visit } from 'yaml';
 import { LogweirError } from '#protocol/errors.ts';
 
 export interface YamlFile {
   root: Readonly<Record<string, unknown>>;
-  /** `file:line` of a dotted path, or of the nearest path above it. */
+  /** `file:line` of a path such as `a.b[0].c`, or of the nearest path above it. */
   place(path: string): string;
 }
 
@@ -30,7 +30,16 @@ export function readYaml(name: string, source: string, lookup: Lookup): YamlFile
   if (typeof root !== 'object' || root === null || Array.isArray(root)) {
     throw invalid(`${name}:1: the file must hold sections such as "ports:", not a single value or a list.`);
   }
-  return { root: root as Record<string, unknown>, place: (path) => at(offsetOf(document.contents, path.split('.'))) };
+  return {
+    root: root as Record<string, unknown>,
+    place: (path) =>
+      at(
+        offsetOf(
+          document.contents,
+          path.split(/[.[\]]+/).filter((step) => step !== ''),
+        ),
+      ),
+  };
 }
 
 const variable = /\$(\$)?\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
@@ -60,6 +69,11 @@ function offsetOf(contents: Node | null, path: readonly string[]): number | unde
   let node: unknown = contents;
   let offset: number | undefined;
   for (const step of path) {
+    if (isSeq(node)) {
+      node = node.items[Number(step)];
+      offset = isNode(node) ? (node.range?.[0] ?? offset) : offset;
+      continue;
+    }
     if (!isMap(node)) break;
     const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === step);
     if (pair === undefined) break;
