@@ -37,18 +37,36 @@ export function createMeter(clock: () => number): Meter {
       requests++;
     },
     text(live) {
-      const lines = ['# HELP logweir_api_requests_total Requests answered, by route and status.', '# TYPE logweir_api_requests_total counter'];
+      const lines = [
+        '# HELP logweir_api_requests_total Requests answered, by route and status.',
+        '# TYPE logweir_api_requests_total counter',
+      ];
       for (const [key, count] of byRoute) lines.push(`logweir_api_requests_total{${key}} ${count}`);
-      lines.push('# HELP logweir_api_request_seconds Time to answer a request.', '# TYPE logweir_api_request_seconds histogram');
+      lines.push(
+        '# HELP logweir_api_request_seconds Time to answer a request.',
+        '# TYPE logweir_api_request_seconds histogram',
+      );
       let cumulative = 0;
       for (const [index, bound] of [...bucketsSeconds, '+Inf'].entries()) {
         cumulative += buckets[index] as number;
         lines.push(`logweir_api_request_seconds_bucket{le="${bound}"} ${cumulative}`);
       }
       lines.push(`logweir_api_request_seconds_sum ${seconds}`, `logweir_api_request_seconds_count ${requests}`);
-      lines.push('# HELP logweir_api_live_clients Live connections open.', '# TYPE logweir_api_live_clients gauge', `logweir_api_live_clients ${live.clients}`);
-      lines.push('# HELP logweir_api_live_events_total Live events offered, once per client.', '# TYPE logweir_api_live_events_total counter', `logweir_api_live_events_total ${live.offeredTotal}`);
-      lines.push('# HELP logweir_api_live_dropped_total Live events that a client was too slow for.', '# TYPE logweir_api_live_dropped_total counter', `logweir_api_live_dropped_total ${live.droppedTotal}`);
+      lines.push(
+        '# HELP logweir_api_live_clients Live connections open.',
+        '# TYPE logweir_api_live_clients gauge',
+        `logweir_api_live_clients ${live.clients}`,
+      );
+      lines.push(
+        '# HELP logweir_api_live_events_total Live events offered, once per client.',
+        '# TYPE logweir_api_live_events_total counter',
+        `logweir_api_live_events_total ${live.offeredTotal}`,
+      );
+      lines.push(
+        '# HELP logweir_api_live_dropped_total Live events that a client was too slow for.',
+        '# TYPE logweir_api_live_dropped_total counter',
+        `logweir_api_live_dropped_total ${live.droppedTotal}`,
+      );
       return `${lines.join('\n')}\n`;
     },
   };

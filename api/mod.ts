@@ -3,9 +3,20 @@ import { LogweirError } from '#protocol/errors.ts';
 import type { ApiDeps } from './ports.ts';
 import { buildServer } from './server.ts';
 
-export type { AlertFilter, AnomalyFilter, ApiDeps, ApiLog, LiveSource, LogFilter, Paging, Queries, TemplateFilter, TrendRow } from './ports.ts';
+export type {
+  AlertFilter,
+  AnomalyFilter,
+  ApiDeps,
+  ApiLog,
+  LiveSource,
+  LogFilter,
+  Paging,
+  Queries,
+  TemplateFilter,
+  TrendRow,
+} from './ports.ts';
 export type * from './types.ts';
-export { endpoints } from './endpoints/mod.ts';
+export { clusterStatus, rateSample } from './cluster-status.ts';
 export { invalidCursor } from './params.ts';
 
 export interface Api {
@@ -23,7 +34,12 @@ export async function startApi(deps: ApiDeps): Promise<Api> {
   } catch (error) {
     await app.close();
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new LogweirError('PORT_TAKEN', `Port ${deps.port} on ${deps.host} is used by another program.`, 'End that program or choose another API port.', { cause: error });
+    throw new LogweirError(
+      'PORT_TAKEN',
+      `Port ${deps.port} on ${deps.host} is used by another program.`,
+      'End that program or choose another API port.',
+      { cause: error },
+    );
   }
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : deps.port;

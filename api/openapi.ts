@@ -43,7 +43,10 @@ function operation(endpoint: Endpoint): object {
     get: {
       summary: endpoint.about,
       parameters: [...inPath, ...inQuery],
-      responses: { 200: { description: 'The answer.', content: { 'application/json': { schema: { type: 'object' } } } }, default: problem },
+      responses: {
+        200: { description: 'The answer.', content: { 'application/json': { schema: { type: 'object' } } } },
+        default: problem,
+      },
     },
   };
 }
@@ -54,13 +57,21 @@ export function openApiDocument(endpoints: readonly Endpoint[]): object {
   );
   const live = {
     get: {
-      summary: 'Server-Sent Events as they happen: rate (once a second), anomaly, alert, dropped (this client was too slow).',
-      responses: { 200: { description: 'The stream.', content: { 'text/event-stream': { schema: { type: 'string' } } } }, default: problem },
+      summary:
+        'Server-Sent Events as they happen: rate (once a second), anomaly, alert, dropped (this client was too slow).',
+      responses: {
+        200: { description: 'The stream.', content: { 'text/event-stream': { schema: { type: 'string' } } } },
+        default: problem,
+      },
     },
   };
   return {
     openapi: '3.1.0',
-    info: { title: 'Logweir', version: '1', description: 'Read-only. Times are ms since 1970; ranges include their start and exclude their end.' },
+    info: {
+      title: 'Logweir',
+      version: '1',
+      description: 'Read-only. Times are ms since 1970; ranges include their start and exclude their end.',
+    },
     paths: { ...paths, '/api/v1/live': live },
     components: { schemas: { Problem: problemSchema } },
   };

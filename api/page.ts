@@ -27,7 +27,8 @@ const contentTypes: Readonly<Record<string, string>> = {
 export async function readPage(folder: string): Promise<Map<string, PageFile>> {
   const files = new Map<string, PageFile>();
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
+    // Names with a dot in front are the build's own notes.
+    if (!entry.isFile() || entry.name.startsWith('.')) continue;
     const path = join(entry.parentPath, entry.name);
     const body = await readFile(path);
     const urlPath = `/${relative(folder, path).split(sep).join('/')}`;

@@ -19,13 +19,20 @@ export class ParamError extends Error {}
 type Values<S extends Record<string, Param<unknown>>> = { [K in keyof S]: S[K] extends Param<infer T> ? T : never };
 
 /** Reads a request's query by its parameters. Throws the ApiProblem that names everything wrong with it. */
-export function readQuery<S extends Record<string, Param<unknown>>>(query: unknown, params: S, nowMs: number): Values<S> {
+export function readQuery<S extends Record<string, Param<unknown>>>(
+  query: unknown,
+  params: S,
+  nowMs: number,
+): Values<S> {
   const given = (query ?? {}) as Record<string, string | string[]>;
   const errors: { parameter: string; detail: string }[] = [];
   const values: Record<string, unknown> = {};
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(params, name)) {
-      errors.push({ parameter: name, detail: `is not known here; known are ${Object.keys(params).join(', ') || 'none'}` });
+      errors.push({
+        parameter: name,
+        detail: `is not known here; known are ${Object.keys(params).join(', ') || 'none'}`,
+      });
     }
   }
   for (const [name, param] of Object.entries(params)) {
@@ -49,7 +56,12 @@ export function readQuery<S extends Record<string, Param<unknown>>>(query: unkno
 
 export function invalidQuery(errors: { parameter: string; detail: string }[]): ApiProblem {
   const detail = errors.map((error) => `'${error.parameter}' ${error.detail}`).join('; ');
-  return new ApiProblem('QUERY_INVALID', `${detail}.`, 'Correct the parameters; /api/v1/openapi.json describes them.', errors);
+  return new ApiProblem(
+    'QUERY_INVALID',
+    `${detail}.`,
+    'Correct the parameters; /api/v1/openapi.json describes them.',
+    errors,
+  );
 }
 
 const unitsMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
@@ -71,11 +83,20 @@ function parseTime(text: string, nowMs: number): number {
 }
 
 export function time(about: string, agoMs: number): Param<number> {
-  return { about, schema: { type: 'string', examples: ['now-1h', '2025-03-01T12:00:00Z', '1740830400000'] }, fallback: (nowMs) => nowMs - agoMs, parse: parseTime };
+  return {
+    about,
+    schema: { type: 'string', examples: ['now-1h', '2025-03-01T12:00:00Z', '1740830400000'] },
+    fallback: (nowMs) => nowMs - agoMs,
+    parse: parseTime,
+  };
 }
 
 export function integer(about: string, min: number, max: number, fallback: number): Param<number> {
-  return { ...optionalInteger(about, min, max), fallback: () => fallback, schema: { type: 'integer', minimum: min, maximum: max, default: fallback } } as Param<number>;
+  return {
+    ...optionalInteger(about, min, max),
+    fallback: () => fallback,
+    schema: { type: 'integer', minimum: min, maximum: max, default: fallback },
+  } as Param<number>;
 }
 
 export function optionalInteger(about: string, min: number, max: number): Param<number | undefined> {
@@ -144,7 +165,11 @@ export function rangeOf(query: { from: number; to: number }): { fromMs: number; 
   return { fromMs: query.from, toMs: query.to };
 }
 
-export const afterParam = pattern("Where the page before ended: its 'next'.", /^[\w.:~-]{1,512}$/, "the 'next' of the page before");
+export const afterParam = pattern(
+  "Where the page before ended: its 'next'.",
+  /^[\w.:~-]{1,512}$/,
+  "the 'next' of the page before",
+);
 
 /** For the queries: `after` is no position that they made. */
 export function invalidCursor(): ApiProblem {

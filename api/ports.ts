@@ -80,7 +80,10 @@ export interface Queries {
   /** `range` is aligned to `stepMs`, a whole number of minutes. */
   trend(query: { range: TimeRange; stepMs: number; service?: string | undefined }): Promise<TrendRow[]>;
   services(range: TimeRange): Promise<ServiceSummary[]>;
-  severities(query: { range: TimeRange; service?: string | undefined }): Promise<{ service: string; counts: SeverityCounts }[]>;
+  severities(query: {
+    range: TimeRange;
+    service?: string | undefined;
+  }): Promise<{ service: string; counts: SeverityCounts }[]>;
   /** By window start, newest first; those whose window touches the range. */
   anomalies(filter: AnomalyFilter, paging: Paging): Promise<Page<AnomalySummary>>;
   detectors(range: TimeRange, service?: string): Promise<{ detector: string; count: number }[]>;

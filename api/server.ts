@@ -37,7 +37,11 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
     reply.headers(securityHeaders);
     if (!hostAllowed(request.headers.host, deps.host, deps.allowedHosts ?? [])) {
       const detail = `This server is bound to ${deps.host} and does not answer for '${request.headers.host ?? ''}'.`;
-      throw new ApiProblem('HOST_NOT_ALLOWED', detail, 'Open it as http://127.0.0.1 or http://localhost, or name the host in the configuration.');
+      throw new ApiProblem(
+        'HOST_NOT_ALLOWED',
+        detail,
+        'Open it as http://127.0.0.1 or http://localhost, or name the host in the configuration.',
+      );
     }
   });
   app.addHook('onResponse', async (request, reply) => meter.end(request, reply.statusCode));
@@ -45,14 +49,25 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
 
   app.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error, request.url);
-    if (problem.status >= 500) deps.log.error(`${request.method} ${request.url}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    if (problem.status >= 500)
+      deps.log.error(
+        `${request.method} ${request.url}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      );
     return send(reply, problem);
   });
   app.setNotFoundHandler((request) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      throw new ApiProblem('METHOD_NOT_ALLOWED', `${request.method} is not served here.`, 'The API is read-only; logs are sent to the gateway.');
+      throw new ApiProblem(
+        'METHOD_NOT_ALLOWED',
+        `${request.method} is not served here.`,
+        'The API is read-only; logs are sent to the gateway.',
+      );
     }
-    throw new ApiProblem('NOT_FOUND', `There is nothing at '${request.url.split('?')[0]}'.`, 'See /api/v1/openapi.json for the addresses there are.');
+    throw new ApiProblem(
+      'NOT_FOUND',
+      `There is nothing at '${request.url.split('?')[0]}'.`,
+      'See /api/v1/openapi.json for the addresses there are.',
+    );
   });
 
   for (const endpoint of endpoints) {
@@ -62,7 +77,11 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
         throw new ApiProblem('NOT_FOUND', `'${id}' is no id.`, 'Ids are letters, digits, - and _.');
       }
       reply.header('cache-control', 'no-store');
-      return await endpoint.handle(request.query, { queries: deps.queries, cluster: deps.cluster, nowMs: deps.clock() }, id);
+      return await endpoint.handle(
+        request.query,
+        { queries: deps.queries, cluster: deps.cluster, nowMs: deps.clock() },
+        id,
+      );
     });
   }
   const document = openApiDocument(endpoints);
@@ -70,7 +89,11 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
 
   app.get('/api/v1/live', { exposeHeadRoute: false }, (_request, reply) => {
     if (hub.full()) {
-      throw new ApiProblem('LIVE_FULL', `${liveClientsMax} live connections are open.`, 'Close pages that are not needed, or poll /api/v1/overview.');
+      throw new ApiProblem(
+        'LIVE_FULL',
+        `${liveClientsMax} live connections are open.`,
+        'Close pages that are not needed, or poll /api/v1/overview.',
+      );
     }
     reply.hijack();
     const { raw } = reply;
@@ -87,7 +110,9 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
     const reasons = (await deps.notReady?.()) ?? [];
-    return reply.code(reasons.length === 0 ? 200 : 503).send({ status: reasons.length === 0 ? 'ready' : 'not ready', reasons });
+    return reply
+      .code(reasons.length === 0 ? 200 : 503)
+      .send({ status: reasons.length === 0 ? 'ready' : 'not ready', reasons });
   });
   app.get('/metrics', async (_request, reply) => {
     reply.type('text/plain; version=0.0.4; charset=utf-8');

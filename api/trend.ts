@@ -85,7 +85,11 @@ function addUp(list: readonly TrendSeries[], length: number): NonNullable<Trend[
   const total = emptySeries('', length);
   for (const series of list) {
     for (let i = 0; i < length; i++) {
-      add(total, i, { logs: series.logs[i] as number, errors: series.errors[i] as number, warns: series.warns[i] as number });
+      add(total, i, {
+        logs: series.logs[i] as number,
+        errors: series.errors[i] as number,
+        warns: series.warns[i] as number,
+      });
     }
   }
   return { services: list.length, logs: total.logs, errors: total.errors, warns: total.warns };

@@ -186,45 +186,51 @@ export interface TemplateItem {
 
 export type TemplatePage = Page<TemplateItem>;
 
-export type AlertState = 'firing' | 'resolved' | 'suppressed';
+export type AlertState = 'firing' | 'resolved';
 
-/** Where an alert stands now, and how its notifications went. */
+/** Where an alert stands now: its last state change. */
 export interface AlertItem {
   id: string;
-  service: string;
-  /** Rule that raised it. */
-  rule: string;
+  /** State changes so far, the first firing included. */
+  transition: number;
   state: AlertState;
-  severity: string;
-  title: string;
-  startedMs: number;
   changedMs: number;
+  service: string;
+  lane: string;
+  detector: string;
+  subject: string;
   /** The anomaly it is about, '' = none. */
   anomalyId: string;
-  /** Findings folded into it. */
-  count: number;
-  deliveries: { channel: string; state: string; atMs: number; attempts: number; error: string }[];
+  score: number;
+  actual: number;
+  typical: number;
+  description: string;
+  groupKey: string;
+  /** Channels that were told; empty where a silence or route kept it quiet. */
+  channels: string[];
+  /** What kept it quiet, '' = nothing. */
+  suppressedBy: string;
+  receipt: LatencyReceipt;
 }
 
 export type AlertPage = Page<AlertItem>;
 
-export interface WorkerStatus {
+/** A living process of the cluster, by its heartbeat. */
+export interface RoleStatus {
   id: string;
+  host: string;
   pid: number;
-  partitions: number[];
   recordsPerSecond: number;
-  lagMessages: number;
   heartbeatAgeMs: number;
   rssBytes: number;
+  /** Counters since the process started, by name. */
+  counters: Record<string, number>;
 }
 
-export interface GatewayStatus {
-  id: string;
-  pid: number;
-  recordsPerSecond: number;
-  rejectedPerSecond: number;
-  heartbeatAgeMs: number;
-  rssBytes: number;
+export interface WorkerStatus extends RoleStatus {
+  partitions: number[];
+  /** Age of the newest message taken, when it was taken, of the slowest partition. */
+  lagMs: number;
 }
 
 export interface StreamStatus {
@@ -246,18 +252,20 @@ export interface ClusterStatus {
   partitions: number;
   /** Id of the leading coordinator, null = none known. */
   leader: string | null;
-  /** Epoch of the assignment in force. */
+  /** Epoch of the assignment in force, 0 = none yet. */
   epoch: number;
   workers: WorkerStatus[];
-  gateways: GatewayStatus[];
+  gateways: RoleStatus[];
+  /** Storage, alerting, coordinators. */
+  others: (RoleStatus & { role: string })[];
   streams: StreamStatus[];
+  /** Busiest first. */
   services: ServiceRate[];
   totals: {
     recordsPerSecond: number;
     errorsPerSecond: number;
-    lagMessages: number;
-    rejectedTotal: number;
-    deadLettersTotal: number;
+    /** Of the slowest partition. */
+    lagMs: number;
   };
 }
 

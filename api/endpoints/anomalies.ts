@@ -45,7 +45,11 @@ export const anomaly = endpoint({
   answer: async (_query, { queries }, id): Promise<AnomalyDetail> => {
     const found = await queries.anomaly(id);
     if (found === null) {
-      throw new ApiProblem('NOT_FOUND', `There is no anomaly '${id}'.`, 'It may have passed its retention; list what is there at /api/v1/anomalies.');
+      throw new ApiProblem(
+        'NOT_FOUND',
+        `There is no anomaly '${id}'.`,
+        'It may have passed its retention; list what is there at /api/v1/anomalies.',
+      );
     }
     const logsRange = logsRangeOf(found);
     const logs = await queries.logs({ range: logsRange, service: found.service }, { limit: detailLogs });

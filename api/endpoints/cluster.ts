@@ -5,17 +5,20 @@ import { endpoint } from './endpoint.ts';
 
 export const alerts = endpoint({
   path: '/alerts',
-  about: 'Alerts that changed within the range or still fire, latest change first, with how their notifications went.',
+  about: 'Alerts that changed within the range or still fire, latest change first.',
   params: {
     ...rangeParams,
     service: text('Only this service.', 200),
-    state: oneOf('Only this state.', ['firing', 'resolved', 'suppressed']),
+    state: oneOf('Only this state.', ['firing', 'resolved']),
     limit: integer('Alerts per page.', 1, 500, 100),
     after: afterParam,
   },
   answer: async (query, { queries }): Promise<AlertPage> => {
     const range = rangeOf(query);
-    return await queries.alerts({ range, service: query.service, state: query.state }, { limit: query.limit, after: query.after });
+    return await queries.alerts(
+      { range, service: query.service, state: query.state },
+      { limit: query.limit, after: query.after },
+    );
   },
 });
 

@@ -7,4 +7,15 @@ import { errors, overview, services, trend } from './overview.ts';
 
 export type { Context, Endpoint } from './endpoint.ts';
 
-export const endpoints: readonly Endpoint[] = [overview, trend, services, errors, anomalies, anomaly, logs, templates, alerts, cluster];
+export const endpoints: readonly Endpoint[] = [
+  overview,
+  trend,
+  services,
+  errors,
+  anomalies,
+  anomaly,
+  logs,
+  templates,
+  alerts,
+  cluster,
+];

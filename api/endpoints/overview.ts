@@ -27,7 +27,11 @@ export const overview = endpoint({
 export const trend = endpoint({
   path: '/trend',
   about: 'Logs, errors and warnings per step and service. The step follows from the range: at most 240 of them.',
-  params: { ...rangeParams, service, limit: integer('Services with a line of their own; the rest is added up.', 1, 50, 8) },
+  params: {
+    ...rangeParams,
+    service,
+    limit: integer('Services with a line of their own; the rest is added up.', 1, 50, 8),
+  },
   answer: async (query, { queries }): Promise<Trend> => {
     const asked = rangeOf(query);
     const stepMs = trendStepMs(asked);
@@ -60,7 +64,8 @@ export const errors = endpoint({
     const total = Object.fromEntries(severityNames.map((name) => [name, 0])) as SeverityCounts;
     for (const { counts } of rows) for (const name of severityNames) total[name] += counts[name];
     const sorted = [...rows].sort(
-      (a, b) => errorsOf(b.counts) - errorsOf(a.counts) || b.counts.WARN - a.counts.WARN || (a.service < b.service ? -1 : 1),
+      (a, b) =>
+        errorsOf(b.counts) - errorsOf(a.counts) || b.counts.WARN - a.counts.WARN || (a.service < b.service ? -1 : 1),
     );
     return { range, total, services: sorted.slice(0, query.limit), omitted: Math.max(0, sorted.length - query.limit) };
   },

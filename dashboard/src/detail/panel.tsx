@@ -1,0 +1,105 @@
+/** One finding with its evidence, beside the page: it is opened by the URL, so the address is the link to share. */
+import type { AnomalyDetail } from '#api/types.ts';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { useResource } from '../data/use-resource.ts';
+import { duration, figure, minute, words } from '../format.ts';
+import { Failure, Score, Service, Skeleton, Time } from '../parts/bits.tsx';
+import type { SetView } from '../state/use-view.ts';
+import type { View } from '../state/view.ts';
+import { Evidence } from './evidence.tsx';
+import { NearbyLogs } from './nearby-logs.tsx';
+
+export function DetailPanel({ view, setView }: { view: View; setView: SetView }) {
+  const { data, error, loading } = useResource<AnomalyDetail>(`/anomalies/${encodeURIComponent(view.anomaly)}`, 0);
+  const panel = useRef<HTMLElement>(null);
+  const close = (): void => setView({ anomaly: '' });
+
+  useEffect(() => {
+    const before = document.activeElement as HTMLElement | null;
+    panel.current?.focus();
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key === 'Escape') setView({ anomaly: '' });
+    };
+    addEventListener('keydown', onKey);
+    return () => {
+      removeEventListener('keydown', onKey);
+      before?.focus?.();
+    };
+  }, [setView]);
+
+  return (
+    <aside class="panel" ref={panel} tabIndex={-1} aria-label="Anomaly" data-anomaly={view.anomaly}>
+      <div class="panel-bar">
+        <span class="faint">Anomaly</span>
+        <CopyLink />
+        <button type="button" class="icon" onClick={close} aria-label="Close" title="Close (Esc)">
+          ×
+        </button>
+      </div>
+      <Failure error={error} />
+      {data === null && loading && <Skeleton rows={9} />}
+      {data !== null && <Detail detail={data} setView={setView} />}
+    </aside>
+  );
+}
+
+function Detail({ detail, setView }: { detail: AnomalyDetail; setView: SetView }) {
+  const { anomaly } = detail;
+  return (
+    <>
+      <p class="panel-line">
+        <Score value={anomaly.score} />
+        <Service name={anomaly.service} />
+        <span class="faint">{words(anomaly.detector)}</span>
+        {anomaly.subject !== '' && <code>{anomaly.subject}</code>}
+        {anomaly.lane !== 'live' && <span class="tag">lane {anomaly.lane}</span>}
+        {anomaly.revised && <span class="tag">revised by late records</span>}
+      </p>
+      <h2 class="panel-sentence">{anomaly.description}</h2>
+      <p class="faint">
+        {minute(anomaly.startMs).slice(0, 10)} <Time ms={anomaly.startMs} /> – <Time ms={anomaly.endMs} /> ·{' '}
+        {duration(Math.max(0, anomaly.endMs - anomaly.startMs))}
+      </p>
+      <Versus actual={anomaly.actual} typical={anomaly.typical} />
+      <Evidence anomaly={anomaly} />
+      <NearbyLogs detail={detail} setView={setView} />
+    </>
+  );
+}
+
+/** Two bars of one scale: how much, against how much is usual. */
+function Versus({ actual, typical }: { actual: number; typical: number }) {
+  const top = Math.max(Math.abs(actual), Math.abs(typical), 1e-9);
+  const rows: [string, number][] = [
+    ['actual', actual],
+    ['typical', typical],
+  ];
+  return (
+    <dl class="versus">
+      {rows.map(([name, value]) => (
+        <div key={name} class={`is-${name}`}>
+          <dt>{name}</dt>
+          <dd>
+            <span class="versus-bar" style={{ width: `${(Math.abs(value) / top) * 100}%` }} aria-hidden="true" />
+            <b>{figure(value)}</b>
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function CopyLink() {
+  const [copied, setCopied] = useState(false);
+  const copy = (): void => {
+    void navigator.clipboard.writeText(location.href).then(
+      () => setCopied(true),
+      () => setCopied(false),
+    );
+  };
+  return (
+    <button type="button" class="quiet" onClick={copy} aria-live="polite">
+      {copied ? 'Link copied' : 'Copy link'}
+    </button>
+  );
+}
