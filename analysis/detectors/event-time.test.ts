@@ -202,6 +202,19 @@ describe('ticks', () => {
     expect(driver.out.lateCount).toBe(0);
   });
 
+  it('teach a live service that logs less than once a window', () => {
+    const driver = new Driver({ live: true });
+    const step = (s: number): void => {
+      if (s % 75 === 0) driver.send([at(s * second)]);
+      driver.tick(t0 + s * second);
+    };
+    for (let s = 0; s < 3600; s++) step(s);
+    expect(driver.anomalies()).toEqual([]);
+    expect(driver.windows().reduce((sum, row) => sum + row.logCount, 0)).toBe(48);
+    for (let s = 3600; s < 9000; s++) driver.tick(t0 + s * second);
+    expect(driver.anomalies().map(({ detector }) => detector)).toEqual(['silence']);
+  });
+
   it('tell a silence while it lasts, and its end', () => {
     const driver = new Driver({ live: true });
     driver.sendIn(ordinary({ seed: 4, minutes: 20, rate: 5 }), 50);

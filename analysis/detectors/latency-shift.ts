@@ -197,7 +197,8 @@ export class LatencyShiftDetector {
     const difference = (mean - track.mean) * clip;
     track.mean += rate * difference;
     track.variance = (1 - rate) * (track.variance + rate * difference * difference);
-    track.spread += rate * (spread - track.spread);
+    const spreadClipped = track.learned > 10 ? Math.min(spread, 4 * track.spread + 0.1) : spread;
+    track.spread += rate * (spreadClipped - track.spread);
     track.rising += rate * (rising - track.rising);
   }
 

@@ -170,6 +170,7 @@ export class RuleDetector {
     const { row } = incident;
     row.endMs = rule.lastMatchMs;
     row.actual = rule.matches;
+    row.eventMs = timeMs;
     incident.addSamples([sampleOf(event.bytes, event.start, event.end)]);
     row.description = `rule ${config.name}: ${figure(rule.matches)} matching records in ${span(row.endMs - row.startMs)}, limit ${figure(config.value)} in ${span(config.withinMs)}`;
     const second = Math.floor(timeMs / 1000);

@@ -105,7 +105,8 @@ export class ServiceAnalysis {
     // Empty windows follow stream time only where the service's own time does; last year's file has no present.
     const near = Math.abs(this.lastArrivalStreamMs - windows.newestMs) <= this.jumpMs;
     const emptyUntilMs = windows.newestMs + idleMs - config.windows.idleTimeoutMs - config.windows.allowedDisorderMs;
-    this.closeUpTo(near ? Math.max(newestEndMs, emptyUntilMs) : newestEndMs);
+    if (near) this.closeUpTo(Math.max(newestEndMs, emptyUntilMs), windows.newestMs + idleMs);
+    else this.closeUpTo(newestEndMs, windows.newestMs);
     this.detectors.releaseSequences(windows.newestMs, this.context);
   }
 
@@ -115,7 +116,7 @@ export class ServiceAnalysis {
     this.takeHeld();
     const { windows } = this;
     if (windows.started) {
-      this.closeUpTo(windows.startOf(windows.newestMs) + this.config.windows.sizeMs);
+      this.closeUpTo(windows.startOf(windows.newestMs) + this.config.windows.sizeMs, windows.newestMs);
       this.detectors.releaseSequences(windows.newestMs, this.context);
       this.detectors.close(this.context);
     }
@@ -208,7 +209,7 @@ export class ServiceAnalysis {
       context.watermarkMs = windows.watermarkMs;
     } else if (timeMs > windows.newestMs) {
       windows.newer(timeMs);
-      if (timeMs >= windows.nextCloseAtMs) this.closeUpTo(windows.watermarkMs);
+      if (timeMs >= windows.nextCloseAtMs) this.closeUpTo(windows.watermarkMs, timeMs);
       context.watermarkMs = windows.watermarkMs;
     }
     const window = windows.find(timeMs);
@@ -226,9 +227,9 @@ export class ServiceAnalysis {
     detectors.observe(event, timeMs, isError, context, this.openWindows);
   }
 
-  private closeUpTo(watermarkMs: number): void {
+  private closeUpTo(watermarkMs: number, elapsedMs: number): void {
     const { windows, context } = this;
-    const closed: ClosedWindow[] = windows.advance(watermarkMs);
+    const closed: ClosedWindow[] = windows.advance(watermarkMs, elapsedMs);
     context.watermarkMs = windows.watermarkMs;
     for (const one of closed) {
       context.out.windows.push(windows.row(this.identity, one.window, context.sequence));

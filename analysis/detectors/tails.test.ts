@@ -39,6 +39,8 @@ describe('tails', () => {
     }
     expect(lowerTailExponent(3, 100, 100 + 10_000)).toBeCloseTo(-Math.log10(1 - (100 / 101) ** 4), 6);
     expect(lowerTailExponent(0, 20, 20)).toBeCloseTo(20 / Math.LN10, 1);
+    expect(lowerTailExponent(0, 0.4, 0.4)).toBeCloseTo(0.4 / Math.LN10, 3);
+    expect(lowerTailExponent(1, 1.5, 1.5)).toBeCloseTo(-Math.log10(2.5 * Math.exp(-1.5)), 3);
   });
 
   it('know the normal and chi squared tables', () => {

@@ -18,8 +18,9 @@ export function upperTailExponent(count: number, mean: number, variance: number)
 /** −log10 P(X ≤ count), for counts below the mean; 0 from the mean on. */
 export function lowerTailExponent(count: number, mean: number, variance: number): number {
   const k = Math.floor(count);
-  if (k + 1 >= mean) return 0;
+  if (k >= mean) return 0;
   const size = sizeOf(mean, variance);
+  if (k === 0) return exponentOf(-size * Math.log1p(mean / size));
   return exponentOf(logIncompleteBeta(size / (mean + size), mean / (mean + size), size, k + 1));
 }
 

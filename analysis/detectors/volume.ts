@@ -49,17 +49,17 @@ export class VolumeDetector {
 
   /**
    * A window with records: ends a run of empty ones, which the history takes in unless it was a silence. Returns
-   * whether the window is whole; a partial one, and the first after empty ones, is no measure of volume.
+   * whether the window is whole; a partial one, and the first after a silence, is no measure of volume.
    */
   filledClosed(window: WindowState, partial: boolean, history: History, context: StepContext): boolean {
-    const resumed = this.emptyWindows > 0;
     if (this.wasSilent) history.noteSilence(this.emptyWindows);
-    else if (resumed) history.pushEmptyRun(this.emptyWindows, this.learnable);
+    else if (this.emptyWindows > 0) history.pushEmptyRun(this.emptyWindows, this.learnable);
     this.emptyWindows = 0;
     this.learnable = 0;
+    const whole = !partial && !this.wasSilent;
     this.wasSilent = false;
-    this.filled(window, resumed || partial, history, context);
-    return !resumed && !partial;
+    this.filled(window, whole, history, context);
+    return whole;
   }
 
   /** The record that ends a silence, in event time. Seen at the record, before its window closes. */
@@ -132,12 +132,12 @@ export class VolumeDetector {
     silence.write(context);
   }
 
-  private filled(window: WindowState, partial: boolean, history: History, context: StepContext): void {
+  private filled(window: WindowState, whole: boolean, history: History, context: StepContext): void {
     const { enabled, warmupWindows, windowsMin, tailExponent, factorMax } = this.config.volumeDrop;
     const count = window.logCount;
     this.lastRecordMs = window.newestMs;
     if (this.silence !== null && window.newestMs > this.silence.row.startMs) this.recordSeen(window.newestMs, context);
-    if (!enabled || history.size < warmupWindows || partial) return;
+    if (!enabled || history.size < warmupWindows || !whole) return;
     const mean = history.mean('logCount');
     const exponent = lowerTailExponent(count, mean, history.variance('logCount'));
     if (count > factorMax * mean || exponent < tailExponent) {

@@ -16,7 +16,7 @@ import { type WindowSnapshot, WindowState } from './window.ts';
 
 /**
  * A window that just closed. `learn` is false for the empty windows of a gap too long to be normal; `partial` is true
- * for the first window of all and for one closed (by a tick or the end of input) while it held the newest record.
+ * for the first window of all and for one that closed before its own time had run out, as at the end of input.
  */
 export interface ClosedWindow {
   window: WindowState;
@@ -108,8 +108,11 @@ export class EventWindows {
     return [...this.open.values()].sort((a, b) => a.startMs - b.startMs);
   }
 
-  /** Raises the watermark and closes what it passed, with the empty windows between, oldest first (W1, W2). */
-  advance(watermarkMs: number): ClosedWindow[] {
+  /**
+   * Raises the watermark and closes what it passed, with the empty windows between, oldest first (W1, W2).
+   * @param elapsedMs event time that is known to have run out; later windows are partial
+   */
+  advance(watermarkMs: number, elapsedMs: number): ClosedWindow[] {
     if (watermarkMs > this.watermarkMs) this.watermarkMs = watermarkMs;
     const untilMs = this.startOf(this.watermarkMs);
     if (!this.started || untilMs <= this.closedUntilMs) return [];
@@ -119,7 +122,7 @@ export class EventWindows {
       if (window.startMs >= untilMs) break;
       this.closeEmpty(atMs, window.startMs, result);
       this.open.delete(window.startMs);
-      this.keepClosed(window, result, true);
+      this.keepClosed(window, result, true, elapsedMs);
       this.emptyRun = 0;
       this.everClosed = true;
       atMs = window.endMs;
@@ -191,15 +194,15 @@ export class EventWindows {
     const gap = Math.round((untilMs - fromMs) / sizeMs);
     const count = Math.min(gap, Math.max(0, emptyWindowsMax - this.emptyRun));
     for (let i = 0; i < count; i++) {
-      this.keepClosed(new WindowState(fromMs + i * sizeMs, sizeMs), result, gap <= emptyWindowsMax);
+      this.keepClosed(new WindowState(fromMs + i * sizeMs, sizeMs), result, gap <= emptyWindowsMax, untilMs);
     }
     this.emptyRun += count;
   }
 
-  private keepClosed(window: WindowState, result: ClosedWindow[], learn: boolean): void {
+  private keepClosed(window: WindowState, result: ClosedWindow[], learn: boolean, elapsedMs: number): void {
     window.close();
     this.closed.push(window);
-    result.push({ window, learn, partial: !this.everClosed || window.endMs > this.newestMs });
+    result.push({ window, learn, partial: !this.everClosed || window.endMs > elapsedMs });
   }
 
   /** A closed window within the allowed lateness. One that was skipped in a long gap is made when a record comes for it. */

@@ -38,7 +38,7 @@ export function featureOf(window: WindowState, feature: RollingFeature): number 
 
 /** Statistics of at least one value; p95 by nearest rank, std of the population. */
 export function rollingOf(values: readonly number[]): Rolling {
-  const sorted = [...values].sort((a, b) => a - b);
+  const sorted = Float64Array.from(values).sort();
   const n = sorted.length;
   let sum = 0;
   for (const value of sorted) sum += value;

@@ -6,7 +6,8 @@ describe('ValueSketch', () => {
     for (const scale of [0.01, 1, 1e6]) {
       const sketch = new ValueSketch();
       for (let i = 1; i <= 1000; i++) sketch.add(i * scale);
-      for (const q of [0.05, 0.5, 0.95, 1]) expect(Math.abs(sketch.quantile(q) / (q * 1000 * scale) - 1)).toBeLessThan(0.07);
+      for (const q of [0.05, 0.5, 0.95, 1])
+        expect(Math.abs(sketch.quantile(q) / (q * 1000 * scale) - 1)).toBeLessThan(0.07);
       expect(sketch.mean).toBeCloseTo(500.5 * scale, 6);
       expect(sketch.max).toBe(1000 * scale);
     }
