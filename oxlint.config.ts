@@ -36,6 +36,8 @@ export default defineConfig({
     'unicorn/no-array-sort': 'off',
     'unicorn/no-array-reverse': 'off',
     'unicorn/no-new-array': 'off',
+    'unicorn/prefer-add-event-listener': 'off',
+    'no-control-regex': 'off',
     eqeqeq: 'error',
     'no-var': 'error',
     'prefer-const': 'error',

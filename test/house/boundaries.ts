@@ -16,7 +16,8 @@ export const boundaries: Readonly<Record<string, readonly string[]>> = {
   coordinator: ['protocol', 'bus', 'storage', 'workers'],
   alerting: ['protocol', 'bus', 'analysis'],
   api: ['protocol', 'storage', 'coordinator', 'alerting'],
-  dashboard: ['api/types.ts'],
+  // Its build reports failures in the catalogue's words.
+  dashboard: ['api/types.ts', 'protocol/errors.ts'],
   generator: ['protocol'],
   loadtest: ['protocol', 'generator'],
   sim: [...pipeline, 'generator'],
@@ -51,6 +52,8 @@ export function importProblem(path: string, specifier: string): string | undefin
   if (isPure(path) && specifier.startsWith('node:') && !pureNodeModules.has(specifier)) {
     return `${path} is pure: it may not import ${specifier}. Pass in what it needs.`;
   }
+  // Benchmarks measure parts on their own, wherever those are.
+  if (path.startsWith('loadtest/bench/')) return undefined;
   const folder = path.slice(0, path.indexOf('/'));
   const allowed = boundaries[folder];
   if (allowed === undefined) return undefined;
@@ -64,6 +67,8 @@ export function importProblem(path: string, specifier: string): string | undefin
   const target = specifier.slice(1);
   const targetFolder = target.slice(0, target.indexOf('/'));
   if (allowed.includes(target)) return undefined;
+  // A folder's parts reach each other through their own doors.
+  if (targetFolder === folder && target.endsWith('/mod.ts')) return undefined;
   if (!allowed.includes(targetFolder)) {
     const list = allowed.length === 0 ? 'no other folder' : `only ${allowed.join(', ')}`;
     return `${folder}/ may import ${list}; not ${targetFolder}/.`;

@@ -28,6 +28,7 @@ async function passes(tool: string, ...args: string[]): Promise<void> {
 
 describe('static checks', () => {
   it('types: tsc', () => passes('tsc', '-p', '.'), timeoutMs);
+  it('types of the page: tsc', () => passes('tsc', '-p', 'dashboard'), timeoutMs);
   it('lint and import rule: oxlint', () => passes('oxlint'), timeoutMs);
   it('formatting: biome', () => passes('biome', 'format'), timeoutMs);
   it('no unused files, exports, dependencies: knip', () => passes('knip'), timeoutMs);
