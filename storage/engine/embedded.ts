@@ -1,19 +1,20 @@
 /**
  * ClickHouse within this process, by the `chdb` package. Every query that carries settings, parameters or limits of
- * its own runs on a connection of its own (0.3 ms to open), since SET lasts as long as a connection does and
- * chdb's own parameter binding is one queue for the whole process.
+ * its own runs on a connection of its own, or on one that is set up the same, since SET lasts as long as a
+ * connection does and chdb's own parameter binding is one queue for the whole process.
  *
  * Native work runs on libuv's threads: set UV_THREADPOOL_SIZE above the number of queries that may run at once.
  */
 import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
-import type { Session } from 'chdb';
+import type * as chdbTypes from 'chdb';
 import { LogweirError } from '#protocol/errors.ts';
-import { columnNames, paramText, quote } from '../sql/literal.ts';
+import { columnNames, paramText, quote, quoteIdentifier } from '../sql/literal.ts';
 import { clickHouseError } from './error.ts';
 import { lockDirectory } from './lock.ts';
 import { type ClickHouse, insertSettings, type QueryOptions, type Settings } from './port.ts';
+import { SessionPool } from './sessions.ts';
 import { Spool } from './spool.ts';
 
 export interface EmbeddedOptions {
@@ -30,6 +31,8 @@ export interface RunOptions extends QueryOptions {
   paramTexts?: Readonly<Record<string, string>> | undefined;
   /** The engine itself refuses writes, table functions that reach outside, and further settings. */
   readOnly?: boolean | undefined;
+  /** The statement may leave something on its connection (a temporary table): nobody else gets it. */
+  isolated?: boolean | undefined;
 }
 
 export interface RunResult {
@@ -39,7 +42,7 @@ export interface RunResult {
   elapsedSeconds: number;
 }
 
-type Chdb = typeof import('chdb');
+type Chdb = Pick<typeof chdbTypes, 'Session' | 'drainPending'>;
 let loaded: Chdb | undefined;
 
 /** Loads libchdb (0.1 s, 1 s when cold) on first use, so that who only talks HTTP never does. */
@@ -53,17 +56,19 @@ function load(): Chdb {
 export class EmbeddedClickHouse implements ClickHouse {
   readonly directory: string;
   private readonly chdb: Chdb;
-  private readonly main: Session;
+  private readonly main: chdbTypes.Session;
   private readonly spool: Spool;
   private readonly unlock: () => void;
+  private readonly sessions: SessionPool;
   private closed = false;
 
-  private constructor(directory: string, chdb: Chdb, main: Session, spool: Spool, unlock: () => void) {
+  private constructor(directory: string, chdb: Chdb, main: chdbTypes.Session, spool: Spool, unlock: () => void) {
     this.directory = directory;
     this.chdb = chdb;
     this.main = main;
     this.spool = spool;
     this.unlock = unlock;
+    this.sessions = new SessionPool(() => new chdb.Session(directory));
   }
 
   /** @throws LogweirError DATA_DIR_IN_USE | DATA_DIR_UNUSABLE */
@@ -99,7 +104,7 @@ export class EmbeddedClickHouse implements ClickHouse {
 
   /** As `query`, with the engine's account of what it read. */
   async run(sql: string, options: RunOptions = {}): Promise<RunResult> {
-    const session = await this.prepare(options);
+    const { session, release } = await this.prepare(options);
     try {
       const signal = options.signal === undefined ? {} : { signal: options.signal };
       const result = await settled(session.queryAsync(sql, { format: options.format ?? 'JSONEachRow', ...signal }));
@@ -110,28 +115,30 @@ export class EmbeddedClickHouse implements ClickHouse {
         elapsedSeconds: result.elapsed,
       };
     } finally {
-      session.close();
+      // An aborted query runs on for a while: nobody else may have its connection.
+      release(options.signal?.aborted !== true);
     }
   }
 
   /** Each chunk is a whole document of the format: right as it is for formats without header and footer. */
   async *stream(sql: string, options: RunOptions = {}): AsyncGenerator<Uint8Array> {
-    const session = await this.prepare(options);
+    const { session, release } = await this.prepare(options);
+    let finished = false;
     try {
       const signal = options.signal === undefined ? {} : { signal: options.signal };
       for await (const chunk of session.queryStream(sql, { format: options.format ?? 'JSONEachRow', ...signal })) {
         if (chunk.numBytes > 0) yield chunk.raw();
       }
+      finished = true;
     } catch (error) {
       throw asError(error);
     } finally {
-      session.close();
+      release(finished);
     }
   }
 
   async insertNative(table: string, columns: string, chunks: readonly Uint8Array[], token: string): Promise<void> {
-    const settings: Settings = { ...insertSettings, insert_deduplication_token: token };
-    await this.insertFrom(table, columns, 'Native', chunks, settings);
+    await this.insertFrom(table, columns, 'Native', chunks, { settings: insertSettings }, token);
   }
 
   /** Inserts data of any input format by way of the spool. `columns` is trusted text: `name Type, …`. */
@@ -140,12 +147,13 @@ export class EmbeddedClickHouse implements ClickHouse {
     columns: string,
     format: string,
     chunks: readonly Uint8Array[],
-    settings: Settings,
-    database?: string,
+    options: RunOptions,
+    token?: string,
   ): Promise<RunResult> {
     return await this.spool.with(chunks, (path) => {
       const source = `file(${quote(path)}, ${quote(format)}, ${quote(columns)})`;
-      return this.run(`INSERT INTO ${table} (${columnNames(columns)}) SELECT * FROM ${source}`, { settings, database });
+      const clause = token === undefined ? '' : `SETTINGS insert_deduplication_token = ${quote(token)}`;
+      return this.run(`INSERT INTO ${table} (${columnNames(columns)}) ${clause} SELECT * FROM ${source}`, options);
     });
   }
 
@@ -153,30 +161,42 @@ export class EmbeddedClickHouse implements ClickHouse {
     if (this.closed) return;
     this.closed = true;
     await this.chdb.drainPending();
+    this.sessions.closeAll();
     this.main.close();
     await this.chdb.drainPending();
     this.spool.remove();
     this.unlock();
   }
 
-  /** A connection with these settings and parameters, which last as long as it does. The caller closes it. */
-  private async prepare(options: RunOptions): Promise<Session> {
+  /** A connection with these settings and parameters, and what gives it back (or closes it: not reusable). */
+  private async prepare(
+    options: RunOptions,
+  ): Promise<{ session: chdbTypes.Session; release: (reusable: boolean) => void }> {
     if (this.closed) throw clickHouseError('The embedded engine is closed.');
-    const session = new this.chdb.Session(this.directory);
+    const texts = { ...options.paramTexts };
+    for (const [name, value] of Object.entries(options.params ?? {})) texts[name] = paramText(value);
+    const lasting = [
+      // As a server has it: `SELEC` is a typing error, not the name of a column.
+      'implicit_select = 0',
+      ...Object.entries(options.settings ?? {}).map(([name, value]) => `${name} = ${literal(value)}`),
+      // Last: from here on no setting can be changed, this one included.
+      ...(options.readOnly === true ? ['readonly = 1'] : []),
+    ].join(', ');
+    // With the same names of parameters, so that none of an earlier query is left over.
+    const key = [options.database ?? '', lasting, ...Object.keys(texts).sort()].join('\0');
+    const { session, fresh } = this.sessions.acquire(key);
+    const release = (reusable: boolean): void => {
+      if (reusable && options.isolated !== true && !this.closed) this.sessions.release(key, session);
+      else session.close();
+    };
     try {
-      if (options.database !== undefined) await session.queryAsync(`USE \`${options.database.replaceAll('`', '``')}\``);
-      const texts = { ...options.paramTexts };
-      for (const [name, value] of Object.entries(options.params ?? {})) texts[name] = paramText(value);
-      const assignments = [
-        // As a server has it: `SELEC` is a typing error, not the name of a column.
-        'implicit_select = 0',
-        ...Object.entries(options.settings ?? {}).map(([name, value]) => `${name} = ${literal(value)}`),
-        ...Object.entries(texts).map(([name, text]) => `param_${name} = ${quote(text)}`),
-        // Last: from here on no setting can be changed, this one included.
-        ...(options.readOnly === true ? ['readonly = 1'] : []),
-      ];
-      await session.queryAsync(`SET ${assignments.join(', ')}`, { format: 'Null' });
-      return session;
+      if (fresh) {
+        if (options.database !== undefined) await session.queryAsync(`USE ${quoteIdentifier(options.database)}`);
+        await session.queryAsync(`SET ${lasting}`, { format: 'Null' });
+      }
+      const bound = Object.entries(texts).map(([name, text]) => `param_${name} = ${quote(text)}`);
+      if (bound.length > 0) await session.queryAsync(`SET ${bound.join(', ')}`, { format: 'Null' });
+      return { session, release };
     } catch (error) {
       session.close();
       throw asError(error);

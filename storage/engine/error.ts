@@ -49,6 +49,11 @@ export function clickHouseError(text: string, cause?: unknown): ClickHouseError 
   );
 }
 
+/** Text of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 export function unavailable(where: string, cause: unknown): ClickHouseError {
   const detail =
     cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : String(cause);

@@ -61,7 +61,7 @@ export class HttpClickHouse implements ClickHouse {
     const stop = AbortSignal.timeout(this.timeoutMs);
     let response: Response;
     try {
-      response = await fetch(`${this.origin}/?${parameters}`, {
+      response = await fetch(`${this.origin}/?${parameters.toString()}`, {
         method: 'POST',
         headers: this.headers,
         body,

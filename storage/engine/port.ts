@@ -42,4 +42,6 @@ export const insertSettings: Readonly<Settings> = {
   async_insert: 0,
   max_insert_threads: 1,
   max_threads: 1,
+  // The first merge makes them, which is soon: a quarter of an insert's work is saved, and merges make them anyway.
+  materialize_skip_indexes_on_insert: 0,
 };

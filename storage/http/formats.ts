@@ -11,23 +11,12 @@ export type Joining =
   | { by: 'binary'; lists: number }
   | { by: 'whole' };
 
-const bare = new Set([
-  ...['JSONEachRow', 'JSONStringsEachRow', 'JSONLines', 'NDJSON', 'JSONCompactEachRow', 'JSONCompactStringsEachRow'],
-  ...[
-    'CSV',
-    'TSV',
-    'TabSeparated',
-    'TSVRaw',
-    'TabSeparatedRaw',
-    'RawBLOB',
-    'LineAsString',
-    'Native',
-    'RowBinary',
-    'TSKV',
-    'Null',
-    'MsgPack',
-  ],
-]);
+const bare = new Set(
+  [
+    'JSONEachRow JSONStringsEachRow JSONLines NDJSON JSONCompactEachRow JSONCompactStringsEachRow CSV TSV',
+    'TabSeparated TSVRaw TabSeparatedRaw RawBLOB LineAsString Native RowBinary TSKV Null MsgPack',
+  ].flatMap((line) => line.split(' ')),
+);
 const withNames =
   /^(CSV|TSV|TabSeparated|TSVRaw|TabSeparatedRaw|JSONCompactEachRow|JSONCompactStringsEachRow|RowBinary)WithNames(AndTypes)?$/;
 

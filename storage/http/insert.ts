@@ -18,12 +18,12 @@ export async function insertData(
   data: readonly Uint8Array[],
   options: RunOptions,
 ): Promise<RunResult> {
-  const described = await engine.query(`DESCRIBE TABLE ${insert.table}`, {
+  const described = await engine.run(`DESCRIBE TABLE ${insert.table}`, {
     ...options,
     settings: {},
     format: 'JSONEachRow',
-  } as RunOptions);
-  const columns = Buffer.from(described)
+  });
+  const columns = Buffer.from(described.bytes)
     .toString()
     .split('\n')
     .filter((line) => line !== '')
@@ -40,14 +40,7 @@ export async function insertData(
       );
     return `${quoteIdentifier(name)} ${column.type}`;
   });
-  return await engine.insertFrom(
-    insert.table,
-    structure.join(', '),
-    insert.format,
-    data,
-    options.settings ?? {},
-    options.database,
-  );
+  return await engine.insertFrom(insert.table, structure.join(', '), insert.format, data, options);
 }
 
 function listed(text: string): string[] {

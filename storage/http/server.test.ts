@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openTempEngine, type TempEngine } from '../testing/temp.ts';
 import { type ClickHouseServer, serveClickHouse } from './server.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let temp: TempEngine;
 let server: ClickHouseServer;
@@ -15,12 +17,13 @@ const run = promisify(execFile);
 
 /** As `curl` would ask: the whole query in the URL. */
 const get = (query: string, search: Record<string, string> = {}): Promise<Response> =>
-  fetch(`${server.url}/?${new URLSearchParams({ query, ...search })}`);
+  fetch(`${server.url}/?${new URLSearchParams({ query, ...search }).toString()}`);
 const post = (
   body: string | Uint8Array<ArrayBuffer>,
   search: Record<string, string> = {},
   headers: Record<string, string> = {},
-): Promise<Response> => fetch(`${server.url}/?${new URLSearchParams(search)}`, { method: 'POST', body, headers });
+): Promise<Response> =>
+  fetch(`${server.url}/?${new URLSearchParams(search).toString()}`, { method: 'POST', body, headers });
 
 beforeAll(async () => {
   temp = await openTempEngine();
@@ -261,7 +264,7 @@ describe('limits and writing', () => {
       return response.status;
     };
     const answers = await Promise.all([1, 2, 3].map(ask));
-    expect(answers.sort()).toEqual([200, 200, 503]);
+    expect(answers.sort((a, b) => a - b)).toEqual([200, 200, 503]);
     await small.close();
   });
 

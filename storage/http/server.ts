@@ -199,6 +199,7 @@ class Face {
       settings: admitted.settings,
       paramTexts: query.paramTexts,
       readOnly: this.options.writable !== true || isReading(statement),
+      isolated: this.options.writable === true,
     };
     response.setHeader('Content-Type', contentTypeOf(format));
     response.setHeader('X-ClickHouse-Format', format);

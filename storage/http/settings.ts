@@ -23,41 +23,16 @@ export const limitsDefault: Readonly<Limits> = {
 };
 
 /** Words of the HTTP interface itself. Those we have no use for are taken politely. */
-const interfaceWords = new Set([
-  ...[
-    'query',
-    'database',
-    'default_format',
-    'user',
-    'password',
-    'query_id',
-    'quota_key',
-    'role',
-    'stacktrace',
-    'buffer_size',
-  ],
-  ...['session_id', 'session_timeout', 'session_check', 'close_session', 'compress', 'decompress', 'wait_end_of_query'],
-  ...[
-    'enable_http_compression',
-    'http_zlib_compression_level',
-    'send_progress_in_http_headers',
-    'http_headers_progress_interval_ms',
-  ],
-  ...[
-    'http_write_exception_in_output_format',
-    'add_http_cors_header',
-    'client_protocol_version',
-    'readonly',
-    'http_make_head_request',
-  ],
-  ...[
-    'cancel_http_readonly_queries_on_client_close',
-    'log_comment',
-    'log_queries',
-    'replace_running_query',
-    'priority',
-  ],
-]);
+const interfaceWords = new Set(
+  [
+    'query database default_format user password query_id quota_key role stacktrace buffer_size session_id',
+    'session_timeout session_check close_session compress decompress wait_end_of_query',
+    'enable_http_compression http_zlib_compression_level send_progress_in_http_headers',
+    'http_headers_progress_interval_ms http_write_exception_in_output_format add_http_cors_header',
+    'client_protocol_version readonly http_make_head_request cancel_http_readonly_queries_on_client_close',
+    'log_comment log_queries replace_running_query priority',
+  ].flatMap((line) => line.split(' ')),
+);
 
 /** Those that read files, change the language (and with it what our checks understand), or lift what protects others. */
 const refused =

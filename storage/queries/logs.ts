@@ -144,7 +144,8 @@ function readLogCursor(text: string): Cursor {
   return { ns, partition, sequence, hash, shown: Number(shown) };
 }
 
-function toItem({ ns, hash: _, ...rest }: Row): LogItem {
+function toItem(row: Row): LogItem {
+  const { ns, hash: _hash, ...rest } = row;
   const nanoseconds = BigInt(ns);
   return { timeMs: Number(nanoseconds / 1_000_000n), subNs: Number(nanoseconds % 1_000_000n), ...rest };
 }

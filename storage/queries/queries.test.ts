@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AlertTransition, Anomaly, Section, TemplateRow, WindowRow } from '#protocol/mod.ts';
 import { exportFormatOf, exportSql, exportTable } from '../export.ts';
 import { type ClickHouseServer, serveClickHouse } from '../http/server.ts';
@@ -7,6 +7,8 @@ import { openTempEngine, type TempEngine } from '../testing/temp.ts';
 import { BlockBuilder } from '../writer/block.ts';
 import { alertFields, encodeRows } from '../writer/rows.ts';
 import { CursorError, type LogFilter, type LogItem, Queries } from './mod.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 /** 2025-06-15 14:00:00 UTC. */
 const startMs = 1_749_996_000_000;

@@ -44,7 +44,7 @@ export function inspect(text: string): Inspection {
   if (verb === 'INSERT') return inspectInsert(text, tokens);
   const statement: Statement = { sql: '', verb, format: null, settings: {}, insert: null };
   const end = reading.has(verb) ? stripClauses(text, tokens, statement) : tokens.length;
-  statement.sql = text.slice((tokens[0] as Token).start, (tokens[end - 1] as Token | undefined)?.end ?? 0);
+  statement.sql = text.slice((tokens[0] as Token).start, tokens[end - 1]?.end ?? 0);
   return { ok: true, statement };
 }
 

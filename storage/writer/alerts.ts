@@ -4,6 +4,7 @@
  */
 import type { Bus, Subscription } from '#bus/mod.ts';
 import { type AlertTransition, buckets, decodeAlerts, streams } from '#protocol/mod.ts';
+import { messageOf } from '../engine/error.ts';
 import type { ClickHouse } from '../engine/port.ts';
 import { database } from '../schema.ts';
 import { alertFields, encodeRows, type Versioned } from './rows.ts';
@@ -64,9 +65,7 @@ export async function startAlertsWriter(options: AlertsWriterOptions): Promise<A
   const flush = (): Promise<void> => {
     if (waiting.length === 0) return Promise.resolve();
     storing ??= storeWaiting()
-      .catch((error) =>
-        log.error(`Alerts could not be stored, trying again: ${error instanceof Error ? error.message : error}`),
-      )
+      .catch((error) => log.error(`Alerts could not be stored, trying again: ${messageOf(error)}`))
       .finally(() => {
         storing = null;
       });
@@ -82,10 +81,10 @@ export async function startAlertsWriter(options: AlertsWriterOptions): Promise<A
           waiting.push({ row, generation: 0, partition: 0, version: message.sequence });
         }
       } catch (error) {
-        log.error(`ALERTS ${message.sequence} cannot be read: ${error instanceof Error ? error.message : error}`);
+        log.error(`ALERTS ${message.sequence} cannot be read: ${messageOf(error)}`);
       }
     }
-  })().catch((error) => log.error(`The ALERTS subscription ended: ${error}`));
+  })().catch((error) => log.error(`The ALERTS subscription ended: ${messageOf(error)}`));
   const timer = setInterval(() => void flush(), options.lingerMs ?? 200);
   return {
     stop: async () => {

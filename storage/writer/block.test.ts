@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   StringCursor,
   uint16At,
@@ -10,6 +10,8 @@ import {
 import { openTempEngine, type TempEngine, textOf } from '../testing/temp.ts';
 import { makeSection } from '../testing/sections.ts';
 import { BlockBuilder, blockLimitsDefault, type TableInsert } from './block.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const header = { generation: 2, partition: 7 };
 const dayMs = 86_400_000;

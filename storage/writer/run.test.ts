@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MemoryBus } from '#bus/mod.ts';
 import {
   type AlertTransition,
@@ -17,6 +17,11 @@ import { makeSection } from '../testing/sections.ts';
 import { openTempEngine, type TempEngine, textOf } from '../testing/temp.ts';
 import { readAlertsRecord, startAlertsWriter } from './alerts.ts';
 import { readWriterRecord, startWriter, type Writer, type WriterOptions } from './run.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+/** As expect.poll, with time for a machine that has other things to do. */
+const soon = <T>(read: () => T) => expect.poll(read, { timeout: 20_000, interval: 10 });
 
 let temp: TempEngine;
 beforeAll(async () => {
@@ -89,9 +94,9 @@ describe('writer', () => {
     await publish(bus, 1, 2, 5);
     await publish(bus, 1, 5, 6);
     await publish(bus, 2, 0, 2, 4);
-    await expect.poll(async () => (await count(1)).rows).toBe(60);
+    await soon(async () => (await count(1)).rows).toBe(60);
     expect(await count(1)).toMatchObject({ rows: 60, distinct: 60 });
-    await expect.poll(async () => (await readWriterRecord(bus))?.position).toBe(6);
+    await soon(async () => (await readWriterRecord(bus))?.position).toBe(6);
     expect(await readWriterRecord(bus)).toMatchObject({
       inDoubt: null,
       marks: { 1: { generation: 1, sequence: 6 }, 2: { sequence: 2 } },
@@ -110,13 +115,13 @@ describe('writer', () => {
     await bus.streams.publish(subjects.results(11), encodeResults(first));
     await publish(bus, 12, 0, 1);
     const writer = await start(bus);
-    await expect.poll(async () => (await count(12)).rows).toBe(10);
-    await expect.poll(async () => (await readWriterRecord(bus))?.marks['12']?.sequence).toBe(1);
+    await soon(async () => (await count(12)).rows).toBe(10);
+    await soon(async () => (await readWriterRecord(bus))?.marks['12']?.sequence).toBe(1);
     expect((await readWriterRecord(bus))?.position).toBe(0);
     await writer.stop();
     const second = await start(bus);
     for (const part of rest) await bus.streams.publish(subjects.results(11), encodeResults(part));
-    await expect.poll(async () => (await count(11)).rows).toBe(8000);
+    await soon(async () => (await count(11)).rows).toBe(8000);
     await second.drain();
     expect(await count(12)).toMatchObject({ rows: 10 });
     expect((await readWriterRecord(bus))?.position).toBe(1 + parts.length);
@@ -143,14 +148,14 @@ describe('writer', () => {
         },
       });
       const killed = await start(bus, { clickHouse: dying, owner: 'killed' });
-      await expect.poll(async () => (await readWriterRecord(bus))?.inDoubt?.to).toBe(1);
-      await expect.poll(() => inserts).toBe(Math.min(dieAfter + 1, 2));
+      await soon(async () => (await readWriterRecord(bus))?.inDoubt?.to).toBe(1);
+      await soon(() => inserts).toBe(Math.min(dieAfter + 1, 2));
       await new Promise((resolve) => setTimeout(resolve, 50));
       await killed.stop();
       // More arrives, so that the block would be cut elsewhere if it were made anew.
       await publish(bus, partition, 4, 9);
       const next = await start(bus, { owner: 'next' });
-      await expect.poll(async () => (await readWriterRecord(bus))?.position).toBe(2);
+      await soon(async () => (await readWriterRecord(bus))?.position).toBe(2);
       expect(await count(partition)).toMatchObject({ rows: 90, distinct: 90 });
       const ledger = `SELECT sum(Rows) FROM (SELECT * FROM logweir.ledger FINAL WHERE Partition = ${partition})`;
       expect(textOf(await temp.engine.query(ledger, { format: 'TSV' }))).toBe('90\n');
@@ -175,10 +180,10 @@ describe('writer', () => {
     });
     const writer = await start(bus, { clickHouse: flaky });
     for (let i = 0; i < 30; i++) await publish(bus, 31, i, i + 1, 2);
-    await expect.poll(() => writer.stats().failing).toBeGreaterThan(2);
+    await soon(() => writer.stats().failing).toBeGreaterThan(2);
     expect((await readWriterRecord(bus))?.position).toBe(0);
     away = false;
-    await expect.poll(async () => (await readWriterRecord(bus))?.position).toBe(30);
+    await soon(async () => (await readWriterRecord(bus))?.position).toBe(30);
     expect(await count(31)).toMatchObject({ rows: 60, distinct: 60 });
     await writer.drain();
   });
@@ -187,10 +192,9 @@ describe('writer', () => {
     const bus = await newBus();
     const old = await start(bus, { owner: 'old' });
     const young = await start(bus, { owner: 'young' });
-    const ended = expect(old.done).rejects.toMatchObject({ message: 'Another storage writer took over.' });
     await publish(bus, 41, 0, 2);
-    await ended;
-    await expect.poll(async () => (await readWriterRecord(bus))?.position).toBe(1);
+    await expect(old.done).rejects.toMatchObject({ message: 'Another storage writer took over.' });
+    await soon(async () => (await readWriterRecord(bus))?.position).toBe(1);
     expect(await count(41)).toMatchObject({ rows: 20, distinct: 20 });
     await young.drain();
   });
@@ -199,7 +203,7 @@ describe('writer', () => {
     const bus = await newBus();
     for (let i = 0; i < 20; i++) await publish(bus, 51, i, i + 1, 100);
     const writer = await start(bus, { limits: { rowsMax: 500 }, lingerMs: 60_000 });
-    await expect.poll(() => writer.stats().blocks).toBe(4);
+    await soon(() => writer.stats().blocks).toBe(4);
     expect(await count(51)).toMatchObject({ rows: 2000, distinct: 2000 });
     await writer.drain();
   });
@@ -209,7 +213,7 @@ describe('writer', () => {
     const writer = await start(bus);
     await bus.streams.publish(subjects.results(61), new Uint8Array([1, 2, 3, 4, 5, 6]));
     await publish(bus, 61, 0, 1);
-    await expect.poll(async () => (await count(61)).rows).toBe(10);
+    await soon(async () => (await count(61)).rows).toBe(10);
     expect(writer.stats().malformed).toBe(1);
     await writer.drain();
   });
@@ -252,12 +256,12 @@ describe('alerts writer', () => {
     await publishAlerts(transition(1, 'firing'));
     await publishAlerts(transition(1, 'firing'), transition(2, 'resolved'));
     const expected = `1\tfiring\t['slack','mail']\t${startMs + 3}\n2\tresolved\t['slack','mail']\t${startMs + 3}\n`;
-    await expect.poll(stored).toBe(expected);
+    await soon(stored).toBe(expected);
     await writer.stop();
     expect(await readAlertsRecord(bus)).toMatchObject({ position: 2 });
     const again = await startAlertsWriter(options);
     await publishAlerts(transition(2, 'resolved'));
-    await expect.poll(async () => (await readAlertsRecord(bus))?.position).toBe(3);
+    await soon(async () => (await readAlertsRecord(bus))?.position).toBe(3);
     expect(await stored()).toBe(expected);
     await again.stop();
   });

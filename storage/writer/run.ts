@@ -8,6 +8,7 @@
  */
 import type { Bus, KeyValue, Subscription } from '#bus/mod.ts';
 import { buckets, decodeResults, keys, LogweirError, type ResultsMessage, streams } from '#protocol/mod.ts';
+import { messageOf } from '../engine/error.ts';
 import type { ClickHouse } from '../engine/port.ts';
 import { BlockBuilder, type BlockLimits, blockLimitsDefault, type TableInsert } from './block.ts';
 import { blockToken, insertToken, type WriterRecord, WriterState } from './state.ts';
@@ -214,7 +215,7 @@ class Shell implements Writer {
     } catch (error) {
       this.counts.malformed++;
       this.state.sequence = sequence;
-      this.options.log.error(`RESULTS ${sequence} cannot be read: ${error instanceof Error ? error.message : error}`);
+      this.options.log.error(`RESULTS ${sequence} cannot be read: ${messageOf(error)}`);
       return;
     }
     const taken = this.state.take(sequence, message);
@@ -286,9 +287,7 @@ class Shell implements Writer {
         } catch (error) {
           if (this.stopping) throw error;
           this.counts.failing++;
-          this.options.log.error(
-            `Insert into ${table} failed, next try in ${pauseMs} ms: ${error instanceof Error ? error.message : error}`,
-          );
+          this.options.log.error(`Insert into ${table} failed, next try in ${pauseMs} ms: ${messageOf(error)}`);
           await new Promise((resolve) => setTimeout(resolve, pauseMs));
           if (this.stopping) throw error;
         }
@@ -323,9 +322,7 @@ class Shell implements Writer {
         return entry !== null && Buffer.compare(entry.value, value) === 0 ? entry.revision : null;
       } catch (error) {
         if (this.stopping) throw error;
-        this.options.log.warn(
-          `The writer's record could not be stored: ${error instanceof Error ? error.message : error}`,
-        );
+        this.options.log.warn(`The writer's record could not be stored: ${messageOf(error)}`);
         await new Promise((resolve) => setTimeout(resolve, 500));
         if (this.stopping) throw error;
       }
@@ -336,9 +333,13 @@ class Shell implements Writer {
     if (this.stopping) return;
     this.stopping = true;
     clearInterval(this.timer);
-    void this.subscription?.stop().catch(() => undefined);
-    this.options.log.error(`The storage writer ended: ${error instanceof Error ? error.message : error}`);
+    this.options.log.error(`The storage writer ended: ${messageOf(error)}`);
     this.settle.reject(error);
+    this.unsubscribe();
+  }
+
+  private unsubscribe(): void {
+    this.subscription?.stop().catch(() => undefined);
   }
 
   async drain(): Promise<void> {
