@@ -45,12 +45,12 @@ export class LatencyHistogram {
   }
 }
 
-/** The bound under which a share (0–1) of what was observed lies, ms; 0 where nothing was. */
+/** The bound under which a share (0–1) of what was observed lies, ms; 0 where nothing was, the last bound where it is over. */
 export function quantileOf({ boundsMs, counts, count }: HistogramSnapshot, share: number): number {
   let seen = 0;
   for (const [at, value] of counts.entries()) {
     seen += value;
-    if (count > 0 && seen >= share * count) return boundsMs[at] ?? Number.POSITIVE_INFINITY;
+    if (count > 0 && seen >= share * count) return boundsMs[at] ?? (boundsMs.at(-1) as number);
   }
   return 0;
 }

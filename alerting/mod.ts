@@ -3,5 +3,5 @@ export { type AlertingConfig, type DeliveryConfig, parseAlertingConfig } from '.
 export type { ChannelConfig } from './config/channels.ts';
 export type { AlertView, Notification } from './core/types.ts';
 export type { WebhookBody } from './delivery/webhook.ts';
-export { type AlertingMetrics, type HistogramSnapshot, latencyBoundsMs } from './metrics.ts';
+export type { AlertingMetrics, HistogramSnapshot } from './metrics.ts';
 export { type AlertingDeps, type RunningAlerting, runAlerting } from './run.ts';

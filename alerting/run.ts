@@ -43,7 +43,11 @@ const tickEveryMs = 500;
 /** How far a tick lags the clock: more than clocks of one cluster differ, and a message takes to be stored (A2). */
 const tickLagMs = 1_000;
 const checkpointEveryMs = 1_000;
+/** Checkpoints of a large state come more rarely: they take at most one part in so many of the time. */
+const checkpointRest = 20;
 const readAgainAfterMs = 500;
+/** Reading gives way to sockets after this long, ms. */
+const turnMsMax = 5;
 const publishWindow = 64;
 const publishQueueBytesMax = 16 * 1024 * 1024;
 /** At the end, how long to wait for a NATS that may be gone. */
@@ -73,7 +77,7 @@ class Alerting implements RunningAlerting {
   private reading: Promise<void> = Promise.resolve();
   private ticking: Promise<void> = Promise.resolve();
   private timer: NodeJS.Timeout | null = null;
-  private lastCommitMs = 0;
+  private nextCommitMs = 0;
   private readonly counts = { messages: 0, duplicates: 0, gaps: 0, gapsPassed: 0, malformed: 0, checkpoints: 0 };
   private readonly latency = {
     decided: new LatencyHistogram(),
@@ -113,8 +117,8 @@ class Alerting implements RunningAlerting {
       log,
       outbox: () => this.state.outbox,
       onQueued: ({ receipt }) => this.latency.queued.observe(receipt, clock()),
-      onDelivered: ({ id, receipt }) => {
-        this.latency.delivered.observe(receipt, clock());
+      onDelivered: ({ id, receipt }, now) => {
+        if (now) this.latency.delivered.observe(receipt, clock());
         this.apply({ kind: 'delivered', id });
       },
       onFailed: ({ id, channel }, attempts, error) => {
@@ -123,7 +127,6 @@ class Alerting implements RunningAlerting {
       },
     });
     this.adoptSilences();
-    this.lastCommitMs = clock();
     this.subscription = await this.subscribe();
     this.reading = this.readForEver();
     this.timer = setInterval(() => this.onTimer(), tickEveryMs);
@@ -170,6 +173,8 @@ class Alerting implements RunningAlerting {
 
   private async read(): Promise<void> {
     if (this.subscription === null) return;
+    const { clock } = this.deps;
+    let turnMs = clock();
     for await (const message of this.subscription) {
       if (this.stopping) return;
       try {
@@ -181,6 +186,10 @@ class Alerting implements RunningAlerting {
       }
       this.next = message.sequence + 1;
       await this.publisher.room();
+      if (clock() - turnMs < turnMsMax) continue;
+      // Messages that are there already are read without a pause: sockets get their turn, or a burst delays its first alert.
+      await new Promise((resolve) => setImmediate(resolve));
+      turnMs = clock();
     }
   }
 
@@ -243,7 +252,7 @@ class Alerting implements RunningAlerting {
       if (this.stopping) return;
       try {
         await this.tick();
-        if (this.dirty && this.deps.clock() - this.lastCommitMs >= checkpointEveryMs) await this.commit();
+        if (this.dirty && this.deps.clock() >= this.nextCommitMs) await this.commit();
       } catch (error) {
         if (error instanceof LogweirError && error.code === 'CLUSTER_MISMATCH') this.fail(error);
         // NATS is away: time stands still for alerts until it is back, deliveries go on.
@@ -277,9 +286,11 @@ class Alerting implements RunningAlerting {
     try {
       // A3
       await this.publisher.idle();
+      const startedMs = this.deps.clock();
       await this.checkpoints.save(state, marks, next);
+      const endedMs = this.deps.clock();
+      this.nextCommitMs = endedMs + Math.max(checkpointEveryMs, (endedMs - startedMs) * checkpointRest);
       this.counts.checkpoints++;
-      this.lastCommitMs = this.deps.clock();
     } catch (error) {
       this.dirty = true;
       throw error;

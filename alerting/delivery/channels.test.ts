@@ -285,7 +285,7 @@ describe('text', () => {
   });
 
   it('writes figures for people', () => {
-    const values = [0, 0.00421, 3.14159, 12.7, 1_234.5, 1e7, Number.NaN];
-    expect(values.map(figure)).toEqual(['0', '0.0042', '3.1', '13', '1,235', '10,000,000', 'unknown']);
+    const values = [0, 0.00421, 2.7654, 12.7, 1_234.5, 1e7, Number.NaN];
+    expect(values.map(figure)).toEqual(['0', '0.0042', '2.8', '13', '1,235', '10,000,000', 'unknown']);
   });
 });

@@ -23,7 +23,8 @@ export interface DeliveryQueueOptions {
   /** Every notification that is not yet delivered. */
   outbox: () => ReadonlyMap<string, Notification>;
   onQueued: (notification: Notification) => void;
-  onDelivered: (notification: Notification) => void;
+  /** `now` is false where it was found to have been delivered earlier. */
+  onDelivered: (notification: Notification, now: boolean) => void;
   onFailed: (notification: Notification, attempts: number, error: string) => void;
 }
 
@@ -63,6 +64,8 @@ export class DeliveryQueue {
   private readonly queue: Queue<Notification>;
   private readonly worker: Worker<Notification>;
   private readonly byName: ReadonlyMap<string, Channel>;
+  /** To be put into the queue at the end of this turn. */
+  private readonly batch: Notification[] = [];
   /** Being put into the queue at this moment. */
   private readonly adding = new Set<string>();
   /** When each notification of the outbox was put into the queue that Redis holds now. */
@@ -126,19 +129,29 @@ export class DeliveryQueue {
 
   /** Puts a notification of the outbox into the queue, now or as soon as Redis answers. */
   put(notification: Notification): void {
-    if (this.connected) void this.add(notification).catch((error: Error) => this.complain(error));
+    if (this.stopped || !this.connected) return;
+    this.batch.push(notification);
+    // What is decided in one turn travels together: one write to Redis instead of one for each.
+    if (this.batch.length === 1)
+      setImmediate(() => {
+        this.add(this.batch.splice(0)).catch((error: Error) => this.complain(error));
+      });
   }
 
-  private async add(notification: Notification): Promise<void> {
-    const { id } = notification;
-    if (this.stopped || this.adding.has(id)) return;
-    this.adding.add(id);
+  private async add(notifications: readonly Notification[]): Promise<void> {
+    const fresh = notifications.filter(({ id }) => !this.adding.has(id));
+    if (fresh.length === 0) return;
+    for (const { id } of fresh) this.adding.add(id);
     try {
-      await this.queue.add(notification.channel, notification, { jobId: id });
-      this.queuedAtMs.set(id, this.options.clock());
-      this.options.onQueued(notification);
+      const [first, ...others] = fresh.map((one) => ({ name: one.channel, data: one, opts: { jobId: one.id } }));
+      if (first !== undefined && others.length === 0) await this.queue.add(first.name, first.data, first.opts);
+      else if (first !== undefined) await this.queue.addBulk([first, ...others]);
+      for (const one of fresh) {
+        this.queuedAtMs.set(one.id, this.options.clock());
+        this.options.onQueued(one);
+      }
     } finally {
-      this.adding.delete(id);
+      for (const { id } of fresh) this.adding.delete(id);
     }
   }
 
@@ -170,7 +183,7 @@ export class DeliveryQueue {
         const since = this.queuedAtMs.get(id);
         if (since === undefined) {
           // Left over from another process or another Redis: it may be there, and finished, already.
-          await this.add(notification);
+          await this.add([notification]);
           await this.lookUp(notification);
         } else if (now - since >= lookUpAfterMs) await this.lookUp(notification);
         else continue;
@@ -193,7 +206,7 @@ export class DeliveryQueue {
       return;
     }
     const state = await job.getState();
-    if (state === 'completed') this.options.onDelivered(notification);
+    if (state === 'completed') this.options.onDelivered(notification, false);
     else if (state === 'failed') this.options.onFailed(notification, job.attemptsMade, job.failedReason ?? 'unknown');
   }
 
@@ -211,7 +224,7 @@ export class DeliveryQueue {
       throw error;
     }
     this.deliveredIds.add(notification.id);
-    this.options.onDelivered(notification);
+    this.options.onDelivered(notification, true);
   }
 
   private onAttemptFailed(job: Job<Notification> | undefined, error: Error): void {

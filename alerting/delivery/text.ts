@@ -56,7 +56,7 @@ export function nameOf({ detector, subject }: Pick<AlertView, 'detector' | 'subj
 export function linkOf(publicUrl: string, view?: Pick<AlertView, 'service' | 'anomalyId'>): string {
   const base = `${publicUrl.replace(/\/+$/, '')}/`;
   if (view === undefined) return base;
-  return `${base}?${new URLSearchParams({ service: view.service, anomaly: view.anomalyId })}`;
+  return `${base}?${new URLSearchParams({ service: view.service, anomaly: view.anomalyId }).toString()}`;
 }
 
 /** What the alerts of a notification do not show. */

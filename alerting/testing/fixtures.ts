@@ -5,7 +5,7 @@ import { createServer as createHttpServer, type IncomingHttpHeaders } from 'node
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Anomaly, Receipt } from '#protocol/mod.ts';
+import type { AlertTransition, Anomaly, Receipt } from '#protocol/mod.ts';
 import { parseAlertingConfig } from '../config/mod.ts';
 import { decide } from '../core/decide.ts';
 import { emptyState } from '../core/state.ts';
@@ -58,8 +58,7 @@ export function configOf(over: Record<string, unknown> = {}): DecideConfig {
 export class Play {
   state: AlertingState;
   config: DecideConfig;
-  /** `firing 1`, `resolved 2`, … with the alert's detector. */
-  transitions: import('#protocol/mod.ts').AlertTransition[] = [];
+  transitions: AlertTransition[] = [];
   notifications: Notification[] = [];
 
   constructor(config: DecideConfig, state: AlertingState = emptyState()) {
@@ -167,7 +166,12 @@ async function serverOf(command: string, argumentsOf: (port: number, dir: string
 export function startRedis(keeps: boolean): Promise<Server> {
   const persistence = keeps ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--save', ''];
   return serverOf('redis-server', (port, dir) => [
-    ...['--port', String(port), '--bind', '127.0.0.1', '--dir', dir],
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    dir,
     ...persistence,
   ]);
 }
