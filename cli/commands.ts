@@ -24,4 +24,5 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   ingest: { summary: 'read log files into the cluster', load: () => import('./ingest.ts') },
   verify: { summary: 'compare what is stored with a fold of the stream', load: () => import('./verify.ts') },
   reconcile: { summary: 'count what is on the stream and what is stored', load: () => import('./reconcile.ts') },
+  alerting: { summary: 'turn anomalies into alerts and tell people', load: () => import('./alerting.ts') },
 };

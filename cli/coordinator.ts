@@ -1,9 +1,12 @@
-/** `logweir coordinator`: places partitions on workers and keeps the cluster's time. */
-import { parseAnalysisConfig } from '#analysis/detectors/mod.ts';
+/** `logweir coordinator`: places partitions on workers, keeps the cluster's time, serves API and dashboard. */
+import { startApi } from '#api/mod.ts';
 import { Coordinator } from '#coordinator/mod.ts';
+import { Queries } from '#storage/mod.ts';
+import { ensureBuilt } from '../dashboard/build.ts';
 import type { Command } from './command.ts';
 import { runRole } from './role.ts';
-import { startHeartbeat } from './roles/observe.ts';
+import { startLive } from './roles/live.ts';
+import { prometheusText, startHeartbeat } from './roles/observe.ts';
 import { joinCluster, roleOptions } from './roles/setup.ts';
 
 export const command: Command = {
@@ -13,8 +16,7 @@ one leads, the others stand by. Serves the API and the dashboard.`,
   longRunning: true,
   run: (ctx) =>
     runRole(ctx, async () => {
-      const { bus, store, config, id, clock, log } = await joinCluster(ctx);
-      parseAnalysisConfig(config.analysis, 'analysis');
+      const { bus, store, facts, config, settings, id, clock, log } = await joinCluster(ctx);
       const coordinator = new Coordinator({
         bus,
         store,
@@ -26,10 +28,25 @@ one leads, the others stand by. Serves the API and the dashboard.`,
         log,
       });
       await coordinator.start();
+      const live = await startLive({ bus, store, coordinator, partitions: facts.partitions, clock });
+      const api = await startApi({
+        host: config.ports.bindHost,
+        port: config.ports.api,
+        dashboardDir: await ensureBuilt(),
+        queries: Queries.overUrl(settings.urls.clickhouse),
+        cluster: live.cluster,
+        live,
+        notReady: () => (bus.connected ? [] : ['NATS is away']),
+        metrics: () => prometheusText('coordinator', { leads: coordinator.leads ? 1 : 0 }),
+        clock,
+        log: { info: log, warn: log, error: log },
+      });
       const stopBeating = startHeartbeat(bus, 'coordinator', id, 'none', () => ({}));
       return {
-        facts: { id },
+        facts: { id, url: api.url },
         stop: async () => {
+          await api.close();
+          live.stop();
           await coordinator.stop();
           stopBeating();
           await bus.close();

@@ -15,6 +15,7 @@ import {
   subjects,
   unpack,
 } from '#protocol/mod.ts';
+import { readAlertsRecord, readWriterRecord } from '#storage/mod.ts';
 import type { CheckpointPointer } from '#workers/mod.ts';
 import { type Assignment, type Member, plan } from './assignment.ts';
 import type { Membership } from './membership.ts';
@@ -220,8 +221,12 @@ export class Leader {
           this.purged[partition] = below;
         }
       }
-      await this.purgeRead(streams.results, keys.writer);
-      await this.purgeRead(streams.anomalies, keys.alerting);
+      const written = await readWriterRecord(bus);
+      if (written !== null) await this.purgeRead(streams.results, written.position + 1);
+      const stored = await readAlertsRecord(bus);
+      if (stored !== null) await this.purgeRead(streams.alerts, stored.position + 1);
+      const marks = await (await bus.keyValue(buckets.marks)).get(keys.alerting);
+      if (marks !== null) await this.purgeRead(streams.anomalies, decodeMarks(marks.value).resumeFrom);
     } catch (error) {
       this.options.log(`Retention is behind: ${(error as Error).message}`);
     } finally {
@@ -229,12 +234,8 @@ export class Leader {
     }
   }
 
-  /** Removes what a stream's reader has committed. */
-  private async purgeRead(stream: StreamName, reader: string): Promise<void> {
-    const marks = await this.options.bus.keyValue(buckets.marks);
-    const entry = await marks.get(reader);
-    if (entry === null) return;
-    const { resumeFrom } = decodeMarks(entry.value);
+  /** Removes what a stream's reader no longer needs. */
+  private async purgeRead(stream: StreamName, resumeFrom: number): Promise<void> {
     const info = await this.options.bus.streams.info(stream);
     if (resumeFrom > info.firstSequence && info.messages > 0) await this.options.bus.streams.purge(stream, resumeFrom);
   }

@@ -223,7 +223,9 @@ export class PartitionRunner {
       detectedMs,
     }));
     const message = { partition, generation, from: output.anomaliesFrom, to: sequence, anomalies, receipts };
-    void this.publisher.send(subjects.anomalies(partition), encodeAnomalies(message));
+    const data = encodeAnomalies(message);
+    void this.publisher.send(subjects.anomalies(partition), data);
+    this.options.bus.tell(subjects.live.anomalies, data);
   }
 
   private publishResults(message: ResultsMessage): void {

@@ -1,0 +1,43 @@
+/** `logweir alerting`: turns anomalies into alerts and tells people. */
+import { parseAlertingConfig, runAlerting } from '#alerting/mod.ts';
+import type { Command } from './command.ts';
+import { runRole } from './role.ts';
+import { prometheusText, serveMetrics, startHeartbeat } from './roles/observe.ts';
+import { joinCluster, roleOptions } from './roles/setup.ts';
+
+export const command: Command = {
+  about: `Groups anomalies into alerts and delivers them by webhook, Slack and e-mail, with retries through Redis. Which channels, and
+what they get, is the section "alerting" of the configuration.`,
+  options: roleOptions,
+  longRunning: true,
+  run: (ctx) =>
+    runRole(ctx, async () => {
+      const { bus, config, settings, id, clock, log } = await joinCluster(ctx);
+      const alerting = await runAlerting({
+        bus,
+        redisUrl: settings.urls.redis,
+        config: parseAlertingConfig(config.alerting, 'alerting'),
+        clock,
+        publicUrl: settings.urls.api,
+        log,
+      });
+      const counters = (): Record<string, number> => alerting.metrics().counters;
+      const stopBeating = startHeartbeat(bus, 'alerting', id, 'anomalies', counters);
+      const metrics = await serveMetrics({
+        host: config.ports.bindHost,
+        port: config.ports.metrics,
+        ready: () => bus.connected,
+        metrics: () => prometheusText('alerting', counters()),
+      });
+      return {
+        facts: { id, metricsPort: metrics.port },
+        failed: alerting.failed,
+        stop: async () => {
+          await alerting.stop();
+          stopBeating();
+          await metrics.close();
+          await bus.close();
+        },
+      };
+    }),
+};

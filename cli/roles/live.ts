@@ -1,0 +1,129 @@
+/** What the API shows as it happens: cluster status from heartbeats, anomalies and alerts from core NATS. */
+import type { Bus, KeyValue } from '#bus/mod.ts';
+import {
+  type AlertItem,
+  type AnomalySummary,
+  type ClusterStatus,
+  clusterStatus,
+  type LiveEvent,
+  type LiveSource,
+} from '#api/mod.ts';
+import { type ClusterView, type Coordinator, viewCluster } from '#coordinator/mod.ts';
+import {
+  type AlertTransition,
+  type Anomaly,
+  decodeAlerts,
+  decodeAnomalies,
+  keys,
+  streams,
+  subjects,
+} from '#protocol/mod.ts';
+
+const sampleEveryMs = 1_000;
+const streamsEveryMs = 2_000;
+
+export interface LiveView extends LiveSource {
+  cluster: () => ClusterStatus;
+  stop: () => void;
+}
+
+export interface LiveOptions {
+  bus: Bus;
+  store: KeyValue;
+  coordinator: Coordinator;
+  partitions: number;
+  clock: () => number;
+}
+
+export async function startLive(options: LiveOptions): Promise<LiveView> {
+  const { bus, store, coordinator, partitions, clock } = options;
+  const listeners = new Set<(event: LiveEvent) => void>();
+  const push = (event: LiveEvent): void => {
+    for (const listener of listeners) listener(event);
+  };
+  let infos: ClusterView['streams'] = [];
+  let assignment: Uint8Array | null = null;
+  const look = async (): Promise<void> => {
+    infos = await Promise.all(
+      Object.values(streams).map(async (name) => ({ name, ...(await bus.streams.info(name)) })),
+    );
+    assignment = (await store.get(keys.assignment))?.value ?? null;
+  };
+  await look();
+  const cluster = (): ClusterStatus =>
+    clusterStatus(
+      viewCluster({
+        membership: coordinator.membership,
+        nowMs: clock(),
+        partitions,
+        leader: coordinator.leaderId,
+        assignment,
+        streams: infos,
+      }),
+      clock(),
+    );
+  const timers = [
+    setInterval(() => void look().catch(() => {}), streamsEveryMs),
+    setInterval(() => {
+      if (listeners.size === 0) return;
+      const { services, totals } = cluster();
+      const { recordsPerSecond, errorsPerSecond } = totals;
+      push({ type: 'rate', sample: { timeMs: clock(), recordsPerSecond, errorsPerSecond, services } });
+    }, sampleEveryMs),
+  ];
+  const deaf = [
+    bus.listen(subjects.live.anomalies, (data) => {
+      for (const anomaly of decodeAnomalies(data).anomalies) push({ type: 'anomaly', anomaly: summaryOf(anomaly) });
+    }),
+    bus.listen(subjects.live.alerts, (data) => {
+      for (const transition of decodeAlerts(data).transitions) push({ type: 'alert', alert: alertOf(transition) });
+    }),
+  ];
+  return {
+    cluster,
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    stop: () => {
+      for (const timer of timers) clearInterval(timer);
+      for (const end of deaf) end();
+    },
+  };
+}
+
+function summaryOf(anomaly: Anomaly): AnomalySummary {
+  const {
+    service,
+    lane,
+    detector,
+    subject,
+    startMs,
+    endMs,
+    decidedAtMs,
+    score,
+    actual,
+    typical,
+    description,
+    revised,
+  } = anomaly;
+  return {
+    id: anomaly.anomalyId,
+    service,
+    lane,
+    detector,
+    subject,
+    startMs,
+    endMs,
+    decidedAtMs,
+    score,
+    actual,
+    typical,
+    description,
+    revised,
+  };
+}
+
+function alertOf({ alertId, atMs, ...rest }: AlertTransition): AlertItem {
+  return { ...rest, id: alertId, changedMs: atMs };
+}
