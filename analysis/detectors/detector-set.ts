@@ -1,6 +1,6 @@
 /** All detectors of one service in one lane, and the history that they share. */
 import type { ClosedWindow, ObservedEvent, WindowState } from '#analysis/windows/mod.ts';
-import type { AnalysisConfig } from './config.ts';
+import type { AnalysisConfig, MatcherConfig } from './config.ts';
 import { ErrorSpikeDetector, type ErrorSpikeSnapshot } from './error-spike.ts';
 import { History, type HistorySnapshot } from './history.ts';
 import type { StepContext } from './incident.ts';
@@ -23,6 +23,23 @@ export interface DetectorSetSnapshot {
   multivariate: MultivariateSnapshot;
   sequences: SequenceMatchSnapshot;
   rules: RulesSnapshot;
+}
+
+const known = new WeakMap<AnalysisConfig, MatcherSet[]>();
+
+/** The set of these matchers; services of one configuration to which the same ones apply share it. */
+function matchersOf(config: AnalysisConfig, matchers: MatcherConfig[]): MatcherSet | null {
+  if (matchers.length === 0) return null;
+  const sets = known.get(config) ?? [];
+  known.set(config, sets);
+  let set = sets.find(
+    ({ configs }) => configs.length === matchers.length && configs.every((one, i) => one === matchers[i]),
+  );
+  if (set === undefined) {
+    set = new MatcherSet(matchers);
+    sets.push(set);
+  }
+  return set;
 }
 
 export class DetectorSet {
@@ -56,8 +73,7 @@ export class DetectorSet {
     this.rules = new RuleDetector(rules);
     const steps = sequences.flatMap((sequence) => sequence.steps);
     this.steps = steps.length;
-    const matching = this.rules.matching.map((i) => rules[i]!.match);
-    this.matchers = steps.length + matching.length === 0 ? null : new MatcherSet([...steps, ...matching]);
+    this.matchers = matchersOf(config, [...steps, ...this.rules.matching.map((i) => rules[i]!.match)]);
   }
 
   /** A record that is not late. */

@@ -8,11 +8,12 @@ import { NeedleScanner } from './needle-scanner.ts';
 const patternBytesMax = 4096;
 const decoder = new TextDecoder();
 
+/** Made once per configuration and shared: tables are immutable, and what changes is scratch of the present record. */
 export class MatcherSet {
   /** Indices of the matchers that the last record met, rising: [0, matchedCount). */
   readonly matched: Int32Array;
   matchedCount = 0;
-  private readonly configs: readonly MatcherConfig[];
+  readonly configs: readonly MatcherConfig[];
   private readonly patterns: (RE2JS | null)[];
   /** By severity number: the matchers that allow it, and a scanner for their texts only. */
   private readonly bySeverity: { matchers: number[]; scanner: NeedleScanner | null }[] = [];
@@ -38,7 +39,10 @@ export class MatcherSet {
     this.matchedCount = 0;
     const group = this.bySeverity[event.severityNumber];
     if (group === undefined || group.matchers.length === 0) return;
-    this.record = (this.record + 1) | 0;
+    if (++this.record === 0x7fffffff) {
+      this.found.fill(0);
+      this.record = 1;
+    }
     const { configs, patterns, found, record } = this;
     group.scanner?.scan(event.bytes, event.start, event.end, found, record);
     let text: string | null = null;

@@ -9,7 +9,6 @@ export {
   type RuleConfig,
   type SequenceConfig,
   type WindowFeature,
-  windowFeatures,
 } from './config.ts';
 export type { AnalysisHost, Findings, TemplateInfo } from './incident.ts';
 export { type KeyedSequenceOptions, KeyedSequenceDetector, type SequenceVerdict } from './sequences.ts';

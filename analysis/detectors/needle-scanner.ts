@@ -21,7 +21,7 @@ export class NeedleScanner {
   private readonly length: number;
   /** By hash of a pair: how far the window may move on; 0: a needle may end its first `length` bytes here. */
   private readonly shift = new Uint8Array(pairMask + 1);
-  private readonly candidates: (Needle[] | undefined)[] = new Array(pairMask + 1).fill(undefined);
+  private readonly candidates = new Map<number, Needle[]>();
   /** Needles of one byte. */
   private readonly single: Needle[] = [];
   private readonly hasLong: boolean;
@@ -42,9 +42,9 @@ export class NeedleScanner {
         this.shift[pair] = Math.min(this.shift[pair] as number, this.length - 1 - at);
       }
       const last = pairOf(needle.bytes[this.length - 2] as number, needle.bytes[this.length - 1] as number);
-      const bucket = this.candidates[last] ?? [];
+      const bucket = this.candidates.get(last) ?? [];
       bucket.push(needle);
-      this.candidates[last] = bucket;
+      this.candidates.set(last, bucket);
     }
   }
 
@@ -61,7 +61,7 @@ export class NeedleScanner {
           at += step;
           continue;
         }
-        for (const needle of candidates[pair] as Needle[]) {
+        for (const needle of candidates.get(pair) as Needle[]) {
           if (found[needle.id] !== mark && startsAt(needle.bytes, bytes, at - length + 1, end)) found[needle.id] = mark;
         }
         at++;

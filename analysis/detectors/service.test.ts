@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { pack, unpack } from '#protocol/frame.ts';
-import { Driver, ordinary, randomOf, startMs, type TestRecord } from './test-stream.ts';
+import { ServiceAnalysis } from './mod.ts';
+import { Driver, host, ordinary, randomOf, startMs, type TestRecord } from './test-stream.ts';
 
 const minute = 60_000;
 
@@ -90,6 +91,26 @@ describe('ServiceAnalysis', () => {
     forked.end();
     expect(straight.anomalies().length).toBeGreaterThan(3);
     expect(Buffer.compare(pack(forked.out), pack(straight.out))).toBe(0);
+  });
+
+  it('keeps its windows under another configuration', () => {
+    const records = ordinary({ seed: 1, minutes: 30, rate: 3 });
+    const before = new Driver({ config }).sendIn(records.slice(0, 3000), 100);
+    const after = new Driver();
+    after.analysis = ServiceAnalysis.restore(
+      after.config,
+      after.identity,
+      host,
+      unpack(pack(before.analysis.snapshot())),
+    );
+    after.sendIn(records.slice(3000), 100).end();
+    const straight = new Driver().sendIn(records, 100).end();
+    const last = (driver: Driver) =>
+      driver
+        .windows()
+        .slice(-10)
+        .map((row) => ({ ...row, version: 0, newTemplateCount: 0 }));
+    expect(last(after)).toEqual(last(straight));
   });
 
   it.each([4, 5])('does not depend on how records are cut into messages (seed %i)', (seed) => {

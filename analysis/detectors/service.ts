@@ -17,6 +17,7 @@ import {
   type ObservedEvent,
 } from '#analysis/windows/mod.ts';
 import { futureSkewMsMax } from '#protocol/limits.ts';
+import { fnv1a32 } from '#protocol/partitioner.ts';
 import type { AnalysisConfig } from './config.ts';
 import { DetectorSet, type DetectorSetSnapshot } from './detector-set.ts';
 import { type HeldEvent, hold, release } from './held.ts';
@@ -31,6 +32,8 @@ export interface ServiceIdentity {
 
 interface ServiceAnalysisSnapshot {
   sizeMs: number;
+  /** Hash of the configuration that the detectors' state belongs to. */
+  configHash: number;
   windows: EventWindowsSnapshot;
   detectors: DetectorSetSnapshot;
   lastArrivalStreamMs: number;
@@ -131,6 +134,7 @@ export class ServiceAnalysis {
   snapshot(): unknown {
     const state: ServiceAnalysisSnapshot = {
       sizeMs: this.config.windows.sizeMs,
+      configHash: hashOf(this.config),
       windows: this.windows.snapshot(),
       detectors: this.detectors.snapshot(),
       lastArrivalStreamMs: this.lastArrivalStreamMs,
@@ -144,8 +148,8 @@ export class ServiceAnalysis {
   }
 
   /**
-   * Continues exactly where the snapshot was taken. Under another configuration it keeps what still fits; another
-   * window size starts afresh.
+   * Continues exactly where the snapshot was taken. Under another configuration windows are kept and detectors start
+   * afresh; with another window size all does.
    */
   static restore(
     config: AnalysisConfig,
@@ -156,7 +160,7 @@ export class ServiceAnalysis {
     const state = snapshot as ServiceAnalysisSnapshot;
     if (state.sizeMs !== config.windows.sizeMs) return new ServiceAnalysis(config, identity, host);
     const analysis = new ServiceAnalysis(config, identity, host, EventWindows.restore(config.windows, state.windows));
-    analysis.detectors.restore(state.detectors);
+    if (state.configHash === hashOf(config)) analysis.detectors.restore(state.detectors);
     analysis.lastArrivalStreamMs = state.lastArrivalStreamMs;
     analysis.context.lateCount = state.lateCount;
     analysis.context.watermarkMs = analysis.windows.watermarkMs;
@@ -247,4 +251,16 @@ export class ServiceAnalysis {
       out.windows.push(this.windows.row(this.identity, window, sequence));
     }
   }
+}
+
+/** A configuration is one immutable object for all services of a partition, so its hash is worked out once. */
+const hashes = new WeakMap<AnalysisConfig, number>();
+
+function hashOf(config: AnalysisConfig): number {
+  let hash = hashes.get(config);
+  if (hash === undefined) {
+    hash = fnv1a32(new TextEncoder().encode(JSON.stringify(config)));
+    hashes.set(config, hash);
+  }
+  return hash;
 }

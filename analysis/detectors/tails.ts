@@ -90,7 +90,7 @@ function logIncompleteBeta(x: number, y: number, a: number, b: number): number {
 }
 
 /** Lanczos' approximation, g = 7, n = 9; relative error under 1e-13 for x > 0. */
-export function logGamma(x: number): number {
+function logGamma(x: number): number {
   if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x);
   const y = x - 1;
   let sum = 0.9999999999998099;

@@ -1,7 +1,7 @@
 /** Event-time windows of one service in one lane: pure, snapshot-able, bounded. The folder's one entry point. */
 export type { WindowsConfig } from './config.ts';
 export { type ClosedWindow, EventWindows, type EventWindowsSnapshot } from './event-windows.ts';
-export { featureOf, type RollingFeature, rollingFeatures, rollingOf, windowRow } from './row.ts';
-export { sampleCharactersMax, sampleOf } from './sample.ts';
+export { featureOf, rollingOf } from './row.ts';
+export { sampleOf } from './sample.ts';
 export { bucketMiddle, bucketOf, ValueSketch } from './sketch.ts';
 export { classes, classOfSeverity, type ObservedEvent, WindowState } from './window.ts';
