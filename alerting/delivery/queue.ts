@@ -70,6 +70,7 @@ export class DeliveryQueue {
   private readonly adding = new Set<string>();
   /** When each notification of the outbox was put into the queue that Redis holds now. */
   private readonly queuedAtMs = new Map<string, number>();
+  private readonly delivering = new Map<string, Promise<void>>();
   private readonly deliveredIds = new RecentIds(completedKept);
   private readonly timer: NodeJS.Timeout;
   private sweeping = false;
@@ -206,14 +207,26 @@ export class DeliveryQueue {
       return;
     }
     const state = await job.getState();
+    // It may have been delivered here in the meantime.
+    if (!this.options.outbox().has(id)) return;
     if (state === 'completed') this.options.onDelivered(notification, false);
     else if (state === 'failed') this.options.onFailed(notification, job.attemptsMade, job.failedReason ?? 'unknown');
   }
 
   private async process(job: Job<Notification>): Promise<void> {
-    const notification = job.data;
-    // Redis may hand out a job again whose end it did not hear of.
-    if (this.deliveredIds.has(notification.id)) return;
+    const { id } = job.data;
+    // Redis may hand out a job again whose end it did not hear of, or that it forgot while it was on its way.
+    if (this.deliveredIds.has(id)) return;
+    const delivering = this.delivering.get(id) ?? this.deliver(job.data);
+    this.delivering.set(id, delivering);
+    try {
+      await delivering;
+    } finally {
+      this.delivering.delete(id);
+    }
+  }
+
+  private async deliver(notification: Notification): Promise<void> {
     const channel = this.byName.get(notification.channel);
     if (channel === undefined)
       throw new UnrecoverableError(`Channel ${notification.channel} is not configured any more.`);
