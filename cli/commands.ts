@@ -9,6 +9,7 @@ export interface CommandEntry {
 
 export const commands: Readonly<Record<string, CommandEntry>> = {
   up: { summary: 'start a cluster on this machine', load: () => import('./up.ts') },
+  demo: { summary: 'start a cluster and stream a made-up shop into it', load: () => import('./demo.ts') },
   status: { summary: 'show what runs, how fast, and how far behind', load: () => import('./status.ts') },
   sql: { summary: 'run a query on the stored logs and findings', load: () => import('./sql.ts') },
   report: { summary: 'sum up what is stored', load: () => import('./report.ts') },

@@ -1,7 +1,7 @@
-import { type Command, exitCodes } from './command.ts';
-import { commands } from './commands.ts';
-import { checkSections } from './config/mod.ts';
+import { type Command, type CommandContext, exitCodes } from './command.ts';
+import { checkSections, type LoadedConfig } from './config/mod.ts';
 import { clusterOptions, configOf } from './settings.ts';
+import type { RunningCluster } from './supervisor/mod.ts';
 
 const roleNames = ['storage', 'coordinator', 'worker', 'alerting', 'gateway'] as const;
 
@@ -17,30 +17,40 @@ export const command: Command = {
   async run(ctx) {
     const loaded = configOf(ctx);
     await checkSections(loaded);
-    const { startCluster } = await import('./supervisor/mod.ts');
-    ctx.note(`Logweir starts on ${loaded.config.cluster.dataDir}`);
-    const cluster = await startCluster({
-      loaded,
-      cwd: ctx.cwd,
-      env: ctx.env,
-      roles: roleNames.filter((name) => Object.hasOwn(commands, name)),
-      notice: (text) => ctx.note(`  ${text}`),
-      say: (unit, text) => ctx.note(`  ${unit.name.padEnd(13)} ${unit.address.padEnd(22)} ${text}`),
-      signal: ctx.signal,
-    });
-    if (!ctx.signal.aborted) {
-      ctx.note('');
-      ctx.note(`  Dashboard  ${cluster.urls.api}`);
-      ctx.note(`  Send logs  ${cluster.urls.gateway}/ingest`);
-      ctx.note(`  SQL        ${cluster.urls.clickhouse}`);
-      ctx.note('');
-      ctx.note('Ctrl-C stops everything; the data stays.');
-    }
-    ctx.signal.addEventListener('abort', () =>
-      ctx.note('Stopping: what is under way is finished first. Ctrl-C again ends it at once.'),
-    );
+    const cluster = await startForeground(ctx, loaded);
     await cluster.ended;
     ctx.note('Stopped.');
     return exitCodes.ok;
   },
 };
+
+/** Builds the page where it is stale, starts the cluster, and says where it is. */
+export async function startForeground(ctx: CommandContext, loaded: LoadedConfig): Promise<RunningCluster> {
+  const [{ startCluster }, { ensureBuilt }] = await Promise.all([
+    import('./supervisor/mod.ts'),
+    import('../dashboard/build.ts'),
+  ]);
+  ctx.note(`Logweir starts on ${loaded.config.cluster.dataDir}`);
+  await ensureBuilt();
+  const cluster = await startCluster({
+    loaded,
+    cwd: ctx.cwd,
+    env: ctx.env,
+    roles: roleNames,
+    notice: (text) => ctx.note(`  ${text}`),
+    say: (unit, text) => ctx.note(`  ${unit.name.padEnd(13)} ${unit.address.padEnd(22)} ${text}`),
+    signal: ctx.signal,
+  });
+  if (!ctx.signal.aborted) {
+    ctx.note('');
+    ctx.note(`  Dashboard  ${cluster.urls.api}`);
+    ctx.note(`  Send logs  ${cluster.urls.gateway}/ingest`);
+    ctx.note(`  SQL        ${cluster.urls.clickhouse}`);
+    ctx.note('');
+    ctx.note('Ctrl-C stops everything; the data stays.');
+  }
+  ctx.signal.addEventListener('abort', () =>
+    ctx.note('Stopping: what is under way is finished first. Ctrl-C again ends it at once.'),
+  );
+  return cluster;
+}
