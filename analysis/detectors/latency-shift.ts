@@ -49,8 +49,29 @@ interface Track {
   sample: string;
 }
 
+/** Numbers of a track in this order, then its sample: without names a checkpoint is a third as large. */
+const trackNumbers = [
+  'slot',
+  'place',
+  'count',
+  'sum',
+  'squares',
+  'rises',
+  'lastValue',
+  'learned',
+  'mean',
+  'variance',
+  'spread',
+  'rising',
+  'idle',
+  'highWindows',
+  'highFromMs',
+  'level',
+  'z',
+] as const satisfies readonly Exclude<keyof Track, 'sample'>[];
+
 export interface LatencyShiftSnapshot {
-  tracks: Track[];
+  tracks: { numbers: number[]; samples: string[] };
   incident: IncidentSnapshot | null;
 }
 
@@ -123,13 +144,22 @@ export class LatencyShiftDetector {
 
   snapshot(): LatencyShiftSnapshot {
     return {
-      tracks: this.tracks.map((track) => ({ ...track })),
+      tracks: {
+        numbers: this.tracks.flatMap((track) => trackNumbers.map((key) => track[key])),
+        samples: this.tracks.map(({ sample }) => sample),
+      },
       incident: this.incident?.snapshot() ?? null,
     };
   }
 
   restore(state: LatencyShiftSnapshot): void {
-    this.tracks = state.tracks.slice(0, this.config.tracksMax).map((track) => ({ ...track }));
+    const width = trackNumbers.length;
+    this.tracks = state.tracks.samples.map((sample, i) => {
+      const track = emptyTrack(0, 0);
+      for (const [at, key] of trackNumbers.entries()) track[key] = state.tracks.numbers[i * width + at] as number;
+      track.sample = sample;
+      return track;
+    });
     this.reindex();
     this.incident = state.incident === null ? null : Incident.restore(state.incident);
   }
@@ -204,20 +234,7 @@ export class LatencyShiftDetector {
 
   private begin(slot: number, place: number): Track | null {
     if (this.tracks.length >= this.config.tracksMax || slot > 65_535) return null;
-    const zeros = {
-      count: 0,
-      sum: 0,
-      squares: 0,
-      rises: 0,
-      lastValue: 0,
-      learned: 0,
-      mean: 0,
-      variance: 0,
-      spread: 0,
-      rising: 0,
-      idle: 0,
-    };
-    const track: Track = { slot, place, ...zeros, highWindows: 0, highFromMs: 0, level: 0, z: 0, sample: '' };
+    const track = emptyTrack(slot, place);
     this.tracks.push(track);
     this.reindex();
     return track;
@@ -243,4 +260,27 @@ function valueAt(bucket: number): number {
   const low = Math.floor(bucket);
   const middle = bucketMiddle(low);
   return middle + (bucket - low) * (bucketMiddle(low + 1) - middle);
+}
+
+function emptyTrack(slot: number, place: number): Track {
+  return {
+    slot,
+    place,
+    count: 0,
+    sum: 0,
+    squares: 0,
+    rises: 0,
+    lastValue: 0,
+    learned: 0,
+    mean: 0,
+    variance: 0,
+    spread: 0,
+    rising: 0,
+    idle: 0,
+    highWindows: 0,
+    highFromMs: 0,
+    level: 0,
+    z: 0,
+    sample: '',
+  };
 }

@@ -15,6 +15,9 @@ export const classes = { unknown: 0, debug: 1, info: 2, warn: 3, error: 4, criti
 /** Slots over this are counted in the totals only: a miner keeps far fewer templates. */
 const slotMax = 65_535;
 const samplesMax = 3;
+/** Shared by all closed windows: a service keeps some thirty of them. */
+const noCounts = new Int32Array(0);
+const nothingSeen = new Uint8Array(0);
 
 /** One record on its way through the analysis: one object for all of them, filled anew each time. */
 export interface ObservedEvent {
@@ -73,13 +76,13 @@ export class WindowState {
   /** Records it had when it was last published before closing; −1: never. */
   publishedCount = -1;
   values = new ValueSketch();
-  slotRecords = new Int32Array(0);
-  slotErrors = new Int32Array(0);
-  slotWarnings = new Int32Array(0);
+  slotRecords = noCounts;
+  slotErrors = noCounts;
+  slotWarnings = noCounts;
   errorSamples: string[] = [];
   samples: string[] = [];
   private errorSampleSlots: number[] = [];
-  private seen = new Uint8Array(0);
+  private seen = nothingSeen;
 
   constructor(startMs: number, sizeMs: number) {
     this.startMs = startMs;
@@ -141,9 +144,9 @@ export class WindowState {
 
   /** Drops what only the detectors needed, once they have seen the window. */
   strip(): void {
-    this.slotRecords = new Int32Array(0);
-    this.slotErrors = new Int32Array(0);
-    this.slotWarnings = new Int32Array(0);
+    this.slotRecords = noCounts;
+    this.slotErrors = noCounts;
+    this.slotWarnings = noCounts;
     this.errorSamples = [];
     this.errorSampleSlots = [];
     this.samples = [];
