@@ -3,9 +3,7 @@ import type { Receipt } from '#protocol/mod.ts';
 import type { Failure } from './core/types.ts';
 
 /** Upper bounds in ms; dense around the 100 ms within which alerts are to reach people. */
-export const latencyBoundsMs = [
-  1, 2, 5, 10, 20, 50, 75, 100, 150, 250, 500, 1_000, 2_500, 5_000, 10_000, 60_000,
-] as const;
+const latencyBoundsMs = [1, 2, 5, 10, 20, 50, 75, 100, 150, 250, 500, 1_000, 2_500, 5_000, 10_000, 60_000] as const;
 
 export interface HistogramSnapshot {
   boundsMs: readonly number[];
@@ -24,7 +22,7 @@ export interface AlertingMetrics {
   failures: readonly Failure[];
 }
 
-export class LatencyHistogram {
+class LatencyHistogram {
   private readonly counts: number[] = new Array<number>(latencyBoundsMs.length + 1).fill(0);
   private count = 0;
   private sumMs = 0;
@@ -53,4 +51,35 @@ export function quantileOf({ boundsMs, counts, count }: HistogramSnapshot, share
     if (count > 0 && seen >= share * count) return boundsMs[at] ?? (boundsMs.at(-1) as number);
   }
   return 0;
+}
+
+/** Time from the moment a worker took a message to each station of what it led to. */
+export class Latency {
+  readonly decided = new LatencyHistogram();
+  readonly queued = new LatencyHistogram();
+  readonly delivered = new LatencyHistogram();
+
+  snapshot(): AlertingMetrics['latency'] {
+    return {
+      decided: this.decided.snapshot(),
+      queued: this.queued.snapshot(),
+      delivered: this.delivered.snapshot(),
+    };
+  }
+}
+
+/** Histograms as Prometheus text: `logweir_alerting_latency_ms{station="delivered"}`. */
+export function latencyText(latency: AlertingMetrics['latency']): string {
+  const metric = 'logweir_alerting_latency_ms';
+  const lines = [`# HELP ${metric} From processing to each station, in ms.`, `# TYPE ${metric} histogram`];
+  for (const [station, { boundsMs, counts, count, sumMs }] of Object.entries(latency)) {
+    let below = 0;
+    for (const [at, bound] of boundsMs.entries()) {
+      below += counts[at] ?? 0;
+      lines.push(`${metric}_bucket{station="${station}",le="${bound}"} ${below}`);
+    }
+    lines.push(`${metric}_bucket{station="${station}",le="+Inf"} ${count}`);
+    lines.push(`${metric}_sum{station="${station}"} ${sumMs}`, `${metric}_count{station="${station}"} ${count}`);
+  }
+  return `${lines.join('\n')}\n`;
 }

@@ -140,6 +140,7 @@ describe('alerting', () => {
     const { counters, latency } = alerting.metrics();
     expect(counters).toMatchObject({ anomalies: 2, belowScore: 1, firingNow: 1, waitingNow: 0, redisConnectedNow: 1 });
     expect([latency.decided.count, latency.queued.count, latency.delivered.count]).toEqual([1, 1, 1]);
+    expect(alerting.latencyText()).toContain('logweir_alerting_latency_ms_count{station="delivered"} 1\n');
   });
 
   it('commits what it has read, and after a restart tells nothing twice and folds on', async () => {

@@ -12,11 +12,12 @@ import { AlertingCheckpoints } from './checkpoint.ts';
 import type { AlertingConfig } from './config/mod.ts';
 import { decide } from './core/decide.ts';
 import { emptyState } from './core/state.ts';
-import { type AlertingEvent, type AlertingState, severityOf } from './core/types.ts';
+import type { AlertingEvent, AlertingState } from './core/types.ts';
 import { openChannel } from './delivery/open.ts';
 import { DeliveryQueue } from './delivery/queue.ts';
-import { type AlertingMetrics, LatencyHistogram, quantileOf } from './metrics.ts';
+import { type AlertingMetrics, Latency, latencyText, quantileOf } from './metrics.ts';
 import { AnomalyReader } from './reader.ts';
+import { lineOf } from './terminal.ts';
 
 export interface AlertingDeps {
   bus: Bus;
@@ -33,6 +34,8 @@ export interface AlertingDeps {
 
 export interface RunningAlerting {
   metrics(): AlertingMetrics;
+  /** The latency histograms as Prometheus text, to stand beside the counters. */
+  latencyText(): string;
   /** Rejects when alerting cannot go on: another process has taken over. */
   failed: Promise<never>;
   /** Finishes deliveries that are on their way, commits, and lets go. */
@@ -79,11 +82,7 @@ class Alerting implements RunningAlerting {
   private timer: NodeJS.Timeout | null = null;
   private nextCommitMs = 0;
   private readonly counts = { messages: 0, duplicates: 0, gaps: 0, gapsPassed: 0, malformed: 0, checkpoints: 0 };
-  private readonly latency = {
-    decided: new LatencyHistogram(),
-    queued: new LatencyHistogram(),
-    delivered: new LatencyHistogram(),
-  };
+  private readonly latency = new Latency();
 
   constructor(deps: AlertingDeps, checkpoints: AlertingCheckpoints) {
     this.deps = deps;
@@ -299,11 +298,7 @@ class Alerting implements RunningAlerting {
 
   metrics(): AlertingMetrics {
     const { state, counts, queue } = this;
-    const latency = {
-      decided: this.latency.decided.snapshot(),
-      queued: this.latency.queued.snapshot(),
-      delivered: this.latency.delivered.snapshot(),
-    };
+    const latency = this.latency.snapshot();
     const counters = {
       ...state.totals,
       ...counts,
@@ -318,6 +313,10 @@ class Alerting implements RunningAlerting {
       deliveredP99Ms: quantileOf(latency.delivered, 0.99),
     };
     return { counters, latency, failures: state.failures };
+  }
+
+  latencyText(): string {
+    return latencyText(this.latency.snapshot());
   }
 
   async stop(): Promise<void> {
@@ -348,11 +347,4 @@ function changed(before: AlertingState, after: AlertingState): boolean {
     before.silences !== after.silences ||
     before.outbox !== after.outbox
   );
-}
-
-/** What an operator reads in the terminal. */
-function lineOf({ state, service, detector, description, score }: AlertTransition): string {
-  return state === 'firing'
-    ? `ALERT ${severityOf(score)} ${service}: ${description} (${detector}, score ${Math.round(score)})`
-    : `RESOLVED ${service}: ${detector} is over`;
 }

@@ -6,7 +6,7 @@ import type { Channel } from './channel.ts';
 import { post } from './http.ts';
 import { linkOf, statusOf, titleOf } from './text.ts';
 
-export const signatureHeader = 'x-logweir-signature';
+const signatureHeader = 'x-logweir-signature';
 
 /** What a webhook receives. */
 export interface WebhookBody extends Omit<Notification, 'firing' | 'resolved'> {
