@@ -5,11 +5,11 @@ import { HttpClickHouse } from '#storage/mod.ts';
 import { type Command, type CommandContext, exitCodes } from './command.ts';
 import { checkSections } from './config/mod.ts';
 import { Progress } from './progress.ts';
-import { DemoTraffic } from './roles/demo-traffic.ts';
+import { DemoTraffic, historyMs } from './roles/demo-traffic.ts';
 import { clusterOptions, configOf } from './settings.ts';
 import { startForeground } from './up.ts';
 
-const rateDefault = 300;
+const rateDefault = 200;
 const seedDefault = 1;
 /** Anomalies of the past are on the page; here only what is happening. */
 const recentMs = 5 * 60_000;
@@ -17,7 +17,7 @@ const descriptionColumns = 160;
 
 export const command: Command = {
   about: [
-    'Starts a cluster as "logweir up" does and streams the logs of a made-up shop into it: an hour of history, then the',
+    'Starts a cluster as "logweir up" does and streams the logs of a made-up shop into it: some history, then the',
     'present, with an incident every 90 seconds. Prints incidents, anomalies and alerts as they happen.',
   ].join('\n'),
   options: {
@@ -54,8 +54,8 @@ export const command: Command = {
 
 async function stream(ctx: CommandContext, traffic: DemoTraffic, clickHouseUrl: string): Promise<void> {
   if (!(await hasRecentLogs(clickHouseUrl))) {
-    ctx.note('Sending an hour of history, so that there is something to compare with.');
-    const progress = new Progress(ctx, 'history', 3_600, 's');
+    ctx.note('Sending 45 minutes of history, so that there is something to compare with.');
+    const progress = new Progress(ctx, 'history', historyMs / 1_000, 's');
     await traffic.history((done) => progress.update(Math.round(done / 1_000)));
     progress.end();
     ctx.note(`${traffic.records.toLocaleString('en-US')} records sent. Now the present, with an incident every 90 s:`);
@@ -75,17 +75,21 @@ async function hasRecentLogs(url: string): Promise<boolean> {
 /** Prints anomalies and alerts as workers and alerting tell them. Returns the way to stop. */
 async function print(ctx: CommandContext, natsUrl: string): Promise<() => Promise<void>> {
   const bus = await connectNats({ url: natsUrl, name: 'logweir demo' });
+  // An anomaly is told again as it grows; here it is news once.
+  const told = new Set<string>();
   bus.listen(subjects.live.anomalies, (data) => {
-    for (const anomaly of decodeAnomalies(data).anomalies)
-      if (Date.now() - anomaly.eventMs < recentMs)
-        ctx.print(
-          line(
-            anomaly.eventMs,
-            'anomaly',
-            anomaly.service,
-            `${anomaly.detector} ${Math.round(anomaly.score)}: ${anomaly.description}`,
-          ),
-        );
+    for (const anomaly of decodeAnomalies(data).anomalies) {
+      if (told.has(anomaly.anomalyId) || Date.now() - anomaly.eventMs > recentMs) continue;
+      told.add(anomaly.anomalyId);
+      ctx.print(
+        line(
+          anomaly.eventMs,
+          'anomaly',
+          anomaly.service,
+          `${anomaly.detector} ${Math.round(anomaly.score)}: ${anomaly.description}`,
+        ),
+      );
+    }
   });
   bus.listen(subjects.live.alerts, (data) => {
     for (const alert of decodeAlerts(data).transitions)

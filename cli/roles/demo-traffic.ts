@@ -1,4 +1,4 @@
-/** Traffic of the demo: an hour of history first, then the present, second by second, with incidents. */
+/** Traffic of the demo: three quarters of an hour of history first, then the present, second by second, with incidents. */
 import { request } from 'node:http';
 import { type Incident, incidentRound, toNdjson, Traffic } from '#generator/mod.ts';
 
@@ -10,9 +10,8 @@ export interface DemoOptions {
   signal: AbortSignal;
 }
 
-export const historyMs = 60 * 60_000;
-/** History is thinner than the present: enough for detectors to know what is usual. */
-const historyShare = 0.5;
+/** Enough for every detector to know what is usual. */
+export const historyMs = 45 * 60_000;
 const firstIncidentMs = 30_000;
 const incidentEveryMs = 90_000;
 const incidentsMax = 2_000;
@@ -31,16 +30,16 @@ export class DemoTraffic {
     this.startMs = Math.floor(options.clock() / stepMs) * stepMs;
     const live = incidentRound(this.startMs + firstIncidentMs, incidentEveryMs, incidentsMax);
     // Two in the past as well, so that the timeline has something to show at once.
-    const past = incidentRound(this.startMs - 25 * 60_000, 12 * 60_000, 2);
+    const past = incidentRound(this.startMs - 18 * 60_000, 8 * 60_000, 2);
     this.incidents = [...past, ...live];
     this.traffic = new Traffic({ seed: options.seed, ratePerSecond: options.ratePerSecond, incidents: this.incidents });
   }
 
-  /** Sends the hour before now, as fast as it is taken. */
+  /** Sends what lies before now, as fast as it is taken. */
   async history(onProgress: (done: number, total: number) => void): Promise<void> {
     const past = new Traffic({
       seed: this.options.seed + 1,
-      ratePerSecond: this.options.ratePerSecond * historyShare,
+      ratePerSecond: this.options.ratePerSecond,
       incidents: this.incidents,
     });
     let lines: string[] = [];
