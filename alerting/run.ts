@@ -45,6 +45,8 @@ export interface RunningAlerting {
 const tickEveryMs = 500;
 /** How far a tick lags the clock: more than clocks of one cluster differ, and a message takes to be stored (A2). */
 const tickLagMs = 1_000;
+/** Findings stored longer ago are read after an absence: people hear how things stand, not how they went. */
+const catchingUpMs = 60_000;
 const checkpointEveryMs = 1_000;
 /** Checkpoints of a large state come more rarely: they take at most one part in so many of the time. */
 const checkpointRest = 20;
@@ -212,7 +214,8 @@ class Alerting implements RunningAlerting {
       anomaly,
       receipt: receipts[at] ?? { eventMs: anomaly.eventMs, gatewayMs: 0, processingMs: 0, detectedMs: 0 },
     }));
-    this.apply({ kind: 'anomalies', atMs: message.timeMs, findings });
+    const catchingUp = this.deps.clock() - message.timeMs > catchingUpMs;
+    this.apply({ kind: 'anomalies', atMs: message.timeMs, findings, catchingUp });
   }
 
   /** One event through the core, and what it decided into the world. */

@@ -377,6 +377,34 @@ describe('time', () => {
     expect(run(1_000)).toEqual(run(60 * minute));
   });
 
+  it('tells how things stand, once, after an absence', () => {
+    const play = new Play(configOf());
+    const old = (afterMs: number, over: Parameters<typeof finding>[0]): void => {
+      const findings = [finding(over)];
+      play.run({ kind: 'anomalies', atMs: startMs + afterMs, findings, catchingUp: true });
+    };
+    for (let at = 0; at < 300; at++)
+      old(at * minute, { service: at % 2 === 0 ? 'cart' : 'checkout', score: 50 + at / 10 });
+    for (let at = 300; at < 330; at++) old(at * minute, { service: 'cart' });
+    expect(play.told()).toEqual([]);
+    expect(play.changed().length).toBeGreaterThan(2);
+    play.tick(330 * minute);
+    expect(play.told()).toEqual(['19740000 hook firing 1+0', '19740000 hook resolved 0+1']);
+  });
+
+  it('gives another id to a notification that tells more', () => {
+    const events = (catchingUp: boolean): string[] => {
+      const play = new Play(configOf());
+      play.run({ kind: 'anomalies', atMs: startMs, findings: [finding()], catchingUp });
+      play.run({ kind: 'anomalies', atMs: startMs + 1, findings: [finding({ subject: 'b' })], catchingUp });
+      return play.tick(2).notifications.map(({ id }) => id);
+    };
+    const [straight] = events(false);
+    const [late] = events(true);
+    expect(late).toBeDefined();
+    expect(late).not.toBe(straight);
+  });
+
   it('never goes back', () => {
     const play = new Play(configOf()).tick(10_000).find(5_000, {});
     expect(play.changed()).toEqual(['10000 checkout firing 1']);

@@ -22,7 +22,7 @@ export function decide(
   event: AlertingEvent,
   config: DecideConfig,
 ): { state: AlertingState; effects: Effect[] } {
-  const draft = new Draft(state, config);
+  const draft = new Draft(state, config, event.kind === 'anomalies' && event.catchingUp === true);
   if ('atMs' in event && event.kind !== 'undeliverable') advance(draft, event.atMs);
   apply(draft, event);
   advance(draft, draft.nowMs);
@@ -117,6 +117,7 @@ function earliest(draft: Draft): Due | null {
     atMs = untilMs;
     due = { kind: 'silence', atMs, id };
   }
+  if (draft.deferring) return due;
   for (const group of draft.groups.values()) {
     if (group.dueMs === null || group.dueMs >= atMs) continue;
     atMs = group.dueMs;

@@ -35,6 +35,8 @@ export class Draft {
   readonly config: DecideConfig;
   readonly effects: Effect[] = [];
   nowMs: number;
+  /** Groups and channels tell nothing in this step. */
+  readonly deferring: boolean;
   readonly totals: Totals;
   failures: readonly Failure[];
   private readonly maps: {
@@ -45,8 +47,9 @@ export class Draft {
     outbox: CopyOnWrite<Notification>;
   };
 
-  constructor(state: AlertingState, config: DecideConfig) {
+  constructor(state: AlertingState, config: DecideConfig, deferring: boolean) {
     this.config = config;
+    this.deferring = deferring;
     this.nowMs = state.nowMs;
     this.totals = { ...state.totals };
     this.failures = state.failures;

@@ -161,6 +161,10 @@ function announce(
   // News first, then by score, so that what is cut is the least of it.
   const order = (a: Alert, b: Alert): number => Number(fresh.has(b)) - Number(fresh.has(a)) || b.score - a.score;
   const firing = what.firing.toSorted(order).map((alert) => viewOf(alert, 'firing'));
+  const content = [
+    ...what.firing.map(({ alertId, transition }) => `${alertId} ${transition}`),
+    ...what.resolved.map(({ alertId }) => `${alertId} over`),
+  ];
   const newest = what.news.reduce<Alert | null>((a, b) => (a === null || b.lastSeenMs > a.lastSeenMs ? b : a), null);
   const receipt: Receipt | null = newest?.receipt ?? null;
   for (const name of route.channels) {
@@ -179,7 +183,7 @@ function announce(
       draft,
       name,
       {
-        id: notificationIdOf(group.id, group.openedAtMs, group.notifications, name),
+        id: notificationIdOf(group.id, group.openedAtMs, group.notifications, name, content),
         channel: name,
         reason: what.reason,
         route: route.name,

@@ -22,7 +22,16 @@ export function groupIdOf(route: string, key: string): string {
   return hashOf([route, key], 32);
 }
 
-/** A BullMQ job id: it holds no ":" and is no number, as BullMQ asks. */
-export function notificationIdOf(group: string, openedAtMs: number, transition: number, channel: string): string {
-  return `n${hashOf([group, openedAtMs, transition, channel], 32)}`;
+/**
+ * A BullMQ job id: it holds no ":" and is no number, as BullMQ asks. `content` names the state changes it tells: the
+ * same notification decided again is recognised, one that tells more is not.
+ */
+export function notificationIdOf(
+  group: string,
+  openedAtMs: number,
+  transition: number,
+  channel: string,
+  content: readonly string[] = [],
+): string {
+  return `n${hashOf([group, openedAtMs, transition, channel, ...content], 32)}`;
 }

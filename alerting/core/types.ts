@@ -222,7 +222,13 @@ export interface AlertingState {
 }
 
 export type AlertingEvent =
-  | { kind: 'anomalies'; atMs: number; findings: readonly { anomaly: Anomaly; receipt: Receipt }[] }
+  | {
+      kind: 'anomalies';
+      atMs: number;
+      findings: readonly { anomaly: Anomaly; receipt: Receipt }[];
+      /** Old news, read after an absence: groups wait until everything was read, and then tell how it stands. */
+      catchingUp?: boolean;
+    }
   | { kind: 'tick'; atMs: number }
   | { kind: 'silence'; atMs: number; silence: Silence }
   | { kind: 'unsilence'; atMs: number; id: string }
