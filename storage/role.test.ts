@@ -28,7 +28,7 @@ it('stores, serves, ends, and finds everything when it starts again', async () =
   const retention = { logsDays: 10_000, findingsDays: 10_000, rollupsDays: 10_000 };
   const log = { info: () => {}, warn: () => {}, error: () => {} };
   const start = (engine: Parameters<typeof startStorage>[0]['engine']) =>
-    startStorage({ bus, engine, retention, clock: Date.now, log, writer: { lingerMs: 10 } });
+    startStorage({ bus, engine, retention, clock: Date.now, log, writer: { lingerMs: 10, lingerMaxMs: 10 } });
   const publish = (from: number): Promise<unknown> =>
     bus.streams.publish(
       subjects.results(1),

@@ -16,7 +16,7 @@ export interface StorageOptions {
   retention?: Retention;
   clock: () => number;
   log: WriterOptions['log'];
-  writer?: Pick<WriterOptions, 'limits' | 'lingerMs'>;
+  writer?: Pick<WriterOptions, 'limits' | 'lingerMs' | 'lingerMaxMs'>;
   /** How long a server may take to answer at first, in ms, default 60_000. */
   waitMs?: number;
 }

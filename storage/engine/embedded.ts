@@ -8,6 +8,7 @@
 import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type * as chdbTypes from 'chdb';
 import { LogweirError } from '#protocol/errors.ts';
 import { columnNames, paramText, quote, quoteIdentifier } from '../sql/literal.ts';
@@ -41,6 +42,9 @@ export interface RunResult {
   bytesRead: number;
   elapsedSeconds: number;
 }
+
+/** How long closing waits for queries that still run, in ms. */
+const drainMsMax = 5_000;
 
 type Chdb = Pick<typeof chdbTypes, 'Session' | 'drainPending'>;
 let loaded: Chdb | undefined;
@@ -160,12 +164,24 @@ export class EmbeddedClickHouse implements ClickHouse {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    await this.chdb.drainPending();
+    const drained = await this.drained();
     this.sessions.closeAll();
     this.main.close();
-    await this.chdb.drainPending();
     this.spool.remove();
-    this.unlock();
+    // A query that nothing can stop still runs: the lock stays ours until this process ends.
+    if (drained && (await this.drained())) this.unlock();
+  }
+
+  /** Waits for native calls, for a while. False where one still runs. */
+  private async drained(): Promise<boolean> {
+    const late = Symbol('late');
+    const timer = new AbortController();
+    const first = await Promise.race([
+      this.chdb.drainPending(),
+      setTimeout(drainMsMax, late, { signal: timer.signal }),
+    ]);
+    timer.abort();
+    return first !== late;
   }
 
   /** A connection with these settings and parameters, and what gives it back (or closes it: not reusable). */

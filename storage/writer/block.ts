@@ -40,6 +40,9 @@ export const blockLimitsDefault: Readonly<BlockLimits> = {
   partitionsMax: 50,
 };
 
+/** Sizes a block's first buffers: most blocks of a quiet cluster are small, and those of a busy one grow in a few steps. */
+const rowsExpected = 8_192;
+
 /** One insert. */
 export interface TableInsert {
   table: string;
@@ -108,14 +111,14 @@ export class BlockBuilder {
       if (end > start) this.current?.append(batch, section.enrichment, position, start, end);
       start = end;
     };
-    this.current ??= new LogBlock(this.limits.rowsMax);
+    this.current ??= new LogBlock(rowsExpected);
     forEachDayRun(batch.time, batch.rows, (day, runStart) => {
       const { days } = this.current as LogBlock;
       if (days.has(day)) return;
       if (days.size >= this.limits.partitionsMax) {
         flush(runStart);
         this.done.push(this.current as LogBlock);
-        this.current = new LogBlock(1024);
+        this.current = new LogBlock(rowsExpected);
       }
       (this.current as LogBlock).days.add(day);
     });

@@ -55,6 +55,7 @@ const start = (bus: MemoryBus, more: Partial<WriterOptions> = {}): Promise<Write
     clock: Date.now,
     log: silent,
     lingerMs: 10,
+    lingerMaxMs: 10,
     idleCommitMs: 20,
     retryMs: { first: 5, max: 10 },
     ...more,
@@ -202,7 +203,7 @@ describe('writer', () => {
   it('cuts blocks by rows, reads no further than one block ahead', async () => {
     const bus = await newBus();
     for (let i = 0; i < 20; i++) await publish(bus, 51, i, i + 1, 100);
-    const writer = await start(bus, { limits: { rowsMax: 500 }, lingerMs: 60_000 });
+    const writer = await start(bus, { limits: { rowsMax: 500 }, lingerMs: 60_000, lingerMaxMs: 60_000 });
     await soon(() => writer.stats().blocks).toBe(4);
     expect(await count(51)).toMatchObject({ rows: 2000, distinct: 2000 });
     await writer.drain();
