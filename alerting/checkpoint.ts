@@ -3,7 +3,7 @@
  * moved by compare-and-set. The old state is deleted only after the pointer moved. A conflict means that another
  * alerting process took over.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { compress, uncompress } from 'lz4-napi';
 import type { Bus, KeyValue, Objects } from '#bus/mod.ts';
 import {
@@ -21,6 +21,8 @@ import { type AlertingSnapshot, restoreState, snapshotOf } from './core/state.ts
 import type { AlertingState } from './core/types.ts';
 
 interface Pointer extends CommittedMarks {
+  /** Unique to the process that wrote it. */
+  owner: string;
   /** Counts the checkpoints. */
   number: number;
   /** '' before the first. */
@@ -38,8 +40,11 @@ export interface Restored {
 export class AlertingCheckpoints {
   private readonly pointers: KeyValue;
   private readonly objects: Objects;
-  private pointer: Pointer = { number: 0, object: '', hash: '', resumeFrom: 1, marks: [] };
+  private readonly owner = randomUUID();
+  private pointer: Pointer = { owner: '', number: 0, object: '', hash: '', resumeFrom: 1, marks: [] };
   private revision: number | null = null;
+  /** States to delete once the pointer has moved on. */
+  private readonly former = new Set<string>();
 
   private constructor(pointers: KeyValue, objects: Objects) {
     this.pointers = pointers;
@@ -56,7 +61,7 @@ export class AlertingCheckpoints {
     if (entry === null) return { state: null, marks: [], resumeFrom: 1 };
     this.revision = entry.revision;
     this.pointer = decodeMarks<Pointer>(entry.value);
-    await this.move(this.pointer);
+    await this.move({ ...this.pointer, owner: this.owner });
     const { object, hash, marks, resumeFrom } = this.pointer;
     if (object === '') return { state: null, marks, resumeFrom };
     const bytes = await this.objects.get(object).catch(() => null);
@@ -80,27 +85,38 @@ export class AlertingCheckpoints {
     const hash = hashOf(bytes);
     // The hash in the name keeps apart what two processes write under the same number.
     const object = `alerting.${number}.${hash.slice(0, 16)}`;
-    const former = this.pointer.object;
+    this.former.add(this.pointer.object);
     await this.objects.put(object, bytes);
-    await this.move({ number, object, hash, resumeFrom, marks });
-    if (former !== '' && former !== object) await this.objects.delete(former);
+    await this.move({ owner: this.owner, number, object, hash, resumeFrom, marks });
+    for (const name of this.former) if (name !== '' && name !== object) await this.objects.delete(name);
+    this.former.clear();
   }
 
   private async move(pointer: Pointer): Promise<void> {
     const value = encodeMarks(pointer);
-    const { revision } = this;
-    const moved =
-      revision === null
-        ? await this.pointers.create(keys.alerting, value)
-        : await this.pointers.update(keys.alerting, value, revision);
-    if (moved === null)
-      throw new LogweirError(
-        'CLUSTER_MISMATCH',
-        'Another alerting process has taken over this cluster.',
-        'Run one alerting process per cluster; this one stops.',
-      );
-    this.pointer = pointer;
-    this.revision = moved;
+    for (;;) {
+      const { revision } = this;
+      const moved =
+        revision === null
+          ? await this.pointers.create(keys.alerting, value)
+          : await this.pointers.update(keys.alerting, value, revision);
+      if (moved !== null) {
+        this.pointer = pointer;
+        this.revision = moved;
+        return;
+      }
+      // A write of ours whose answer got lost stands there as well.
+      const present = await this.pointers.get(keys.alerting);
+      const written = present === null ? null : decodeMarks<Pointer>(present.value);
+      if (present === null || written === null || written.owner !== this.owner || present.revision === revision)
+        throw new LogweirError(
+          'CLUSTER_MISMATCH',
+          'Another alerting process has taken over this cluster.',
+          'Run one alerting process per cluster; this one stops.',
+        );
+      this.former.add(written.object);
+      this.revision = present.revision;
+    }
   }
 }
 

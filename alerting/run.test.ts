@@ -79,17 +79,18 @@ class Stage {
   /** One message on ANOMALIES, chained to the one before. */
   async publish(...anomalies: Partial<Anomaly>[]): Promise<Uint8Array> {
     const from = this.position;
-    this.position += 10;
+    const to = from + 10;
     const findings = anomalies.map(finding);
     const data = encodeAnomalies({
       partition: 3,
       generation: 1,
       from,
-      to: this.position,
+      to,
       anomalies: findings.map(({ anomaly }) => anomaly),
       receipts: findings.map(({ receipt }) => ({ ...receipt, processingMs: Date.now() })),
     });
     await this.bus.streams.publish(subjects.anomalies(3), data);
+    this.position = to;
     return data;
   }
 
@@ -275,4 +276,24 @@ describe('alerting', () => {
     expect(await stage.resumeFrom()).toBe(3);
     expect(await stage.transitions()).toMatchObject([{ service: 'checkout' }, { service: 'cart' }]);
   }, 30_000);
+
+  it('goes on when NATS was away', async () => {
+    const nats = await startNats();
+    ends.push(() => nats.end());
+    const bus = await connectNats({ url: `nats://127.0.0.1:${nats.port}`, name: 'test' });
+    ends.push(() => bus.close());
+    const stage = await Stage.build(bus);
+    const alerting = await stage.run();
+    await stage.publish({});
+    await until('the webhook', () => stage.received.length === 1);
+    await until('the checkpoint', async () => (await stage.resumeFrom()) === 2);
+    await nats.kill();
+    await nats.start();
+    await until('NATS takes messages', () => stage.publish({ service: 'cart' }).then(Boolean, () => false), 20_000);
+    await until('the second webhook', () => stage.received.length === 2, 20_000);
+    await until('the next checkpoint', async () => (await stage.resumeFrom().catch(() => 0)) >= 3, 20_000);
+    await until('the transition', async () => (await stage.transitions()).length === 2, 20_000);
+    await alerting.stop();
+    expect(alerting.metrics().counters).toMatchObject({ delivered: 2, firingNow: 2, waitingNow: 0 });
+  }, 60_000);
 });

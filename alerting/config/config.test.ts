@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { LogweirError } from '#protocol/mod.ts';
 import { parseAlertingConfig } from './mod.ts';
 
@@ -89,6 +92,16 @@ describe('alerting configuration', () => {
     [{ delivery: { attempts: 0 } }, /alerting\.delivery\.attempts is 0/],
   ])('refuses %j', (raw, expected) => {
     expect(problem(raw)).toMatch(expected);
+  });
+
+  it('accepts the example of the README', () => {
+    const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8');
+    const [, example = ''] = readme.match(/```yaml\n([^`]+)```/) ?? [];
+    const filled = example.replace(/\$\{(\w+)\}/g, (_all, name: string) => (name.endsWith('URL') ? 'https://x/' : 'x'));
+    const { alerting } = parse(filled) as { alerting: unknown };
+    const config = parseAlertingConfig(alerting);
+    expect(config.channels.map(({ type }) => type)).toEqual(['slack', 'webhook', 'smtp']);
+    expect(config.decide.inhibitions).toHaveLength(1);
   });
 
   it('does not show a URL that may hold a token', () => {
