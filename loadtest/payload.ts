@@ -2,7 +2,8 @@
  * Request bodies for load: rendered once from the generator, sent many times with fresh timestamps. The generator must
  * not be what is measured: patching a stamp costs a copy of 24 bytes a line.
  */
-import { toNdjson, Traffic } from '../generator/mod.ts';
+import { toNdjson, Traffic } from '#generator/mod.ts';
+import type { Counts } from './counts.ts';
 
 const stampLength = '2026-01-01T00:00:00.000Z'.length;
 const stampOffset = '{"timestamp":"'.length;
@@ -12,6 +13,8 @@ export interface Payload {
   lines: number;
   /** Where each line's timestamp stands. */
   stamps: number[];
+  /** Lines of each service. */
+  services: ReadonlyMap<string, number>;
 }
 
 export interface PayloadOptions {
@@ -27,26 +30,30 @@ export function renderPayloads(options: PayloadOptions): Payload[] {
   const traffic = new Traffic({ seed: options.seed, ratePerSecond: 10_000, regions: options.regions });
   const payloads: Payload[] = [];
   let lines: string[] = [];
+  let services: Counts = new Map();
   for (let at = Date.UTC(2026, 0, 15, 12); payloads.length < options.bodies; at += 1_000) {
     for (const record of traffic.step(at, at + 1_000)) {
       lines.push(toNdjson(record));
+      const service = record.service as string;
+      services.set(service, (services.get(service) ?? 0) + 1);
       if (lines.length < options.linesPerBody) continue;
-      payloads.push(toPayload(lines));
+      payloads.push(toPayload(lines, services));
       lines = [];
+      services = new Map();
       if (payloads.length === options.bodies) break;
     }
   }
   return payloads;
 }
 
-function toPayload(lines: string[]): Payload {
+function toPayload(lines: string[], services: Counts): Payload {
   const stamps: number[] = [];
   let at = 0;
   for (const line of lines) {
     stamps.push(at + stampOffset);
     at += Buffer.byteLength(line);
   }
-  return { body: Buffer.from(lines.join('')), lines: lines.length, stamps };
+  return { body: Buffer.from(lines.join('')), lines: lines.length, stamps, services };
 }
 
 /** Sets every line's event time. Returns the body, which is valid until it is stamped again. */

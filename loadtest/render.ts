@@ -1,0 +1,122 @@
+/** Reports for people. */
+import type { LatencyReport } from './latency.ts';
+import type { Machine } from './scenario.ts';
+import type { ScaleOutReport } from './scale-out.ts';
+import type { Summary } from './statistics.ts';
+import type { ThroughputReport } from './throughput.ts';
+
+export type Report = ThroughputReport | LatencyReport | ScaleOutReport;
+
+export function render(report: Report): string {
+  const lines = [...bodyOf(report), '', machineLine(report.machine)];
+  for (const problem of report.problems) lines.push(`PROBLEM: ${problem}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function bodyOf(report: Report): string[] {
+  switch (report.scenario) {
+    case 'throughput':
+      return throughputLines(report);
+    case 'latency':
+      return latencyLines(report);
+    case 'scale-out':
+      return scaleOutLines(report);
+  }
+}
+
+function throughputLines(report: ThroughputReport): string[] {
+  return [
+    `${thousands(report.logsPerSecond)} logs/s from the first POST to the last queryable row (${report.totalSeconds} s)`,
+    `${thousands(report.acceptedPerSecond)} logs/s acknowledged (${report.loadSeconds} s of load, ${report.connections} connections, ` +
+      `${report.linesPerPost} lines of ${report.bytesPerLine} bytes a POST, workers: ${report.workers})`,
+    countsLine(report),
+    '',
+    ...table(['ms', 'count', 'p50', 'p95', 'p99', 'max'], [summaryRow('POST to answer', report.postMs)]),
+    '',
+    ...costLines(report),
+  ];
+}
+
+function latencyLines(report: LatencyReport): string[] {
+  const bar = report.withinBar ? 'within' : 'NOT within';
+  return [
+    `${report.alerts} of ${report.probes} alerts at ${thousands(report.acceptedPerSecond)} logs/s (asked: ` +
+      `${thousands(report.ratePerSecond)}); p99 from event to alert is ${bar} ${report.barMs} ms`,
+    countsLine(report),
+    '',
+    ...table(
+      ['ms', 'count', 'p50', 'p95', 'p99', 'max'],
+      [
+        summaryRow('event → gateway', report.eventToGatewayMs),
+        summaryRow('gateway → processing', report.gatewayToProcessingMs),
+        summaryRow('processing → alert', report.processingToAlertMs),
+        summaryRow('  processing → detected', report.processingToDetectedMs),
+        summaryRow('  detected → alert', report.detectedToAlertMs),
+        summaryRow('total', report.totalMs),
+        summaryRow('POST to answer', report.postMs),
+      ],
+    ),
+    `Without the first ${report.warmupSeconds} s; a load request was sent at most ${report.latestMs} ms late.`,
+    '',
+    ...costLines(report),
+  ];
+}
+
+function scaleOutLines(report: ScaleOutReport): string[] {
+  const rows = report.runs.map((run) => {
+    const workers = run.processes.filter((one) => one.name.startsWith('worker'));
+    const spread = workers.map((one) => one.cpuSeconds.toFixed(1)).join(' + ');
+    return [
+      String(run.workers),
+      thousands(run.logsPerSecond),
+      `${run.speedup.toFixed(2)}×`,
+      run.cpuSecondsPerMillion.toFixed(2),
+      spread,
+      String(run.lost),
+    ];
+  });
+  return table(['workers', 'logs/s', 'against 1', 'CPU s/M', 'CPU s of workers', 'lost'], rows);
+}
+
+function countsLine(report: ThroughputReport | LatencyReport): string {
+  const { accepted, stored, lost, extra, refused, unknown } = report;
+  const more =
+    refused + unknown === 0 ? '' : `; ${refused} requests refused and sent again, ${unknown} records unanswered`;
+  return `${thousands(accepted)} accepted, ${thousands(stored)} stored, ${lost} lost, ${extra} too many${more}`;
+}
+
+function costLines({ processes, cpuSecondsPerMillion }: ThroughputReport | LatencyReport): string[] {
+  if (processes.length === 0) return ['CPU and memory of processes are measured on Linux only.'];
+  const rows = processes.map((one) => [
+    one.name,
+    one.cpuSecondsPerMillion.toFixed(2),
+    one.cpuSeconds.toFixed(1),
+    String(one.peakRssMib),
+  ]);
+  const cpuSeconds = processes.reduce((sum, one) => sum + one.cpuSeconds, 0);
+  rows.push(['total', cpuSecondsPerMillion.toFixed(2), cpuSeconds.toFixed(1), '']);
+  return table(['process', 'CPU s per million logs', 'CPU s', 'peak RSS MiB'], rows);
+}
+
+function summaryRow(name: string, summary: Summary | null): string[] {
+  if (summary === null) return [name, '0', '-', '-', '-', '-'];
+  const { count, p50, p95, p99, max } = summary;
+  return [name, String(count), ...[p50, p95, p99, max].map((value) => value.toFixed(1))];
+}
+
+/** First column to the left, the others to the right. */
+function table(head: string[], rows: string[][]): string[] {
+  const widths = head.map((name, at) => Math.max(name.length, ...rows.map((row) => (row[at] ?? '').length)));
+  const line = (cells: string[]): string =>
+    cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join('  ');
+  return [line(head), ...rows.map(line)];
+}
+
+function machineLine({ cpus, cpuModel, memoryGib, node, platform }: Machine): string {
+  return `Measured with the generator on the same machine: ${cpus} × ${cpuModel}, ${memoryGib} GiB, ${platform}, Node ${node}`;
+}
+
+/** 1234567 → "1,234,567", the same whatever the machine's language. */
+function thousands(value: number): string {
+  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',');
+}
