@@ -5,7 +5,7 @@ COPY package.json package-lock.json .npmrc ./
 # Not npm ci: optional packages of other platforms cannot be had everywhere.
 RUN npm install --no-audit --no-fund
 COPY . .
-RUN npm run build --if-present && npm prune --omit=dev --no-audit --no-fund
+RUN npm run build:dashboard && npm prune --omit=dev --no-audit --no-fund
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production LOGWEIR_CLUSTER_DATA_DIR=/data

@@ -38,6 +38,7 @@ export default defineConfig({
     'unicorn/no-new-array': 'off',
     'unicorn/prefer-add-event-listener': 'off',
     'no-control-regex': 'off',
+    'import/no-unassigned-import': ['error', { allow: ['**/*.css'] }],
     eqeqeq: 'error',
     'no-var': 'error',
     'prefer-const': 'error',

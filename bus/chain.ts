@@ -44,11 +44,3 @@ export function admit(
       : { generation, sequence: current.sequence, parts: current.parts + 1 },
   };
 }
-
-/** Order of positions: generation first, then sequence. */
-export function comparePositions(
-  a: { generation: number; sequence: number },
-  b: { generation: number; sequence: number },
-): number {
-  return a.generation - b.generation || a.sequence - b.sequence;
-}

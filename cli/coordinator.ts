@@ -2,7 +2,7 @@
 import { startApi } from '#api/mod.ts';
 import { Coordinator } from '#coordinator/mod.ts';
 import { Queries } from '#storage/mod.ts';
-import { ensureBuilt } from '../dashboard/build.ts';
+import { ensureBuilt } from '#dashboard/build.ts';
 import type { Command } from './command.ts';
 import { runRole } from './role.ts';
 import { startLive } from './roles/live.ts';

@@ -44,7 +44,7 @@ export const command: Command = {
         clock: Date.now,
         signal: ctx.signal,
       });
-      void stream(ctx, traffic, clickhouse).finally(silence);
+      void stream(ctx, traffic, clickhouse).finally(() => void silence());
     }
     await cluster.ended;
     ctx.note('Stopped.');

@@ -28,7 +28,7 @@ export const command: Command = {
 export async function startForeground(ctx: CommandContext, loaded: LoadedConfig): Promise<RunningCluster> {
   const [{ startCluster }, { ensureBuilt }] = await Promise.all([
     import('./supervisor/mod.ts'),
-    import('../dashboard/build.ts'),
+    import('#dashboard/build.ts'),
   ]);
   ctx.note(`Logweir starts on ${loaded.config.cluster.dataDir}`);
   await ensureBuilt();

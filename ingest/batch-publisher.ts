@@ -9,7 +9,7 @@ import type { Bus } from '#bus/mod.ts';
 import {
   BatchBuilder,
   encodeLogsMessage,
-  LogweirError,
+  type LogweirError,
   partitionOf,
   type RecordBatch,
   type RecordView,
@@ -145,7 +145,7 @@ export class BatchPublisher {
 
   /** Sends what is open without waiting for the linger. */
   flush(): void {
-    for (const lane of [...this.openLanes]) this.close(lane);
+    for (const lane of this.openLanes) this.close(lane);
   }
 
   /** Publishes a message that is no batch to every partition, after all records before it. Settles when all are acknowledged. */

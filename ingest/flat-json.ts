@@ -5,7 +5,7 @@
  *
  * Hot loop, long and plain on purpose; benchmark: loadtest/bench/gateway.bench.ts.
  */
-import { roleOfField } from '#analysis/formats/fields.ts';
+import { roleOfField } from '#analysis/formats/mod.ts';
 import { type RecordView, serviceNameBytesMax, severityNumberOf } from '#protocol/mod.ts';
 
 const quote = 0x22;

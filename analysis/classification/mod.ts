@@ -2,8 +2,8 @@
 export { baseModel } from './base.ts';
 export { type Classification, Classifier, type ClassifierMetrics, type TaskMetrics } from './classifier.ts';
 export { decodeModel, encodeModel } from './codec.ts';
-export { type ClassificationConfig, classificationConfig, classificationDefaults } from './config.ts';
+export { type ClassificationConfig, classificationDefaults } from './config.ts';
 export { type ClassifiedLine, classifyAll, prequential } from './filters.ts';
 export type { Model } from './model.ts';
-export { type SeverityLabel, severityLabelOf } from './severity-label.ts';
+export type { SeverityLabel } from './severity-label.ts';
 export { type LabelledRecord, trainModel } from './train-model.ts';

@@ -5,6 +5,7 @@ import {
   type AnomalySummary,
   type ClusterStatus,
   clusterStatus,
+  rateSample,
   type LiveEvent,
   type LiveSource,
 } from '#api/mod.ts';
@@ -66,9 +67,7 @@ export async function startLive(options: LiveOptions): Promise<LiveView> {
     setInterval(() => void look().catch(() => {}), streamsEveryMs),
     setInterval(() => {
       if (listeners.size === 0) return;
-      const { services, totals } = cluster();
-      const { recordsPerSecond, errorsPerSecond } = totals;
-      push({ type: 'rate', sample: { timeMs: clock(), recordsPerSecond, errorsPerSecond, services } });
+      push({ type: 'rate', sample: rateSample(cluster(), clock()) });
     }, sampleEveryMs),
   ];
   const deaf = [

@@ -1,7 +1,7 @@
 /** The recorded LOGS stream, whole and in order, for `verify` and `reconcile`. */
 import type { Bus, StreamMessage } from '#bus/mod.ts';
 import { LogweirError, streams } from '#protocol/mod.ts';
-import { readWriterRecord } from '#storage/writer/run.ts';
+import { readWriterRecord } from '#storage/mod.ts';
 
 /** How far storage has come, by partition: LOGS sequence in this generation. */
 export type StoredMarks = ReadonlyMap<number, number>;
