@@ -5,8 +5,9 @@
  *
  * Native work runs on libuv's threads: set UV_THREADPOOL_SIZE above the number of queries that may run at once.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type * as chdbTypes from 'chdb';
@@ -23,6 +24,8 @@ export interface EmbeddedOptions {
   directory: string;
   /** Where blocks pass through memory, default /dev/shm. */
   memoryDirectory?: string;
+  /** Memory that all of the engine may take, in bytes, default half of the machine's. */
+  memoryBytesMax?: number;
 }
 
 export interface RunOptions extends QueryOptions {
@@ -57,6 +60,23 @@ function load(): Chdb {
   return loaded;
 }
 
+/** Bytes of each cache: ClickHouse's defaults of 5 GiB are a server's. */
+const cacheBytesMax = 256 * 1024 ** 2;
+
+/** The engine's own configuration; it is read when the process opens its first connection. */
+function writeConfig(directory: string, options: EmbeddedOptions): string {
+  const file = join(directory, 'logweir-engine.xml');
+  const memory = options.memoryBytesMax ?? Math.floor(totalmem() / 2);
+  const config = `<clickhouse>
+  <max_server_memory_usage>${memory}</max_server_memory_usage>
+  <mark_cache_size>${cacheBytesMax}</mark_cache_size>
+  <index_mark_cache_size>${cacheBytesMax}</index_mark_cache_size>
+</clickhouse>
+`;
+  writeFileSync(file, config, { mode: 0o600 });
+  return file;
+}
+
 export class EmbeddedClickHouse implements ClickHouse {
   readonly directory: string;
   private readonly chdb: Chdb;
@@ -83,7 +103,9 @@ export class EmbeddedClickHouse implements ClickHouse {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
       unlock = lockDirectory(join(directory, 'logweir.lock'), directory);
       const chdb = load();
-      const main = new chdb.Session(directory);
+      const main = new chdb.Session(directory, {
+        connectionArgs: [`--config-file=${writeConfig(directory, options)}`],
+      });
       return new EmbeddedClickHouse(directory, chdb, main, Spool.create(directory, options.memoryDirectory), unlock);
     } catch (cause) {
       unlock?.();

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ClickHouseServer, serveClickHouse } from '../http/server.ts';
@@ -134,6 +135,15 @@ describe('http adapter', () => {
 });
 
 describe('embedded engine', () => {
+  it('stays within the memory it is given', async () => {
+    const sql =
+      "SELECT name, toUInt64(value) FROM system.server_settings WHERE name IN ('mark_cache_size', 'max_server_memory_usage') ORDER BY name";
+    const values = textOf(await temp.engine.query(sql, { format: 'TSV' }));
+    expect(values).toBe(
+      `mark_cache_size\t${256 * 1024 ** 2}\nmax_server_memory_usage\t${Math.floor(totalmem() / 2)}\n`,
+    );
+  });
+
   it('owns its directory', () => {
     const open = (): unknown => EmbeddedClickHouse.open({ directory: temp.directory });
     expect(open).toThrow(expect.objectContaining({ code: 'DATA_DIR_IN_USE' }));
