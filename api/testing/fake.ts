@@ -37,9 +37,10 @@ function sumOf(service: (typeof seedServices)[number], range: TimeRange, nowMs: 
   const sum = { logs: 0, errors: 0, warns: 0 };
   for (const minute of minutesOf(range, nowMs)) {
     const one = seedMinute(service, minute, nowMs);
-    sum.logs += one.logs;
-    sum.errors += one.errors;
-    sum.warns += one.warns;
+    const share = Math.min(1, (nowMs - minute) / minuteMs);
+    sum.logs += Math.round(one.logs * share);
+    sum.errors += Math.round(one.errors * share);
+    sum.warns += Math.round(one.warns * share);
   }
   return sum;
 }
@@ -48,7 +49,7 @@ function sumOf(service: (typeof seedServices)[number], range: TimeRange, nowMs: 
 export function fakeQueries(nowMs: number): Queries {
   const anomalies = seedAnomalies(nowMs);
   const logs = seedServices
-    .flatMap(({ name }): LogItem[] => seedLogs(nowMs, name, 3000, 400))
+    .flatMap(({ name }): LogItem[] => seedLogs(nowMs, name, 3000, 600))
     .sort((a, b) => b.timeMs - a.timeMs);
   const inRange = (range: TimeRange) =>
     anomalies.filter(({ startMs, endMs }) => startMs < range.toMs && endMs >= range.fromMs);

@@ -135,7 +135,7 @@ export function seedLogs(nowMs: number, service: string, everyMs: number, count:
       predictedSeverityNumber: said ? 0 : severityNumber,
       confidence: said ? 0 : 0.91,
       category: severityNumber >= 17 ? 'network' : 'request',
-      body: hostile ? (hostileBodies[index % hostileBodies.length] as string) : body,
+      body: hostile ? (hostileBodies[Math.floor(index / 9) % hostileBodies.length] as string) : body,
       templateId: (0x77aa00 + (index % bodies.length)).toString(16).padStart(16, '0'),
       traceId: index % 3 === 0 ? '4bf92f3577b34da6a3ce929d0e0e4736' : '',
       spanId: index % 3 === 0 ? '00f067aa0ba902b7' : '',

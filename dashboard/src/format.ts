@@ -67,6 +67,18 @@ export function minute(ms: number): string {
   return `${dayOf(date)} ${pad(date.getHours())}:${pad(date.getMinutes())}`;
 }
 
+const dayMs = 86_400_000;
+
+/** 14:07 along an axis; the day where a new one begins or the ticks are days apart. */
+export function axisTime(ms: number, stepMs: number): string {
+  const date = new Date(ms);
+  const midnight = date.getHours() === 0 && date.getMinutes() === 0 && date.getSeconds() === 0;
+  if (stepMs > 27 * dayMs) return dayOf(date).slice(0, 7);
+  if (stepMs >= dayMs || (midnight && stepMs >= 60_000)) return dayOf(date);
+  const time = `${pad(date.getHours())}:${pad(date.getMinutes())}`;
+  return stepMs < 60_000 ? `${time}:${pad(date.getSeconds())}` : time;
+}
+
 /** UTC, for hovering: what to paste beside other people's logs. */
 export function utc(ms: number): string {
   return `${new Date(ms).toISOString().replace('T', ' ').replace('Z', '')} UTC`;
@@ -80,6 +92,11 @@ export function ago(ms: number, nowMs: number): string {
 /** A detector's name in words: error_spike → error spike. */
 export function words(name: string): string {
   return name.replaceAll('_', ' ');
+}
+
+/** Descriptions begin with the service, which often stands beside them already. */
+export function withoutService({ description, service }: { description: string; service: string }): string {
+  return description.startsWith(`${service}: `) ? description.slice(service.length + 2) : description;
 }
 
 /** Control characters and direction overrides as signs that can be seen: a log must not repaint the page or hide text. */

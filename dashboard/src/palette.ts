@@ -1,15 +1,23 @@
-/** Colours of the services: given in the order they are met, and kept, so that a line does not change its colour. */
-export const hues = 8;
+/** Colours of the services: preferred by name, so that a service looks alike everywhere and tomorrow, and kept once given. */
+const hues = 8;
 const given = new Map<string, number>();
+const taken = new Set<number>();
 
-/** 1–8, for `--series-n`; services beyond share them. */
+function preferred(service: string): number {
+  let hash = 7;
+  for (let i = 0; i < service.length; i++) hash = (Math.imul(hash, 31) + service.charCodeAt(i)) >>> 0;
+  return hash % hues;
+}
+
+/** 1–8, for `--series-n`: the preferred one or the next that is free; once all are taken they are shared. */
 export function hueOf(service: string): number {
-  let hue = given.get(service);
-  if (hue === undefined) {
-    hue = (given.size % hues) + 1;
-    given.set(service, hue);
-  }
-  return hue;
+  const known = given.get(service);
+  if (known !== undefined) return known;
+  let hue = preferred(service);
+  while (taken.size < hues && taken.has(hue)) hue = (hue + 1) % hues;
+  taken.add(hue);
+  given.set(service, hue + 1);
+  return hue + 1;
 }
 
 /** The value of a CSS variable now; canvases need it in figures. */

@@ -1,7 +1,7 @@
 /** Findings as a list, newest first, with the detectors that made them as filters. */
 import type { AnomalyPage, AnomalySummary } from '#api/types.ts';
 import type { Pages } from '../data/use-pages.ts';
-import { count, figure, words } from '../format.ts';
+import { count, figure, withoutService, words } from '../format.ts';
 import { Empty, More, Score, Section, Service, Skeleton, Time } from '../parts/bits.tsx';
 import type { SetView } from '../state/use-view.ts';
 import type { View } from '../state/view.ts';
@@ -79,9 +79,4 @@ export function AnomalyList({ pages, view, setView, onOpen }: Props) {
       <More more={more} loading={loadingMore} onMore={loadMore} what="anomalies" />
     </Section>
   );
-}
-
-/** Descriptions begin with the service, which stands right above them here. */
-function withoutService({ description, service }: AnomalySummary): string {
-  return description.startsWith(`${service}: `) ? description.slice(service.length + 2) : description;
 }

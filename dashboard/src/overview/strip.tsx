@@ -75,7 +75,9 @@ export function Strip({ view, setView, trend, anomalies, anomaliesLoading, servi
           )}
         </div>
         <div class="strip-row">
-          <h2>Anomalies</h2>
+          <h2>
+            Anomalies <small>per service</small>
+          </h2>
           <Lanes
             anomalies={anomalies}
             loading={anomaliesLoading}

@@ -1,6 +1,6 @@
 /** How our charts look: hairlines, no frame, a gutter of fixed width so that charts above each other share their times. */
 import type uPlot from 'uplot';
-import { compact, figure } from '../format.ts';
+import { axisTime, compact, figure } from '../format.ts';
 import { tooltip } from './chart-tooltip.ts';
 
 export interface ChartStyle {
@@ -41,7 +41,14 @@ export function chartOptions(style: ChartStyle): uPlot.Options {
       y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.08 : 1] },
     },
     axes: [
-      { ...axis, size: 24, space: 90, grid: { show: false } },
+      {
+        ...axis,
+        size: 24,
+        space: 90,
+        grid: { show: false },
+        values: (_plot, splits, _index, _space, stepSeconds) =>
+          splits.map((at) => axisTime(at * 1000, stepSeconds * 1000)),
+      },
       {
         ...axis,
         size: gutter,

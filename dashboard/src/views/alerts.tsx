@@ -1,7 +1,7 @@
 /** Alerts, those that fire first to be seen. */
 import type { AlertItem } from '#api/types.ts';
 import { usePages } from '../data/use-pages.ts';
-import { ago, duration, utc, words } from '../format.ts';
+import { ago, duration, utc, withoutService, words } from '../format.ts';
 import { Empty, Failure, More, Score, Section, Service, Skeleton } from '../parts/bits.tsx';
 import type { SetView } from '../state/use-view.ts';
 import { queryOf, type View } from '../state/view.ts';
@@ -26,12 +26,18 @@ export function Alerts({ view, setView, pulse }: { view: View; setView: SetView;
         </Empty>
       )}
       <ul class="rows alerts">
-        {items.map((alert) => (
+        {firingFirst(items).map((alert) => (
           <Alert key={alert.id} alert={alert} onOpen={() => setView({ anomaly: alert.anomalyId })} />
         ))}
       </ul>
       <More more={more} loading={loadingMore} onMore={loadMore} what="alerts" />
     </Section>
+  );
+}
+
+function firingFirst(alerts: readonly AlertItem[]): AlertItem[] {
+  return [...alerts].sort(
+    (a, b) => Number(b.state === 'firing') - Number(a.state === 'firing') || b.changedMs - a.changedMs,
   );
 }
 
@@ -53,7 +59,7 @@ function Alert({ alert, onOpen }: { alert: AlertItem; onOpen: () => void }) {
           <span class="faint">{words(alert.detector)}</span>
           <Score value={alert.score} />
         </p>
-        <p>{alert.description}</p>
+        <p>{withoutService(alert)}</p>
         <p class="faint">
           <span title={utc(alert.changedMs)}>{ago(alert.changedMs, nowMs)}</span> · {told}
           {gatewayMs > 0 &&

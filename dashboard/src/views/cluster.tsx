@@ -10,6 +10,8 @@ import { useEvery } from '../parts/use-every.ts';
 /** A lag that people would feel, ms. */
 const lagLoudMs = 1000;
 const refreshMs = 2000;
+/** Partitions drawn one by one; more are only counted. */
+const cellsMax = 256;
 
 export function ClusterView({ pulse, samples }: { pulse: number; samples: RateSample[] }) {
   const every = useEvery(refreshMs);
@@ -119,11 +121,21 @@ function Worker({ worker, partitions }: { worker: WorkerStatus; partitions: numb
         <span>{bytes(worker.rssBytes)}</span>
         <span class="faint">seen {duration(worker.heartbeatAgeMs)} ago</span>
       </div>
-      <div class="cells" role="img" aria-label={`${owned.size} of ${partitions} partitions`}>
-        {Array.from({ length: partitions }, (_, partition) => (
-          <span key={partition} class={owned.has(partition) ? 'is-owned' : ''} title={`partition ${partition}`} />
-        ))}
-      </div>
+      {partitions <= cellsMax ? (
+        <div class="cells" role="img" aria-label={`${owned.size} of ${partitions} partitions`}>
+          {Array.from({ length: partitions }, (_, partition) => (
+            <span
+              key={partition}
+              class={owned.has(partition) ? 'is-owned' : ''}
+              title={`partition ${partition}${owned.has(partition) ? '' : ', not here'}`}
+            />
+          ))}
+        </div>
+      ) : (
+        <p class="faint">
+          {count(owned.size)} of {count(partitions)} partitions
+        </p>
+      )}
     </li>
   );
 }

@@ -1,0 +1,184 @@
+/** The page in a real browser, against the real API over seeded queries. Needs Chromium; says so where there is none. */
+import { existsSync } from 'node:fs';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { emptyQueries, fakeQueries } from '#api/testing/fake.ts';
+import { LogweirError } from '#protocol/errors.ts';
+import { type SeededSite, sampleAt, serveSeeded } from './serve.ts';
+
+const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
+  existsSync(path),
+);
+if (executablePath === undefined) {
+  process.stderr.write(
+    'No Chromium here: the browser tests of the page do not run. Install it with `apt-get install chromium`.\n',
+  );
+}
+
+const paymentsSpike = '000a1b2c3d4e5f60';
+const nowMs = Date.now();
+let browser: Browser;
+let site: SeededSite;
+const complaints: string[] = [];
+const openPages: Page[] = [];
+
+async function visit(path: string, at = site.url, size = { width: 1440, height: 900 }): Promise<Page> {
+  const page = await browser.newPage({ viewport: size });
+  openPages.push(page);
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  await page.goto(at + path);
+  return page;
+}
+
+const wait = { timeout: 8000, interval: 50 };
+
+// Polled from here: the page's own policy lets nothing be evaluated in it.
+async function expectCount(page: Page, selector: string, count: number): Promise<void> {
+  await expect.poll(() => page.locator(selector).count(), wait).toBe(count);
+}
+
+const pwned = async (page: Page): Promise<unknown> => await page.evaluate('window.pwned');
+
+describe.runIf(executablePath !== undefined)('the page', () => {
+  beforeAll(async () => {
+    site = await serveSeeded(nowMs);
+    browser = await chromium.launch({
+      executablePath: executablePath as string,
+      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+    });
+  });
+
+  afterEach(async () => {
+    await Promise.all(openPages.splice(0).map((page) => page.close()));
+    expect(complaints.splice(0)).toEqual([]);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await site?.close();
+  });
+
+  it('loads with charts, lanes, list and bars, and the console stays silent', async () => {
+    const page = await visit('/');
+    await page.locator('.uplot canvas').nth(1).waitFor();
+    await page.locator('.mark').nth(6).waitFor();
+    expect(await page.locator('.anomaly').count()).toBe(7);
+    expect(await page.locator('button.bar').count()).toBe(12);
+    expect(await page.getByRole('status').filter({ hasText: 'Live' }).count()).toBe(1);
+    expect(await page.title()).toBe('(2) Logweir');
+  });
+
+  it('shows the live rate as it comes, and fetches anew when something was found', async () => {
+    const page = await visit('/');
+    await page.locator('.live-state.is-live').waitFor();
+    site.push(sampleAt(Date.now(), 0));
+    await page.locator('[data-figure=rate]', { hasText: '258' }).waitFor();
+    const [anew] = await Promise.all([
+      page.waitForRequest((request) => request.url().includes('/api/v1/anomalies')),
+      (async () => site.push({ type: 'dropped', total: 1 }))(),
+    ]);
+    expect(anew.url()).toContain('from=now-1h');
+  });
+
+  it('filters, and the address holds the filter for others', async () => {
+    const page = await visit('/');
+    await page.locator('.pills button', { hasText: 'error spike' }).click();
+    await expectCount(page, '.anomaly', 2);
+    expect(page.url()).toContain('detector=error_spike');
+    await page.locator('.legend button', { hasText: 'checkout' }).click();
+    await expectCount(page, '.anomaly', 1);
+    const other = await visit(page.url().slice(site.url.length));
+    await expectCount(other, '.anomaly', 1);
+    await page.goBack();
+    await expectCount(page, '.anomaly', 2);
+    await page.getByPlaceholder('Find in anomalies').fill('nowhere at all');
+    await page.getByText('No anomalies here').waitFor();
+    await page.getByRole('button', { name: 'Clear filters' }).click();
+    await expectCount(page, '.anomaly', 7);
+  });
+
+  it('drills down from a mark to evidence to raw logs, and pages on', async () => {
+    const page = await visit('/');
+    await page.getByRole('button', { name: /error spike, score 97/ }).click();
+    const panel = page.getByRole('complementary', { name: 'Anomaly' });
+    await panel.getByText('What contributed').waitFor();
+    expect(page.url()).toContain(`anomaly=${paymentsSpike}`);
+    expect(await panel.getByText('+7 ms').count()).toBe(1);
+    await panel.getByRole('button', { name: /All logs of this time|Open in Logs/ }).click();
+    await page.locator('.log').nth(50).waitFor();
+    expect(page.url()).toContain('tab=logs');
+    const before = await page.locator('.log').count();
+    await page.getByRole('button', { name: 'Older logs' }).click();
+    await expect.poll(() => page.locator('.log').count(), wait).toBeGreaterThan(before);
+  });
+
+  it('whatever a body holds stays text', async () => {
+    const page = await visit(`/?tab=logs&service=audit&anomaly=${paymentsSpike}`);
+    await page.locator('.sample', { hasText: '<script>window.pwned = 1</script>' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('.body', { hasText: '<img src=x onerror=' }).first().waitFor();
+    expect(await page.locator('.body', { hasText: '␛[31mERROR' }).count()).toBeGreaterThan(0);
+    expect(await page.locator('.body', { hasText: '⟨U+202E⟩' }).count()).toBeGreaterThan(0);
+    await page.getByPlaceholder('Find in log bodies').fill('<script>');
+    await page.locator('mark', { hasText: '<script>' }).first().waitFor();
+    expect(await page.locator('#page script, #page img').count()).toBe(0);
+    expect(await pwned(page)).toBeUndefined();
+  });
+
+  it('works from the keyboard: arrows along the marks, Enter opens, Escape gives the focus back', async () => {
+    const page = await visit('/');
+    await page.locator('.mark').nth(6).waitFor();
+    expect(await page.locator('.mark[tabindex="0"]').count()).toBe(1);
+    await page.locator('.mark[tabindex="0"]').focus();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Enter');
+    await page.locator('.panel[data-anomaly]').waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('.panel').waitFor({ state: 'detached' });
+    expect(await page.evaluate('document.activeElement.className')).toContain('mark');
+  });
+
+  it('every view fits a phone without sideways scrolling', async () => {
+    for (const tab of ['overview', 'logs', 'templates', 'alerts', 'cluster']) {
+      const page = await visit(`/?tab=${tab}`, site.url, { width: 390, height: 844 });
+      await page.locator('.block').first().waitFor();
+      await page.waitForTimeout(150);
+      expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), tab).toBe(true);
+      await page.close();
+    }
+  });
+
+  it('says how to send the first log while there is none', async () => {
+    const empty = await serveSeeded(nowMs, { queries: emptyQueries() });
+    const page = await visit('/', empty.url);
+    await page.getByRole('heading', { name: 'No logs yet' }).waitFor();
+    expect(await page.locator('.command pre').textContent()).toContain(':8081/ingest');
+    await page.close();
+    await empty.close();
+  });
+
+  it('says what failed and what to do, and recovers by itself', async () => {
+    let down = true;
+    const queries = fakeQueries(nowMs);
+    const { anomalies } = queries;
+    queries.anomalies = async (filter, paging) => {
+      if (down) throw new LogweirError('CLICKHOUSE_UNAVAILABLE', 'ClickHouse does not answer.', 'Wait a moment.');
+      return await anomalies(filter, paging);
+    };
+    const failing = await serveSeeded(nowMs, { queries });
+    const page = await visit('/', failing.url);
+    await page.getByRole('alert').filter({ hasText: 'ClickHouse does not answer. Wait a moment.' }).waitFor();
+    down = false;
+    failing.push({ type: 'dropped', total: 1 });
+    await page.locator('.anomaly').nth(6).waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
+    await page.close();
+    await failing.close();
+    // The browser reports each failed request itself.
+    const own = complaints.splice(0).filter((text) => !text.startsWith('Failed to load resource'));
+    expect(own).toEqual([]);
+  });
+});
