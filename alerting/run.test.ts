@@ -70,6 +70,7 @@ class Stage {
       config: parseAlertingConfig(raw),
       clock: Date.now,
       publicUrl: 'http://page:8080',
+      checkpointEveryMs: 500,
       log: (line) => this.lines.push(line),
     });
     ends.push(() => alerting.stop());

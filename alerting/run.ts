@@ -30,6 +30,8 @@ export interface AlertingDeps {
   log: (text: string) => void;
   /** Name of the BullMQ queue; clusters that share a Redis need different ones. Default `logweir-alerts`. */
   queueName?: string;
+  /** Least time between checkpoints, ms, default 5_000. */
+  checkpointEveryMs?: number;
 }
 
 export interface RunningAlerting {
@@ -47,7 +49,8 @@ const tickEveryMs = 500;
 const tickLagMs = 1_000;
 /** Findings stored longer ago are read after an absence: people hear how things stand, not how they went. */
 const catchingUpMs = 60_000;
-const checkpointEveryMs = 1_000;
+/** What a crash makes alerting read again; ids keep people from hearing it twice. */
+const checkpointEveryMsDefault = 5_000;
 /** Checkpoints of a large state come more rarely: they take at most one part in so many of the time. */
 const checkpointRest = 20;
 const readAgainAfterMs = 500;
@@ -291,7 +294,8 @@ class Alerting implements RunningAlerting {
       const startedMs = this.deps.clock();
       await this.checkpoints.save(state, marks, next);
       const endedMs = this.deps.clock();
-      this.nextCommitMs = endedMs + Math.max(checkpointEveryMs, (endedMs - startedMs) * checkpointRest);
+      const everyMs = this.deps.checkpointEveryMs ?? checkpointEveryMsDefault;
+      this.nextCommitMs = endedMs + Math.max(everyMs, (endedMs - startedMs) * checkpointRest);
       this.counts.checkpoints++;
     } catch (error) {
       this.dirty = true;
