@@ -8,19 +8,18 @@ import {
   type Counted,
   type Machine,
   machine,
-  openTheWay,
   payloadsFor,
   problemsOf,
   type ScenarioContext,
   settle,
+  warmUp,
+  warmupSeconds,
 } from './scenario.ts';
 import { load, openSender } from './sender.ts';
 import { type Summary, summarize, tenths } from './statistics.ts';
 import { openWebhookSink } from './webhook-sink.ts';
 
 const linesPerBody = 100;
-/** Freshly started code is slow until it is compiled: these first seconds carry load and probes that are not counted. */
-const warmupSeconds = 5;
 const probeEveryMs = 50;
 const alertPatienceMs = 15_000;
 /** What p99 from event to alert has to stay under, ms. */
@@ -60,16 +59,16 @@ export async function latency({ args, signal, note }: ScenarioContext): Promise<
       const sender = openSender(cluster.urls.gateway, connections);
       const probeSender = openSender(cluster.urls.gateway, 16);
       try {
-        const first = await openTheWay(cluster, sender, payloads[0] as (typeof payloads)[0]);
         note(
-          `Sending ${rate} logs/s for ${warmupSeconds} + ${seconds} s, and an event to alert of every ${probeEveryMs} ms …`,
+          `Warming up for ${warmupSeconds} s, then sending ${rate} logs/s for ${seconds} s, and events that raise alerts …`,
         );
+        const traffic = { sender, payloads, connections, ratePerSecond: rate, signal };
+        const first = await warmUp(cluster, traffic);
         const usedBefore = cluster.use();
-        const startedMs = Date.now();
-        const durationMs = (warmupSeconds + seconds) * 1_000;
+        const durationMs = seconds * 1_000;
         const everyMs = Math.max(probeEveryMs, durationMs / probesMax);
         const [result] = await Promise.all([
-          load({ sender, payloads, connections, durationMs, ratePerSecond: rate, signal }),
+          load({ ...traffic, durationMs }),
           sendProbes({ sender: probeSender, everyMs, durationMs, probes, signal }),
         ]);
         signal.throwIfAborted();
@@ -82,7 +81,7 @@ export async function latency({ args, signal, note }: ScenarioContext): Promise<
         addCounts(result.accepted, new Map(acknowledged.map(({ service }) => [service, 1])));
         const unknown = result.unknown + sent.length - acknowledged.length;
         const { counts, costs } = await settle(cluster, { ...result, unknown }, first, usedBefore);
-        const hops = hopsOf(sent, startedMs + warmupSeconds * 1_000);
+        const hops = hopsOf(sent);
         const problems = problemsOf(counts, result.failures);
         if (acknowledged.length < sent.length)
           problems.push(`${sent.length - acknowledged.length} events were not accepted.`);

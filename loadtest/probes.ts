@@ -86,8 +86,8 @@ export function noteArrival(probes: ReadonlyMap<string, Probe>, { alerts, receip
   }
 }
 
-/** Over the probes that arrived, from `fromMs` of event time on. */
-export function hopsOf(probes: Iterable<Probe>, fromMs: number): Hops {
+/** Over the probes that arrived. */
+export function hopsOf(probes: Iterable<Probe>): Hops {
   const hops: Record<keyof Hops, number[]> = {
     eventToGatewayMs: [],
     gatewayToProcessingMs: [],
@@ -97,7 +97,7 @@ export function hopsOf(probes: Iterable<Probe>, fromMs: number): Hops {
     totalMs: [],
   };
   for (const { eventMs, arrivedMs, receipt } of probes) {
-    if (eventMs < fromMs || arrivedMs === undefined || receipt === undefined) continue;
+    if (arrivedMs === undefined || receipt === undefined) continue;
     hops.eventToGatewayMs.push(receipt.gatewayMs - eventMs);
     hops.gatewayToProcessingMs.push(receipt.processingMs - receipt.gatewayMs);
     hops.processingToDetectedMs.push(receipt.detectedMs - receipt.processingMs);

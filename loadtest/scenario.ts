@@ -1,13 +1,13 @@
 /** What the scenarios share: what they are given, what they answer, and the check of counts. */
 import { cpus, totalmem } from 'node:os';
 import process from 'node:process';
+import { LogweirError } from '#protocol/mod.ts';
 import type { Arguments } from './arguments.ts';
 import type { Cluster } from './cluster.ts';
 import { addCounts, type Comparison, type Counts, compare, total } from './counts.ts';
-import { type Payload, renderPayloads, stamp } from './payload.ts';
-import type { ProcessCost, ProcessUse } from './processes.ts';
-import { costsBetween } from './processes.ts';
-import type { LoadResult, Sender } from './sender.ts';
+import { type Payload, renderPayloads } from './payload.ts';
+import { costsBetween, type ProcessCost, type ProcessUse } from './processes.ts';
+import { type LoadOptions, type LoadResult, load } from './sender.ts';
 import { hundredths } from './statistics.ts';
 
 export interface ScenarioContext {
@@ -42,6 +42,8 @@ export interface Costs {
 
 /** Each service of the generator so many times: about forty services. */
 const regions = 3;
+/** Freshly started code is slow until it is compiled: load that is not counted. */
+export const warmupSeconds = 5;
 /** Without a new row for this long, what is missing counts as lost. */
 const patienceMs = 30_000;
 
@@ -60,15 +62,21 @@ export function payloadsFor(connections: number, linesPerBody: number): Payload[
   return renderPayloads({ seed: 1, bodies: Math.max(64, connections), linesPerBody, regions });
 }
 
-/** Sends one body and waits until it can be queried: the way through every part is open. Resolves to its counts. */
-export async function openTheWay(cluster: Cluster, sender: Sender, payload: Payload): Promise<Counts> {
-  const { status, text } = await sender.post(stamp(payload, Date.now()));
-  if (status !== 200) throw new Error(`The first request was answered ${status}: ${text.slice(0, 300)}`);
-  const counts: Counts = new Map();
-  addCounts(counts, payload.services);
-  const { stored } = await cluster.waitForRows(total(counts), patienceMs);
-  if (stored < total(counts)) throw new Error(`Of ${total(counts)} first records only ${stored} can be queried.`);
-  return counts;
+/**
+ * Carries load until everything is compiled and every part has work behind it, then waits until all of it can be
+ * queried, so that what is measured begins with empty streams. Resolves to what was accepted.
+ */
+export async function warmUp(cluster: Cluster, options: Omit<LoadOptions, 'durationMs'>): Promise<Counts> {
+  const { accepted, failures } = await load({ ...options, durationMs: warmupSeconds * 1_000 });
+  options.signal.throwIfAborted();
+  const { stored } = await cluster.waitForRows(total(accepted), patienceMs);
+  if (failures.length > 0 || accepted.size === 0 || stored < total(accepted))
+    throw new LogweirError(
+      'TIMEOUT',
+      `The warm-up failed: of ${total(accepted)} acknowledged records ${stored} can be queried. ${failures.join(' ')}`,
+      'Try a lower --rate or fewer --connections.',
+    );
+  return accepted;
 }
 
 export interface Settled {

@@ -5,11 +5,12 @@ import {
   type Counted,
   type Machine,
   machine,
-  openTheWay,
   payloadsFor,
   problemsOf,
   type ScenarioContext,
   settle,
+  warmUp,
+  warmupSeconds,
 } from './scenario.ts';
 import { load, openSender } from './sender.ts';
 import { type Summary, summarize, tenths } from './statistics.ts';
@@ -20,7 +21,7 @@ export interface ThroughputReport extends Counted, Costs {
   scenario: 'throughput';
   ok: boolean;
   problems: string[];
-  /** Accepted records over the time from the first POST until all of them could be queried. */
+  /** Accepted records over the time from the first POST (after a warm-up) until all of them could be queried. */
   logsPerSecond: number;
   /** Accepted records over the time from the first POST to the last answer. */
   acceptedPerSecond: number;
@@ -28,6 +29,7 @@ export interface ThroughputReport extends Counted, Costs {
   connections: number;
   linesPerPost: number;
   bytesPerLine: number;
+  warmupSeconds: number;
   loadSeconds: number;
   /** From the first POST until every row could be queried. */
   totalSeconds: number;
@@ -41,8 +43,8 @@ export function throughput({ args, signal, note }: ScenarioContext, workers = ar
     const payloads = payloadsFor(connections, linesPerBody);
     const sender = openSender(cluster.urls.gateway, connections);
     try {
-      const first = await openTheWay(cluster, sender, payloads[0] as (typeof payloads)[0]);
-      note(`Sending for ${seconds} s over ${connections} connections …`);
+      note(`Warming up for ${warmupSeconds} s, then sending for ${seconds} s over ${connections} connections …`);
+      const first = await warmUp(cluster, { sender, payloads, connections, signal });
       const usedBefore = cluster.use();
       const startedMs = performance.now();
       const result = await load({ sender, payloads, connections, durationMs: seconds * 1_000, signal });
@@ -63,6 +65,7 @@ export function throughput({ args, signal, note }: ScenarioContext, workers = ar
         connections,
         linesPerPost: linesPerBody,
         bytesPerLine: Math.round(bytes / (payloads.length * linesPerBody)),
+        warmupSeconds,
         loadSeconds: tenths(result.durationMs / 1_000),
         totalSeconds: tenths(totalSeconds),
         postMs: summarize(result.postMs),
