@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AlertTransition, Anomaly, Section, TemplateRow, WindowRow } from '#protocol/mod.ts';
-import { exportFormatOf, exportSql, exportTable } from '../export.ts';
 import { type ClickHouseServer, serveClickHouse } from '../http/server.ts';
 import { makeSection } from '../testing/sections.ts';
 import { openTempEngine, type TempEngine } from '../testing/temp.ts';
@@ -374,37 +373,5 @@ describe('findings', () => {
         toSequence: 3,
       },
     ]);
-  });
-});
-
-describe('export', () => {
-  const read = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer> => {
-    const parts: Uint8Array[] = [];
-    for await (const chunk of chunks) parts.push(chunk);
-    return Buffer.concat(parts);
-  };
-
-  it('writes CSV, NDJSON and Parquet', async () => {
-    const { clickHouse } = queries;
-    const csv = (
-      await read(exportTable(clickHouse, { table: 'logs', format: 'csv', filter: { range, service: 'service-1' } }))
-    ).toString();
-    expect(csv.startsWith('"Timestamp","TimestampTime","TraceId"')).toBe(true);
-    expect(csv.match(/"service-1"/g)).toHaveLength(30);
-    const ndjson = (await read(exportTable(clickHouse, { table: 'anomalies', format: 'ndjson', filter: { range } })))
-      .toString()
-      .trimEnd()
-      .split('\n');
-    expect(ndjson.map((line) => JSON.parse(line).AnomalyId)).toEqual(['a1', 'a2', 'a3', 'a4']);
-    const parquet = await read(exportTable(clickHouse, { table: 'windows', format: 'parquet', filter: { range } }));
-    expect(parquet.subarray(0, 4).toString()).toBe('PAR1');
-    const own = await read(exportSql(clickHouse, 'SELECT {x:String} AS x', 'csv', { x: 'a,"b"' }));
-    expect(own.toString()).toBe('"x"\n"a,""b"""\n');
-    for (const table of ['templates', 'alerts'] as const)
-      expect((await read(exportTable(clickHouse, { table, format: 'csv', filter: { range } }))).length).toBeGreaterThan(
-        20,
-      );
-    expect(() => exportFormatOf('xlsx')).toThrow('no export format');
-    expect(exportFormatOf('csv')).toBe('csv');
   });
 });
