@@ -17,7 +17,6 @@ export type {
 } from './ports.ts';
 export type * from './types.ts';
 export { clusterStatus, rateSample } from './cluster-status.ts';
-export { invalidCursor } from './params.ts';
 
 export interface Api {
   /** Where it answers, without a slash at the end. */

@@ -3,7 +3,7 @@
  * value that parses, and describes itself for the OpenAPI document.
  */
 import { eventTimeMsMax } from '#protocol/limits.ts';
-import { ApiProblem } from './problems.ts';
+import { invalidQuery } from './problems.ts';
 
 export interface Param<T> {
   about: string;
@@ -52,16 +52,6 @@ export function readQuery<S extends Record<string, Param<unknown>>>(
   }
   if (errors.length > 0) throw invalidQuery(errors);
   return values as Values<S>;
-}
-
-export function invalidQuery(errors: { parameter: string; detail: string }[]): ApiProblem {
-  const detail = errors.map((error) => `'${error.parameter}' ${error.detail}`).join('; ');
-  return new ApiProblem(
-    'QUERY_INVALID',
-    `${detail}.`,
-    'Correct the parameters; /api/v1/openapi.json describes them.',
-    errors,
-  );
 }
 
 const unitsMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
@@ -170,8 +160,3 @@ export const afterParam = pattern(
   /^[\w.:~-]{1,512}$/,
   "the 'next' of the page before",
 );
-
-/** For the queries: `after` is no position that they made. */
-export function invalidCursor(): ApiProblem {
-  return invalidQuery([{ parameter: 'after', detail: "must be the 'next' of the page before" }]);
-}

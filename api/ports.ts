@@ -21,7 +21,7 @@ import type {
 
 /**
  * Keyset paging: `after` is the `next` of the page before (opaque, made by the queries, `[\w.:~-]{1,512}`). Where it
- * is no position that they made, the queries throw `invalidCursor()`.
+ * is no position that they made, the queries throw an error whose `code` is CURSOR_INVALID.
  */
 export interface Paging {
   limit: number;
@@ -120,6 +120,8 @@ export interface ApiDeps {
   live: LiveSource;
   /** What keeps this process from serving, in words; empty = ready. */
   notReady?: () => readonly string[] | Promise<readonly string[]>;
+  /** Where logs are sent to, such as http://127.0.0.1:8081/ingest: told to who has sent none yet. */
+  ingestUrl?: string;
   /** Prometheus text of this process, the API's own lines aside. */
   metrics?: () => string | Promise<string>;
   /** Wall clock, ms since 1970. */

@@ -35,6 +35,23 @@ export class ApiProblem extends Error {
   }
 }
 
+/** `code` of what the queries throw where `after` is no position that they made. */
+const cursorCode = 'CURSOR_INVALID';
+
+export function invalidQuery(errors: { parameter: string; detail: string }[]): ApiProblem {
+  const detail = errors.map((error) => `'${error.parameter}' ${error.detail}`).join('; ');
+  return new ApiProblem(
+    'QUERY_INVALID',
+    `${detail}.`,
+    'Correct the parameters; /api/v1/openapi.json describes them.',
+    errors,
+  );
+}
+
+function invalidCursor(): ApiProblem {
+  return invalidQuery([{ parameter: 'after', detail: "must be the 'next' of the page before" }]);
+}
+
 /** HTTP status of a failure behind the API: 504 took too long, 503 worth a retry, 500 otherwise. */
 function statusOf(error: LogweirError): number {
   if (error.code === 'TIMEOUT') return 504;
@@ -57,6 +74,7 @@ export function problemOf(error: unknown, instance: string): Problem {
     if (error.errors !== undefined) problem.errors = error.errors;
     return problem;
   }
+  if ((error as { code?: unknown } | null)?.code === cursorCode) return problemOf(invalidCursor(), instance);
   if (error instanceof LogweirError) {
     return {
       type: problemTypePrefix + error.code,

@@ -25,7 +25,7 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
     forceCloseConnections: true,
     // What fastify itself refuses before any route (a broken URL) is a problem document too.
     frameworkErrors: (error, request, reply) => {
-      void send(reply as unknown as FastifyReply, problemOf(error, request.url));
+      void send(reply, problemOf(error, request.url));
     },
     routerOptions: { maxParamLength: 200 },
   });
@@ -77,11 +77,9 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
         throw new ApiProblem('NOT_FOUND', `'${id}' is no id.`, 'Ids are letters, digits, - and _.');
       }
       reply.header('cache-control', 'no-store');
-      return await endpoint.handle(
-        request.query,
-        { queries: deps.queries, cluster: deps.cluster, nowMs: deps.clock() },
-        id,
-      );
+      const { queries, cluster, ingestUrl } = deps;
+      const context = { queries, cluster, nowMs: deps.clock(), ...(ingestUrl !== undefined && { ingestUrl }) };
+      return await endpoint.handle(request.query, context, id);
     });
   }
   const document = openApiDocument(endpoints);

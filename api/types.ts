@@ -37,6 +37,8 @@ export interface Overview {
   /** Oldest and newest event time stored at all; null = no log has arrived yet. */
   extent: { oldestMs: number; newestMs: number } | null;
   nowMs: number;
+  /** Where logs are sent to, null = not known here. */
+  ingestUrl: string | null;
 }
 
 /** One line of the trend: the value at index i belongs to the step that starts at `Trend.timesMs[i]`. */

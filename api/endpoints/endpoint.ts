@@ -3,7 +3,7 @@ import type { ApiDeps } from '../ports.ts';
 import type { Param } from '../params.ts';
 import { readQuery } from '../params.ts';
 
-export type Context = Pick<ApiDeps, 'queries' | 'cluster'> & { nowMs: number };
+export type Context = Pick<ApiDeps, 'queries' | 'cluster' | 'ingestUrl'> & { nowMs: number };
 
 type Params = Record<string, Param<unknown>>;
 type Values<S extends Params> = ReturnType<typeof readQuery<S>>;
@@ -13,7 +13,7 @@ interface Definition<S extends Params> {
   path: string;
   about: string;
   params: S;
-  answer: (query: Values<S>, context: Context, id: string) => Promise<unknown> | unknown;
+  answer: (query: Values<S>, context: Context, id: string) => unknown;
 }
 
 export interface Endpoint {

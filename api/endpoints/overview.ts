@@ -11,7 +11,7 @@ export const overview = endpoint({
   path: '/overview',
   about: 'Totals of a range, those of the range just before it, and what is stored at all.',
   params: rangeParams,
-  answer: async (query, { queries, nowMs }): Promise<Overview> => {
+  answer: async (query, { queries, nowMs, ingestUrl }): Promise<Overview> => {
     const range = rangeOf(query);
     const before = { fromMs: Math.max(0, range.fromMs - (range.toMs - range.fromMs)), toMs: range.fromMs };
     const [totals, previous, alertsFiring, extent] = await Promise.all([
@@ -20,7 +20,7 @@ export const overview = endpoint({
       queries.alertsFiring(),
       queries.extent(),
     ]);
-    return { range, totals, previous, alertsFiring, extent, nowMs };
+    return { range, totals, previous, alertsFiring, extent, nowMs, ingestUrl: ingestUrl ?? null };
   },
 });
 

@@ -1,5 +1,4 @@
 /** Queries and live events over the seed: what the API's and the page's tests run against. */
-import { invalidCursor } from '../params.ts';
 import type { ApiDeps, Paging, Queries } from '../ports.ts';
 import type { LiveEvent, LogItem, Page, TimeRange, Totals } from '../types.ts';
 import {
@@ -18,7 +17,7 @@ const minuteMs = 60_000;
 /** The fake's cursor is a plain offset. */
 function page<T>(items: readonly T[], { limit, after }: Paging): Page<T> {
   const start = after === undefined ? 0 : Number(after);
-  if (!Number.isSafeInteger(start)) throw invalidCursor();
+  if (!Number.isSafeInteger(start)) throw Object.assign(new Error('no position'), { code: 'CURSOR_INVALID' });
   const end = start + limit;
   return { items: items.slice(start, end), next: end < items.length ? String(end) : null };
 }

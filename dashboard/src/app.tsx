@@ -39,7 +39,7 @@ export function App() {
       {view.tab !== 'cluster' && <Filters view={view} setView={setView} services={names} />}
       <main id="content" tabIndex={-1}>
         {neverAnyLog && view.tab !== 'cluster' ? (
-          <NoLogs />
+          <NoLogs ingestUrl={overview.data?.ingestUrl ?? null} />
         ) : (
           <>
             {view.tab === 'overview' && <Overview {...common} live={live} overview={overview} services={services} />}

@@ -53,7 +53,8 @@ describe.runIf(executablePath !== undefined)('the page', () => {
 
   afterEach(async () => {
     await Promise.all(openPages.splice(0).map((page) => page.close()));
-    expect(complaints.splice(0)).toEqual([]);
+    const told = complaints.splice(0);
+    if (told.length > 0) throw new Error(`The browser complained: ${told.join('\n')}`);
   });
 
   afterAll(async () => {

@@ -1,10 +1,12 @@
 /** Before the first log: what to do to see one. */
 import { useState } from 'preact/hooks';
 
+/** The gateway's usual port, where the API does not know better. */
 const gatewayPort = 8081;
 
-export function NoLogs() {
-  const command = `curl -d '{"service":"hello","severity":"ERROR","body":"first log"}' http://${location.hostname}:${gatewayPort}/ingest`;
+export function NoLogs({ ingestUrl }: { ingestUrl: string | null }) {
+  const url = ingestUrl ?? `http://${location.hostname}:${gatewayPort}/ingest`;
+  const command = `curl -d '{"service":"hello","severity":"ERROR","body":"first log"}' ${url}`;
   const [copied, setCopied] = useState(false);
   const copy = (): void => {
     void navigator.clipboard.writeText(command).then(

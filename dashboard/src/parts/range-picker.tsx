@@ -23,9 +23,10 @@ export function RangePicker({ view, setView }: { view: View; setView: SetView })
   const toMs = resolveTime(view.to, nowMs);
   const onSubmit = (event: SubmitEvent): void => {
     event.preventDefault();
-    const form = new FormData(event.currentTarget as HTMLFormElement);
-    const from = Date.parse(String(form.get('from')));
-    const to = Date.parse(String(form.get('to')));
+    const fields = (event.currentTarget as HTMLFormElement).elements;
+    const timeOf = (name: string): number => Date.parse((fields.namedItem(name) as HTMLInputElement).value);
+    const from = timeOf('from');
+    const to = timeOf('to');
     if (Number.isNaN(from) || Number.isNaN(to) || from >= to) return;
     setView({ from: String(from), to: String(to) });
     setOpen(false);
