@@ -43,6 +43,9 @@ export const blockLimitsDefault: Readonly<BlockLimits> = {
 /** Sizes a block's first buffers: most blocks of a quiet cluster are small, and those of a busy one grow in a few steps. */
 const rowsExpected = 8_192;
 
+/** Inserts into `otel_logs` that one block may come to: 50 days each, some years of a backfill. */
+const insertsMax = 40;
+
 /** One insert. */
 export interface TableInsert {
   table: string;
@@ -55,8 +58,12 @@ export class BlockBuilder {
   /** Rows of `otel_logs`. */
   logRows = 0;
   private readonly limits: BlockLimits;
-  private readonly done: LogBlock[] = [];
-  private current: LogBlock | null = null;
+  /** Inserts into `otel_logs`, in the order they were opened. */
+  private readonly logs: LogBlock[] = [];
+  /** The last of them, while it has room for another day. */
+  private open: LogBlock | null = null;
+  /** By day. */
+  private readonly blocks = new Map<number, LogBlock>();
   private readonly windows: Versioned<WindowRow>[] = [];
   private readonly templates: Versioned<TemplateRow>[] = [];
   private readonly anomalies: Versioned<{ anomaly: Anomaly; gatewayMs: number }>[] = [];
@@ -68,8 +75,8 @@ export class BlockBuilder {
   }
 
   get bytes(): number {
-    let bytes = this.current?.bytes ?? 0;
-    for (const block of this.done) bytes += block.bytes;
+    let bytes = 0;
+    for (const block of this.logs) bytes += block.bytes;
     return bytes + (this.windows.length + this.templates.length + this.anomalies.length) * 512;
   }
 
@@ -80,7 +87,7 @@ export class BlockBuilder {
 
   /** True once it should be inserted: sections are whole, so it may be a little over. */
   get full(): boolean {
-    return this.done.length > 0 || this.logRows >= this.limits.rowsMax || this.bytes >= this.limits.bytesMax;
+    return this.logs.length > insertsMax || this.logRows >= this.limits.rowsMax || this.bytes >= this.limits.bytesMax;
   }
 
   /** Takes a section of a partition. Nothing of it is taken where its batch is not sound: it becomes a dead letter. */
@@ -107,23 +114,35 @@ export class BlockBuilder {
     position: { generation: number; partition: number; sequence: number },
   ): void {
     let start = 0;
+    let target: LogBlock | null = null;
     const flush = (end: number): void => {
-      if (end > start) this.current?.append(batch, section.enrichment, position, start, end);
+      if (end > start) target?.append(batch, section.enrichment, position, start, end);
       start = end;
     };
-    this.current ??= new LogBlock(rowsExpected);
     forEachDayRun(batch.time, batch.rows, (day, runStart) => {
-      const { days } = this.current as LogBlock;
-      if (days.has(day)) return;
-      if (days.size >= this.limits.partitionsMax) {
-        flush(runStart);
-        this.done.push(this.current as LogBlock);
-        this.current = new LogBlock(rowsExpected);
-      }
-      (this.current as LogBlock).days.add(day);
+      const next = this.blockOf(day);
+      if (next === target) return;
+      flush(runStart);
+      target = next;
     });
     flush(batch.rows);
     this.logRows += batch.rows;
+  }
+
+  /**
+   * The insert that takes a day's rows. Each day is in one insert of the block only: sources that lie years apart and
+   * come mixed would otherwise cost a part per day again and again.
+   */
+  private blockOf(day: number): LogBlock {
+    const known = this.blocks.get(day);
+    if (known !== undefined) return known;
+    if (this.open === null || this.open.days.size >= this.limits.partitionsMax) {
+      this.open = new LogBlock(rowsExpected);
+      this.logs.push(this.open);
+    }
+    this.open.days.add(day);
+    this.blocks.set(day, this.open);
+    return this.open;
   }
 
   private count(
@@ -155,8 +174,7 @@ export class BlockBuilder {
     const add = (table: string, rows: number, block: { structure: string; chunks: Uint8Array[] }): void => {
       inserts.push({ table: `${database}.${table}`, rows, ...block });
     };
-    for (const block of [...this.done, this.current])
-      if (block !== null && block.rows > 0) add('otel_logs', block.rows, block.finish());
+    for (const block of this.logs) add('otel_logs', block.rows, block.finish());
     for (const rows of this.windowsByMonths()) add('windows_versions', rows.length, encodeRows(windowFields, rows));
     if (this.templates.length > 0)
       add('templates_versions', this.templates.length, encodeRows(templateFields, this.templates));
