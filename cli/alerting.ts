@@ -4,6 +4,7 @@ import type { Command } from './command.ts';
 import { runRole } from './role.ts';
 import { prometheusText, serveMetrics, startHeartbeat } from './roles/observe.ts';
 import { joinCluster, roleOptions } from './roles/setup.ts';
+import { settingsOf } from './settings.ts';
 
 export const command: Command = {
   about: `Groups anomalies into alerts and delivers them by webhook, Slack and e-mail, with retries through Redis. Which channels, and
@@ -12,11 +13,13 @@ what they get, is the section "alerting" of the configuration.`,
   longRunning: true,
   run: (ctx) =>
     runRole(ctx, async () => {
-      const { bus, config, settings, id, clock, log } = await joinCluster(ctx);
+      const wanted = settingsOf(ctx);
+      const alertingConfig = parseAlertingConfig(wanted.config.alerting, 'alerting');
+      const { bus, config, settings, id, clock, log } = await joinCluster(ctx, wanted);
       const alerting = await runAlerting({
         bus,
         redisUrl: settings.urls.redis,
-        config: parseAlertingConfig(config.alerting, 'alerting'),
+        config: alertingConfig,
         clock,
         publicUrl: settings.urls.api,
         log,
@@ -27,7 +30,7 @@ what they get, is the section "alerting" of the configuration.`,
         host: config.ports.bindHost,
         port: config.ports.metrics,
         ready: () => bus.connected,
-        metrics: () => prometheusText('alerting', counters()),
+        metrics: () => prometheusText('alerting', counters()) + alerting.latencyText(),
       });
       return {
         facts: { id, metricsPort: metrics.port },
