@@ -22,6 +22,7 @@ import {
   uint16At,
   uint32At,
   unpack,
+  type WindowRow,
 } from '#protocol/mod.ts';
 import { ServiceActor, type ActorSnapshot } from './actor.ts';
 import { EnrichmentBuilder } from './enrichment.ts';
@@ -150,6 +151,7 @@ export class Partition {
       }
       counts.late = findings.lateCount;
       counts.future = findings.futureCount;
+      section.windows = lastVersions(section.windows);
     }
     const anomaliesFrom = this.lastAnomalySequence;
     if (section.anomalies.length > 0) this.lastAnomalySequence = message.sequence;
@@ -346,6 +348,17 @@ function actorKey(service: string, lane: string): string {
 
 function push<T>(into: T[], items: readonly T[]): void {
   for (const item of items) into.push(item);
+}
+
+/**
+ * One row per window: one that closed and was revised in the same message has one version, its last. Storage keeps
+ * either of two rows with equal versions.
+ */
+function lastVersions(windows: WindowRow[]): WindowRow[] {
+  if (windows.length < 2) return windows;
+  const last = new Map<string, WindowRow>();
+  for (const row of windows) last.set(`${row.lane}\u0000${row.service}\u0000${row.startMs}`, row);
+  return last.size === windows.length ? windows : [...last.values()];
 }
 
 /** Whether a window of this actor closed in the message: then its template counts are written too. */

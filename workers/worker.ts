@@ -160,7 +160,7 @@ export class Worker {
     this.lastBeatMs = now;
     const totals: Record<string, number> = { ...this.past };
     const partitions: PartitionLoad[] = [];
-    let recordsPerSecond = 0;
+    const { recordsPerSecond, services } = this.rates.take(seconds);
     for (const [partition, held] of this.held) {
       const { records, sequence, streamMs } = held.runner.counts;
       // Smoothed over about five seconds: assignment must not chase single bursts.
@@ -168,7 +168,6 @@ export class Worker {
       held.rate += (rate - held.rate) * Math.min(seconds / 5, 1);
       const lagMs = rate > 0 ? Math.max(now - streamMs, 0) : 0;
       held.records = records;
-      recordsPerSecond += rate;
       partitions.push({ partition, recordsPerSecond: held.rate, sequence, lagMs });
       for (const [name, value] of Object.entries(counters(held.runner))) totals[name] = (totals[name] ?? 0) + value;
     }
@@ -183,7 +182,7 @@ export class Worker {
       recordsPerSecond,
       counters: totals,
       partitions,
-      services: this.rates.take(seconds),
+      services,
     };
     bus.tell(subjects.heartbeat('worker', id), pack(beat));
   }
