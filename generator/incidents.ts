@@ -83,10 +83,10 @@ const kinds: readonly [Incident['kind'], string, number][] = [
   ['silence', 'notifications', 150_000],
 ];
 
-/** Incidents one after another from a moment on, `everyMs` apart, in a fixed round. */
-export function incidentRound(fromMs: number, everyMs: number, count: number): Incident[] {
+/** Incidents one after another from a moment on, `everyMs` apart, in a fixed round that begins with the `first` of it. */
+export function incidentRound(fromMs: number, everyMs: number, count: number, first = 0): Incident[] {
   return Array.from({ length: count }, (_, i) => {
-    const [kind, service, lengthMs] = kinds[i % kinds.length] as [Incident['kind'], string, number];
+    const [kind, service, lengthMs] = kinds[(first + i) % kinds.length] as [Incident['kind'], string, number];
     const start = fromMs + i * everyMs;
     return { kind, service, fromMs: start, toMs: start + lengthMs };
   });

@@ -29,8 +29,8 @@ export class DemoTraffic {
     this.options = options;
     this.startMs = Math.floor(options.clock() / stepMs) * stepMs;
     const live = incidentRound(this.startMs + firstIncidentMs, incidentEveryMs, incidentsMax);
-    // Two in the past as well, so that the timeline has something to show at once.
-    const past = incidentRound(this.startMs - 18 * 60_000, 8 * 60_000, 2);
+    // Two in the past as well, so that the timeline has something to show at once; of kinds that come last in the present.
+    const past = incidentRound(this.startMs - 18 * 60_000, 8 * 60_000, 2, 5);
     this.incidents = [...past, ...live];
     this.traffic = new Traffic({ seed: options.seed, ratePerSecond: options.ratePerSecond, incidents: this.incidents });
   }
