@@ -18,6 +18,7 @@ export interface CoordinatorOptions {
 }
 
 export const leaseMsDefault = 3_000;
+const awakeEveryMs = 250;
 
 export class Coordinator {
   readonly membership = new Membership();
@@ -28,6 +29,7 @@ export class Coordinator {
   private leader: Leader | null = null;
   private holder: string | null = null;
   private timer: NodeJS.Timeout | null = null;
+  private readonly awakeTimer: NodeJS.Timeout;
   private busy = false;
   private lastRenewedMs = 0;
   private readonly stopListening: () => void;
@@ -37,6 +39,7 @@ export class Coordinator {
     this.leaseMs = options.leaseMs ?? leaseMsDefault;
     this.lease = { me: options.id, seen: null, unchangedSinceMs: options.clock() };
     this.stopListening = options.bus.listen(subjects.heartbeats, (data) => this.membership.hear(data, options.clock()));
+    this.awakeTimer = setInterval(() => this.membership.awake(options.clock()), awakeEveryMs);
   }
 
   async start(): Promise<void> {
@@ -116,6 +119,7 @@ export class Coordinator {
   /** Lets the lease go, so that a standby takes over at once. */
   async stop(): Promise<void> {
     if (this.timer !== null) clearInterval(this.timer);
+    clearInterval(this.awakeTimer);
     while (this.busy) await new Promise((resolve) => setTimeout(resolve, 10));
     const led = this.leader !== null;
     this.stepDown();

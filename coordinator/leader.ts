@@ -171,6 +171,7 @@ export class Leader {
   private async assignOnce(): Promise<void> {
     const { store, membership, clock, log } = this.options;
     const now = clock();
+    membership.awake(now);
     const workers = membership.alive('worker', now);
     const entry = await store.get(keys.assignment);
     if (entry === null && now - this.startedMs < settleMs) return;

@@ -10,8 +10,23 @@ export interface Seen {
   heardMs: number;
 }
 
+/** Own absences longer than this are nobody else's silence. */
+const absenceMs = 1_000;
+
 export class Membership {
   private readonly seen = new Map<string, Seen>();
+  private awakeMs: number | null = null;
+
+  /**
+   * To be called twice a second at least. When the call comes late, this process was held up (a busy machine, a
+   * suspended laptop) and heartbeats wait unread in its socket: the others are given that time.
+   */
+  awake(nowMs: number): void {
+    const absentMs = this.awakeMs === null ? 0 : nowMs - this.awakeMs;
+    this.awakeMs = nowMs;
+    if (absentMs < absenceMs) return;
+    for (const seen of this.seen.values()) seen.heardMs = Math.min(seen.heardMs + absentMs, nowMs);
+  }
 
   hear(data: Uint8Array, nowMs: number): void {
     let beat: Heartbeat;

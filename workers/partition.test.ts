@@ -164,6 +164,18 @@ describe('Partition', () => {
     expect(partition.services).toBe(0);
   });
 
+  it('gives one row for a window that closes and is revised in the same message', () => {
+    const partition = new Partition(0);
+    const [message] = stream([
+      batchOf([0, 40_000, 80_000, 10_000, 11_000].map((after) => record('a', 'hello', start + after))),
+    ]) as [Message];
+    const { windows } = partition.step(message).section;
+    expect(windows.map((row) => [row.startMs - start, row.logCount, row.lateCount])).toEqual([
+      [0, 3, 2],
+      [30_000, 1, 0],
+    ]);
+  });
+
   it('is not poisoned by a record from 1970 or 2099', () => {
     const run = (extra: LogRecord[]): unknown[] => {
       const partition = new Partition(0);

@@ -16,6 +16,7 @@ import {
 import type { CheckpointStore } from './checkpoints.ts';
 import { Gather } from './gather.ts';
 import { Partition, type PartitionOutput, type ServiceCount } from './partition.ts';
+import type { Turns } from './turns.ts';
 
 export interface RunnerOptions {
   bus: Bus;
@@ -24,6 +25,8 @@ export interface RunnerOptions {
   epoch: number;
   generation: number;
   clock: () => number;
+  /** Shared by the partitions of a process. */
+  turns: Turns;
   log: (text: string) => void;
   /** Told of the rows of each message, for live rates. */
   onServices: (services: readonly ServiceCount[]) => void;
@@ -190,6 +193,8 @@ export class PartitionRunner {
       if (this.gatheredSince === 0) this.gatheredSince = processingMs;
       if (this.gather.bytes >= gatherBytes) this.cut();
       if (this.publisher.queuedBytes >= queueBytesMax) await this.publisher.room();
+      const turn = this.options.turns.next();
+      if (turn !== null) await turn;
     }
   }
 

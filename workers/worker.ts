@@ -16,6 +16,7 @@ import {
 import { CheckpointStore } from './checkpoints.ts';
 import { PartitionRunner } from './runner.ts';
 import { ServiceRates } from './service-rates.ts';
+import { Turns } from './turns.ts';
 
 export interface WorkerOptions {
   bus: Bus;
@@ -56,6 +57,7 @@ export class Worker {
   private again = false;
   private leaving = false;
   private readonly rates = new ServiceRates();
+  private readonly turns: Turns;
   private timer: NodeJS.Timeout | null = null;
   private stopWatching: () => void = () => {};
   private lastBeatMs: number;
@@ -66,6 +68,7 @@ export class Worker {
     this.options = options;
     this.checkpoints = checkpoints;
     this.lastBeatMs = options.clock();
+    this.turns = new Turns(options.clock);
   }
 
   static async start(options: WorkerOptions): Promise<Worker> {
@@ -119,6 +122,7 @@ export class Worker {
       epoch: document.epoch,
       generation: document.generation,
       clock,
+      turns: this.turns,
       log,
       onServices: (services) => this.rates.add(services),
       resultsLingerMs: this.options.resultsLingerMs ?? resultsLingerMsDefault,

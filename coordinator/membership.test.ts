@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { type Heartbeat, heartbeatTimeoutMs, pack } from '#protocol/mod.ts';
+import { Membership } from './membership.ts';
+
+const beat = (id: string, change: Partial<Heartbeat> = {}): Uint8Array =>
+  pack({
+    role: 'worker',
+    id,
+    host: 'here',
+    pid: 1,
+    atMs: 0,
+    rssBytes: 0,
+    leaving: false,
+    recordsPerSecond: 0,
+    counters: {},
+    partitions: [],
+    services: [],
+    ...change,
+  } satisfies Heartbeat);
+
+const ids = (membership: Membership, nowMs: number): string[] =>
+  membership.alive('worker', nowMs).map((seen) => seen.beat.id);
+
+describe('Membership', () => {
+  it('takes a silent worker for dead, and a leaving one out once it holds nothing', () => {
+    const membership = new Membership();
+    for (const id of ['b', 'a', 'c']) membership.hear(beat(id), 0);
+    membership.hear(new Uint8Array([1]), 0);
+    membership.hear(beat('c', { leaving: true }), 1);
+    expect(ids(membership, heartbeatTimeoutMs)).toEqual(['a', 'b']);
+    membership.hear(beat('b'), heartbeatTimeoutMs);
+    expect(ids(membership, heartbeatTimeoutMs + 1)).toEqual(['b']);
+  });
+
+  it('does not take its own absence for the silence of others', () => {
+    const membership = new Membership();
+    for (let now = 0; now <= 1_000; now += 250) membership.awake(now);
+    membership.hear(beat('a'), 1_000);
+    membership.awake(9_000);
+    expect(ids(membership, 9_000)).toEqual(['a']);
+    for (let now = 9_250; now <= 12_000; now += 250) membership.awake(now);
+    expect(ids(membership, 12_000)).toEqual([]);
+  });
+});
