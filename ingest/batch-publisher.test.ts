@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MemoryBus } from '#bus/mod.ts';
 import { decodeLogsMessage, LogweirError, RecordView, streams, viewOf } from '#protocol/mod.ts';
 import { BatchPublisher, Ticket } from './batch-publisher.ts';
-import { adaptLinger, lingerMsMax, lingerMsMin } from './linger.ts';
+import { adaptLinger, lingerMsMax, lingerMsMaxBusy, lingerMsMin } from './linger.ts';
 
 async function setup(options: Partial<{ giveUpAfterMs: number; pendingBytesMax: number }> = {}) {
   const bus = new MemoryBus(Date.now);
@@ -108,10 +108,13 @@ describe('BatchPublisher', () => {
 describe('adaptLinger', () => {
   it('grows under load, shrinks when quiet, within bounds', () => {
     let linger = lingerMsMin;
-    for (let i = 0; i < 20; i++) linger = adaptLinger(linger, 5_000);
+    for (let i = 0; i < 20; i++) linger = adaptLinger(linger, 5_000, 20_000);
     expect(linger).toBe(lingerMsMax);
-    expect(adaptLinger(linger, 600)).toBe(linger);
-    for (let i = 0; i < 20; i++) linger = adaptLinger(linger, 10);
+    expect(adaptLinger(linger, 600, 20_000)).toBe(linger);
+    for (let i = 0; i < 20; i++) linger = adaptLinger(linger, 5_000, 100_000);
+    expect(linger).toBe(lingerMsMaxBusy);
+    expect(adaptLinger(linger, 600, 20_000)).toBe(lingerMsMax);
+    for (let i = 0; i < 20; i++) linger = adaptLinger(linger, 10, 100);
     expect(linger).toBe(lingerMsMin);
   });
 });

@@ -101,6 +101,7 @@ export class BatchPublisher {
   private counter = 0;
   private lingerMs = lingerMsMin;
   private publishedThisSecond = 0;
+  private recordsBefore = 0;
   private secondStartedMs: number;
   private timer: NodeJS.Timeout | null = null;
   /** Bytes of records not yet acknowledged. */
@@ -187,8 +188,11 @@ export class BatchPublisher {
     this.timer = null;
     const now = this.options.clock();
     if (now - this.secondStartedMs >= 1_000) {
-      this.lingerMs = adaptLinger(this.lingerMs, (this.publishedThisSecond * 1_000) / (now - this.secondStartedMs));
+      const seconds = (now - this.secondStartedMs) / 1_000;
+      const records = this.counts.records - this.recordsBefore;
+      this.lingerMs = adaptLinger(this.lingerMs, this.publishedThisSecond / seconds, records / seconds);
       this.publishedThisSecond = 0;
+      this.recordsBefore = this.counts.records;
       this.secondStartedMs = now;
     }
     let soonest = Number.POSITIVE_INFINITY;

@@ -4,13 +4,17 @@
  */
 export const lingerMsMin = 5;
 export const lingerMsMax = 40;
+/** … and where so many records come that batches would stay small over many partitions: nobody is kept waiting by less. */
+export const lingerMsMaxBusy = 100;
+const busyRecordsPerSecond = 50_000;
 /** Messages a second between which the linger stays as it is. */
 const messagesPerSecondLow = 400;
 const messagesPerSecondHigh = 900;
 
-/** Next linger, ms, from the present one and the messages published in the last second. */
-export function adaptLinger(lingerMs: number, messagesPerSecond: number): number {
-  if (messagesPerSecond > messagesPerSecondHigh) return Math.min(lingerMs * 1.5, lingerMsMax);
+/** Next linger, ms, from the present one and what was published in the last second. */
+export function adaptLinger(lingerMs: number, messagesPerSecond: number, recordsPerSecond: number): number {
+  const max = recordsPerSecond > busyRecordsPerSecond ? lingerMsMaxBusy : lingerMsMax;
+  if (messagesPerSecond > messagesPerSecondHigh || lingerMs > max) return Math.min(lingerMs * 1.5, max);
   if (messagesPerSecond < messagesPerSecondLow) return Math.max(lingerMs / 1.5, lingerMsMin);
   return lingerMs;
 }
