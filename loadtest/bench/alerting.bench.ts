@@ -52,8 +52,16 @@ const redisPort = await freePort();
 const servers = [
   await start('nats-server', natsPort, ['-a', '127.0.0.1', '-p', String(natsPort), '-js', '-sd', join(dir, 'nats')]),
   await start('redis-server', redisPort, [
-    ...['--port', String(redisPort), '--bind', '127.0.0.1', '--dir', dir],
-    ...['--appendonly', 'yes', '--appendfsync', 'everysec'],
+    '--port',
+    String(redisPort),
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    dir,
+    '--appendonly',
+    'yes',
+    '--appendfsync',
+    'everysec',
   ]),
 ];
 
