@@ -31,7 +31,7 @@ Starts a cluster of its own on free ports, puts load on it, and ends and removes
   --seconds N       of load; default 20, latency 30, scale-out 10 for each cluster
   --workers N       worker processes, default 1; scale-out: the most, default 3
   --rate N          latency: logs per second, default 20000
-  --connections N   requests unacknowledged at once, default 32
+  --connections N   requests unacknowledged at once, default 64
   --profile DIR     CPU profiles of every role
   --json            print one JSON object on stdout and nothing else there
 
@@ -55,7 +55,7 @@ export function parseArguments(argv: readonly string[], cwd: string): Arguments 
     json: values.json === true,
     seconds: whole(values.seconds, '--seconds', secondsDefault[scenario], 1, 3_600),
     workers: whole(values.workers, '--workers', scenario === 'scale-out' ? 3 : 1, 1, 64),
-    connections: whole(values.connections, '--connections', 32, 1, 1_024),
+    connections: whole(values.connections, '--connections', 64, 1, 1_024),
     rate: whole(values.rate, '--rate', 20_000, 100, 10_000_000),
     profileDir: values.profile === undefined ? undefined : resolve(cwd, values.profile),
   };

@@ -18,7 +18,7 @@ describe('the command line', () => {
       json: false,
       seconds: 20,
       workers: 1,
-      connections: 32,
+      connections: 64,
       rate: 20_000,
       profileDir: undefined,
     });
