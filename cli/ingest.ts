@@ -111,7 +111,9 @@ async function runFiles(ctx: CommandContext, cluster: ClusterSetup): Promise<num
     if (stored !== null && stored < counts.records)
       ctx.note(`${stored} of ${counts.records} records can be queried so far; the rest is on the stream and follows.`);
   }
-  return problems.length > 0 ? exitCodes.failed : exitCodes.ok;
+  // An empty file beside others is told and no failure: directories of logs have them.
+  const failed = problems.some(({ code }) => code !== 'INPUT_EMPTY') || (problems.length > 0 && counts.lines === 0);
+  return failed ? exitCodes.failed : exitCodes.ok;
 }
 
 function summary(counts: FileCounts, files: number, seconds: number): string[] {
