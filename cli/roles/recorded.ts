@@ -14,8 +14,17 @@ export async function storedMarks(bus: Bus, generation: number): Promise<StoredM
   return marks;
 }
 
-/** @throws LogweirError CLUSTER_MISMATCH where the stream's beginning is gone. */
-export async function* recordedLogs(bus: Bus, wanted: { fromStart: boolean }): AsyncGenerator<StreamMessage> {
+/** A stream that gives nothing for this long, though it has more, is away, in ms. */
+const patienceMs = 30_000;
+
+/**
+ * @throws LogweirError CLUSTER_MISMATCH where the stream's beginning is gone, NATS_UNAVAILABLE where the server went
+ * away: the connection would wait for it for ever, and a command must end.
+ */
+export async function* recordedLogs(
+  bus: Bus,
+  wanted: { fromStart: boolean; patienceMs?: number },
+): AsyncGenerator<StreamMessage> {
   const info = await bus.streams.info(streams.logs);
   if (info.messages === 0) return;
   if (wanted.fromStart && info.firstSequence > 1)
@@ -25,12 +34,23 @@ export async function* recordedLogs(bus: Bus, wanted: { fromStart: boolean }): A
       'Keep the stream whole with cluster.retainLogs: true from the start of a cluster that you want to verify.',
     );
   const subscription = await bus.streams.consume(streams.logs, { fromSequence: 1 });
+  const idleMs = wanted.patienceMs ?? patienceMs;
+  let ended: Promise<void> | null = null;
+  const end = (): Promise<void> => (ended ??= subscription.stop());
+  const watchdog = setTimeout(() => void end(), idleMs);
   try {
     for await (const message of subscription) {
       yield message;
       if (message.sequence >= info.lastSequence) return;
+      watchdog.refresh();
     }
+    throw new LogweirError(
+      'NATS_UNAVAILABLE',
+      `The LOGS stream gave nothing for ${idleMs / 1_000} s before its end was reached.`,
+      'Check that nats-server runs ("logweir status"), then run the command again.',
+    );
   } finally {
-    await subscription.stop();
+    clearTimeout(watchdog);
+    await end();
   }
 }
