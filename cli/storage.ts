@@ -1,10 +1,13 @@
 /** `logweir storage`: writes results into ClickHouse; with the embedded engine, also serves it over HTTP. */
+import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { startStorage } from '#storage/mod.ts';
 import type { Command } from './command.ts';
 import { runRole } from './role.ts';
 import { prometheusText, serveMetrics, startHeartbeat } from './roles/observe.ts';
 import { joinCluster, roleOptions } from './roles/setup.ts';
+
+const storageNiceness = 10;
 
 export const command: Command = {
   about: `Writes rows, windows, templates, anomalies and alerts into ClickHouse: the embedded engine, which it serves on
@@ -14,6 +17,8 @@ ClickHouse's HTTP interface, or a server named by CLICKHOUSE_URL.`,
   run: (ctx) =>
     runRole(ctx, async () => {
       const { bus, config, settings, id, dataDir, clock, log } = await joinCluster(ctx);
+      // Inserts and merges come in bursts of whole cores; detection and alerts beside them must not wait for those.
+      setPriority(storageNiceness);
       const { ports, servers, storage: keep } = config;
       const serve = {
         host: ports.bindHost,

@@ -4,7 +4,7 @@ import { decodeLogsMessage, LogweirError, RecordView, streams, viewOf } from '#p
 import { BatchPublisher, Ticket } from './batch-publisher.ts';
 import { adaptLinger, lingerMsMax, lingerMsMaxBusy, lingerMsMin } from './linger.ts';
 
-async function setup(options: Partial<{ giveUpAfterMs: number; pendingBytesMax: number }> = {}) {
+async function setup(options: Partial<{ giveUpAfterMs: number; pendingBytesMax: number; clock: () => number }> = {}) {
   const bus = new MemoryBus(Date.now);
   await bus.streams.ensure({
     name: streams.logs,
@@ -93,6 +93,25 @@ describe('BatchPublisher', () => {
     await second.done();
     expect(await stored(bus)).toHaveLength(1);
     expect(publisher.pendingBytes).toBe(0);
+  });
+
+  it('does not let an error wait for its batch to gather', async () => {
+    let now = 1_000;
+    const { publisher } = await setup({ clock: () => now });
+    const sent: number[] = [];
+    const follow = (ticket: Ticket): Promise<number> => ticket.done().then(() => sent.push(now));
+    const usual = new Ticket();
+    publisher.add(record('a', 'x'), usual, now);
+    const urgent = new Ticket();
+    const view = record('b', 'y');
+    view.severityNumber = 17;
+    publisher.add(view, urgent, now);
+    now += 1;
+    await follow(urgent);
+    expect(sent).toEqual([1_001]);
+    now += 10;
+    await follow(usual);
+    expect(sent).toEqual([1_001, 1_011]);
   });
 
   it('says when it is full', async () => {

@@ -81,12 +81,15 @@ interface Lane {
   partition: number;
   builder: BatchBuilder;
   tickets: Set<Ticket>;
-  /** When the open batch got its first record, ms. */
-  since: number;
+  /** When the open batch goes, ms. */
+  dueMs: number;
   queue: Pending[];
   inFlight: boolean;
 }
 
+/** Severity from which a record makes its batch go early (ERROR), and the share of the linger that it waits. */
+const urgentSeverity = 17;
+const urgentShare = 1 / 8;
 const retryMsMin = 25;
 const retryMsMax = 500;
 const servicesRemembered = 20_000;
@@ -104,6 +107,8 @@ export class BatchPublisher {
   private recordsBefore = 0;
   private secondStartedMs: number;
   private timer: NodeJS.Timeout | null = null;
+  /** When the timer fires, ms. */
+  private timerMs = 0;
   /** Bytes of records not yet acknowledged. */
   pendingBytes = 0;
   readonly counts = { records: 0, batches: 0, retries: 0, failures: 0 };
@@ -129,10 +134,11 @@ export class BatchPublisher {
     const lane = this.laneOf(record.service);
     const { builder } = lane;
     if (builder.rows === 0) {
-      lane.since = nowMs;
+      lane.dueMs = nowMs + this.lingerMs;
       this.openLanes.add(lane);
-      this.timer ??= setTimeout(() => this.onTimer(), this.lingerMs);
+      this.wakeAt(lane.dueMs, nowMs);
     }
+    if (record.severityNumber >= urgentSeverity) this.hurry(lane, nowMs);
     const before = builder.bytes;
     builder.add(record, nowMs);
     this.pendingBytes += builder.bytes - before;
@@ -178,10 +184,27 @@ export class BatchPublisher {
     let lane = this.lanes[partition];
     if (lane === undefined) {
       const builder = new BatchBuilder(this.options.lane, this.options.source);
-      lane = { partition, builder, tickets: new Set(), since: 0, queue: [], inFlight: false };
+      lane = { partition, builder, tickets: new Set(), dueMs: 0, queue: [], inFlight: false };
       this.lanes[partition] = lane;
     }
     return lane;
+  }
+
+  /** Alerts mostly come of errors, and errors are few: a batch with one does not wait for more. */
+  private hurry(lane: Lane, nowMs: number): void {
+    const dueMs = nowMs + this.lingerMs * urgentShare;
+    if (dueMs >= lane.dueMs) return;
+    lane.dueMs = dueMs;
+    this.wakeAt(dueMs, nowMs);
+  }
+
+  private wakeAt(atMs: number, nowMs: number): void {
+    if (this.timer !== null) {
+      if (this.timerMs <= atMs) return;
+      clearTimeout(this.timer);
+    }
+    this.timerMs = atMs;
+    this.timer = setTimeout(() => this.onTimer(), Math.max(atMs - nowMs, 1));
   }
 
   private onTimer(): void {
@@ -197,12 +220,11 @@ export class BatchPublisher {
     }
     let soonest = Number.POSITIVE_INFINITY;
     for (const lane of this.openLanes) {
-      const left = lane.since + this.lingerMs - now;
       // While a publish is in flight the next batch may as well go on gathering.
-      if (left <= 0.5 && !lane.inFlight) this.close(lane);
-      else soonest = Math.min(soonest, Math.max(left, 2));
+      if (lane.dueMs - now <= 0.5 && !lane.inFlight) this.close(lane);
+      else soonest = Math.min(soonest, Math.max(lane.dueMs, now + 2));
     }
-    if (this.openLanes.size > 0) this.timer ??= setTimeout(() => this.onTimer(), soonest);
+    if (this.openLanes.size > 0) this.wakeAt(soonest, now);
   }
 
   private close(lane: Lane): void {
@@ -227,8 +249,7 @@ export class BatchPublisher {
         this.failAll(lane, pending, error as LogweirError);
       }
       // What gathered meanwhile longer than the linger goes at once.
-      if (lane.builder.rows > 0 && lane.queue.length === 0 && this.options.clock() - lane.since >= this.lingerMs)
-        this.close(lane);
+      if (lane.builder.rows > 0 && lane.queue.length === 0 && this.options.clock() >= lane.dueMs) this.close(lane);
     }
     lane.inFlight = false;
   }
