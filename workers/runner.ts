@@ -46,8 +46,8 @@ export interface RunnerCounts {
   deadLetters: number;
   anomalies: number;
   checkpoints: number;
-  /** JetStream time of the newest message taken, ms. */
-  streamMs: number;
+  /** Greatest age of a message when it was taken, since the last heartbeat, ms: how far behind the stream we are. */
+  lagMs: number;
   sequence: number;
 }
 
@@ -69,7 +69,7 @@ export class PartitionRunner {
     deadLetters: 0,
     anomalies: 0,
     checkpoints: 0,
-    streamMs: 0,
+    lagMs: 0,
     sequence: 0,
   };
   private readonly options: RunnerOptions;
@@ -187,7 +187,7 @@ export class PartitionRunner {
       } catch (cause) {
         throw new PoisonError(message.sequence, cause);
       }
-      this.count(output, message.timeMs);
+      this.count(output, processingMs - message.timeMs);
       if (output.section.anomalies.length > 0) this.publishAnomalies(output, processingMs);
       for (const ready of this.gather.add(output.section)) this.publishResults(ready);
       if (this.gatheredSince === 0) this.gatheredSince = processingMs;
@@ -198,7 +198,7 @@ export class PartitionRunner {
     }
   }
 
-  private count(output: PartitionOutput, timeMs: number): void {
+  private count(output: PartitionOutput, lagMs: number): void {
     const { counts } = this;
     counts.records += output.counts.rows;
     if (output.services.length > 0) this.options.onServices(output.services);
@@ -213,7 +213,7 @@ export class PartitionRunner {
         `partition ${this.options.partition}, sequence ${output.section.sequence}: ${output.section.deadLetter}`,
       );
     }
-    counts.streamMs = timeMs;
+    counts.lagMs = Math.max(counts.lagMs, lagMs);
     counts.sequence = output.section.sequence;
   }
 

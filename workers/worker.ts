@@ -169,11 +169,11 @@ export class Worker {
     const partitions: PartitionLoad[] = [];
     const { recordsPerSecond, services } = this.rates.take(seconds);
     for (const [partition, held] of this.held) {
-      const { records, sequence, streamMs } = held.runner.counts;
+      const { records, sequence, lagMs } = held.runner.counts;
+      held.runner.counts.lagMs = 0;
       // Smoothed over about five seconds: assignment must not chase single bursts.
       const rate = (records - held.records) / seconds;
       held.rate += (rate - held.rate) * Math.min(seconds / 5, 1);
-      const lagMs = rate > 0 ? Math.max(now - streamMs, 0) : 0;
       held.records = records;
       partitions.push({ partition, recordsPerSecond: held.rate, sequence, lagMs });
       for (const [name, value] of Object.entries(counters(held.runner))) totals[name] = (totals[name] ?? 0) + value;
