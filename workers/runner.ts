@@ -80,6 +80,8 @@ export class PartitionRunner {
   private subscription: Subscription | null = null;
   private running: Promise<void> = Promise.resolve();
   private stopping = false;
+  /** The analysis of a message threw half way: this state must not become a checkpoint. */
+  private broken = false;
   private checkpointing: Promise<void> = Promise.resolve();
   private lastCheckpointMs: number;
   private lastCheckpointSequence = 0;
@@ -150,6 +152,7 @@ export class PartitionRunner {
       this.partition = Partition.restore(found.state, partition);
       if (found.entry.generation < generation) this.partition.startGeneration();
     }
+    this.broken = false;
     this.gather = new Gather(partition, generation, this.partition.sequence);
     this.lastCheckpointSequence = this.partition.sequence;
   }
@@ -185,6 +188,7 @@ export class PartitionRunner {
       try {
         output = this.partition.step(message, this.poison.get(message.sequence) ?? null);
       } catch (cause) {
+        this.broken = true;
         throw new PoisonError(message.sequence, cause);
       }
       this.count(output, processingMs - message.timeMs);
@@ -249,8 +253,24 @@ export class PartitionRunner {
     if (this.gatheredSince !== 0 && now - this.gatheredSince >= linger) this.cut();
     const quiet = this.counts.records === this.recordsAtCheckpoint;
     const every = this.options.checkpointEveryMs * (quiet ? idleCheckpointFactor : 1);
+    if (this.broken) return;
     if (now - this.lastCheckpointMs >= every && this.partition.sequence > this.lastCheckpointSequence)
-      this.checkpoint();
+      this.checkpointInTurn();
+  }
+
+  /** The partitions of a process come due together, and states are large: each waits for a turn of its own. */
+  private checkpointInTurn(): void {
+    this.lastCheckpointMs = Number.POSITIVE_INFINITY;
+    const turn = this.options.turns.next() ?? Promise.resolve();
+    this.checkpointing = turn.then(() => {
+      if (this.stopping) return undefined;
+      if (!this.broken) {
+        this.checkpoint();
+        return this.checkpointing;
+      }
+      this.lastCheckpointMs = this.options.clock();
+      return undefined;
+    });
   }
 
   /** State is taken now, at S; it is committed when every message up to S is acknowledged. One at a time. */

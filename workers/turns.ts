@@ -28,7 +28,7 @@ export class Turns {
     do {
       this.waiting.shift()?.();
       // The woken one takes its next message some microtasks from here.
-      for (let hop = 0; hop < hops; hop++) await null;
+      for (let hop = 0; hop < hops; hop++) await Promise.resolve();
     } while (this.waiting.length > 0 && this.clock() - this.startedMs < turnMs);
     if (this.waiting.length > 0) setImmediate(() => void this.give());
   }
