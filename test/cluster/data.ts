@@ -78,7 +78,9 @@ interface MixedFiles {
 
 /** About 20,000 lines: a file per format, packed ones, a directory below, and what no format fits. */
 export function writeMixedFiles(dir: string, nowMs: number): MixedFiles {
-  const records = traffic({ seed: 11, fromMs: nowMs - 1_300_000, seconds: 1_200, ratePerSecond: 17 });
+  const fromMs = nowMs - 1_300_000;
+  const incidents = incidentRound(fromMs + 400_000, 100_000, 5);
+  const records = traffic({ seed: 11, fromMs, seconds: 1_200, ratePerSecond: 17, incidents });
   const old = traffic({ seed: 12, fromMs: nowMs - week, seconds: 300, ratePerSecond: 6 });
   const part = (index: number): LogRecord[] => {
     const size = Math.ceil(records.length / 5);

@@ -128,6 +128,14 @@ export class Cluster {
     }, `${unit} to run again`);
   }
 
+  /** Stands still for a while, as a suspended machine does, and then goes on as if nothing had been. */
+  async freeze(unit: string, ms: number): Promise<void> {
+    const known = this.file.processes[unit];
+    if (known === undefined || !signalKnown(known, 'SIGSTOP')) throw new Error(`${unit} does not run`);
+    await sleep(ms);
+    signalKnown(known, 'SIGCONT');
+  }
+
   logweir(args: readonly string[], options: CallOptions = {}): Promise<Ended> {
     return logweir([...args, '--data-dir', this.dataDir], options);
   }
