@@ -44,6 +44,11 @@ export interface NatsOptions {
 const publishTimeoutMs = 5_000;
 /** Counted in messages: asked for by bytes, @nats-io/jetstream 3.4 stalls against nats-server 2.9 once 3,500 small ones came. */
 const messagesAheadDefault = 64;
+/**
+ * How long a pull lives, ms. A restarted server has forgotten its consumers, and the client tells by two missed
+ * heartbeats, which come twice in this time: with the client's 30 s a reader stood still for three quarters of a minute.
+ */
+const pullExpiresMs = 4_000;
 const maximumBytesExceeded = 10077;
 const wrongLastSequence = 10071;
 
@@ -185,7 +190,10 @@ class NatsBus implements Bus {
       opt_start_seq: Math.max(options.fromSequence, 1),
       ...(options.subject === undefined ? {} : { filter_subjects: options.subject }),
     });
-    const messages = await consumer.consume({ max_messages: options.messagesAhead ?? messagesAheadDefault });
+    const messages = await consumer.consume({
+      max_messages: options.messagesAhead ?? messagesAheadDefault,
+      expires: pullExpiresMs,
+    });
     return {
       async stop() {
         await messages.close();
