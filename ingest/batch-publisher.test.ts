@@ -129,10 +129,10 @@ describe('adaptLinger', () => {
     let linger = lingerMsMin;
     for (let i = 0; i < 20; i++) linger = adaptLinger(linger, 5_000, 20_000);
     expect(linger).toBe(lingerMsMax);
-    expect(adaptLinger(linger, 600, 20_000)).toBe(linger);
+    expect(adaptLinger(linger, 400, 20_000)).toBe(linger);
     for (let i = 0; i < 20; i++) linger = adaptLinger(linger, 5_000, 100_000);
     expect(linger).toBe(lingerMsMaxBusy);
-    expect(adaptLinger(linger, 600, 20_000)).toBe(lingerMsMax);
+    expect(adaptLinger(linger, 400, 20_000)).toBe(lingerMsMax);
     for (let i = 0; i < 20; i++) linger = adaptLinger(linger, 10, 100);
     expect(linger).toBe(lingerMsMin);
   });

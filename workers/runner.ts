@@ -54,6 +54,7 @@ export interface RunnerCounts {
 /** Rough bytes of gathered results at which they are sent without waiting. */
 const gatherBytes = 400 * 1024;
 const timerMs = 50;
+const checkpointSlots = 16;
 const window = 64;
 const queueBytesMax = 16 * 1024 * 1024;
 /** A partition without records is checkpointed this much more rarely: ticks alone change little. */
@@ -93,7 +94,9 @@ export class PartitionRunner {
     this.options = options;
     this.partition = new Partition(options.partition);
     this.gather = new Gather(options.partition, options.generation, 0);
-    this.lastCheckpointMs = options.clock();
+    // Partitions start together; their checkpoints must not come together for ever.
+    const spread = (options.partition % checkpointSlots) / checkpointSlots;
+    this.lastCheckpointMs = options.clock() - spread * options.checkpointEveryMs;
     this.publisher = new GoBackN({
       publish: (subject, data) => options.bus.streams.publish(subject, data),
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

@@ -30,7 +30,7 @@ export interface WorkerOptions {
   checkpointEveryMs?: number;
 }
 
-const resultsLingerMsDefault = 300;
+const resultsLingerMsDefault = 500;
 const emptyLingerMs = 2_000;
 const checkpointEveryMsDefault = 5_000;
 /** A partition that cannot run is tried again after this long. */
