@@ -22,6 +22,7 @@ export const command: Command = {
         clock,
         id: `${id}.${process.pid}.${clock().toString(36)}`,
         limits: { bodyBytesMax: config.gateway.bodyBytesMax },
+        pendingBytesMax: config.gateway.pendingBytesMax,
         metrics: () => prometheusText('gateway', counters()),
       });
       const counters = (): Record<string, number> => {
