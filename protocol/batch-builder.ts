@@ -1,6 +1,7 @@
 /** Builds `RecordBatch`es record by record. Hot path of the gateway; benchmark: loadtest/bench/gateway.bench.ts. */
-import { type AttributeColumns, type Dictionary, noIdempotencyKey, type RecordBatch } from './batch.ts';
+import { type AttributeColumns, noIdempotencyKey, type RecordBatch } from './batch.ts';
 import { ByteWriter } from './byte-writer.ts';
+import { DictionaryBuilder } from './dictionary-builder.ts';
 import { batchBytesMax, batchRowsMax } from './limits.ts';
 import type { LogRecord } from './record.ts';
 
@@ -50,38 +51,6 @@ export class RecordView {
   }
 }
 
-class IndexBuilder<T> {
-  values: T[] = [];
-  readonly index = new ByteWriter(512);
-  private ids = new Map<T, number>();
-  private last: T | undefined;
-  private lastId = -1;
-
-  add(value: T): void {
-    if (value !== this.last || this.lastId < 0) {
-      let id = this.ids.get(value);
-      if (id === undefined) {
-        id = this.values.length;
-        this.values.push(value);
-        this.ids.set(value, id);
-      }
-      this.last = value;
-      this.lastId = id;
-    }
-    this.index.uint16(this.lastId);
-  }
-
-  take(): Dictionary<T> {
-    const result = { values: this.values, index: this.index.copy() };
-    this.values = [];
-    this.ids = new Map();
-    this.index.clear();
-    this.last = undefined;
-    this.lastId = -1;
-    return result;
-  }
-}
-
 const noPairs: string[] = [];
 
 /** Attribute pairs of one batch stay under 16 bits, as their dictionary indices are. */
@@ -94,20 +63,20 @@ export class BatchBuilder {
   private receivedMs = 0;
   private readonly time = new ByteWriter(4096);
   private readonly observed = new ByteWriter(4096);
-  private readonly service = new IndexBuilder<string>();
-  private readonly severityText = new IndexBuilder<string>();
+  private readonly service = new DictionaryBuilder<string>();
+  private readonly severityText = new DictionaryBuilder<string>();
   private readonly severityNumber = new ByteWriter(512);
   private readonly body = new ByteWriter(65536);
   private readonly traceId = new ByteWriter(64);
   private readonly spanId = new ByteWriter(64);
   private readonly traceFlags = new ByteWriter(64);
   private hasTrace = false;
-  private readonly resource = new IndexBuilder<string[]>();
+  private readonly resource = new DictionaryBuilder<string[]>();
   private hasResource = false;
-  private readonly scope = new IndexBuilder<string[]>();
+  private readonly scope = new DictionaryBuilder<string[]>();
   private hasScope = false;
   private readonly attributeCounts = new ByteWriter(512);
-  private readonly attributeKeys = new IndexBuilder<string>();
+  private readonly attributeKeys = new DictionaryBuilder<string>();
   private readonly attributeValues = new ByteWriter(1024);
   private attributePairs = 0;
   private idempotencyKeys = new Map<string, number>();

@@ -3,6 +3,7 @@ export * from './alerts.ts';
 export * from './batch.ts';
 export * from './batch-builder.ts';
 export * from './byte-writer.ts';
+export * from './dictionary-builder.ts';
 export * from './errors.ts';
 export * from './findings.ts';
 export * from './frame.ts';

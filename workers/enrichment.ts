@@ -1,43 +1,16 @@
 /** Columns that analysis adds beside a batch. Hot path: one call a record. */
-import { ByteWriter, type Dictionary, type Enrichment } from '#protocol/mod.ts';
+import { DictionaryBuilder, type Enrichment } from '#protocol/mod.ts';
 import type { RecordAnswer } from './actor.ts';
 
-class TextColumn {
-  private readonly values: string[] = [];
-  private readonly ids = new Map<string, number>();
-  private readonly index: ByteWriter;
-
-  constructor(rows: number) {
-    this.index = new ByteWriter(rows * 2);
-  }
-
-  add(value: string): void {
-    let id = this.ids.get(value);
-    if (id === undefined) {
-      id = this.values.length;
-      this.values.push(value);
-      this.ids.set(value, id);
-    }
-    this.index.uint16(id);
-  }
-
-  build(): Dictionary {
-    return { values: this.values, index: this.index.view() };
-  }
-}
-
 export class EnrichmentBuilder {
-  private readonly templateId: TextColumn;
-  private readonly category: TextColumn;
-  private readonly severityText: TextColumn;
+  private readonly templateId = new DictionaryBuilder<string>();
+  private readonly category = new DictionaryBuilder<string>();
+  private readonly severityText = new DictionaryBuilder<string>();
   private readonly severityNumber: Uint8Array;
   private readonly confidence: DataView;
   private row = 0;
 
   constructor(rows: number) {
-    this.templateId = new TextColumn(rows);
-    this.category = new TextColumn(rows);
-    this.severityText = new TextColumn(rows);
     this.severityNumber = new Uint8Array(rows);
     this.confidence = new DataView(new ArrayBuffer(rows * 4));
   }
@@ -54,9 +27,9 @@ export class EnrichmentBuilder {
 
   build(): Enrichment {
     return {
-      templateId: this.templateId.build(),
-      category: this.category.build(),
-      predictedSeverityText: this.severityText.build(),
+      templateId: this.templateId.take(),
+      category: this.category.take(),
+      predictedSeverityText: this.severityText.take(),
       predictedSeverityNumber: this.severityNumber,
       confidence: new Uint8Array(this.confidence.buffer),
     };

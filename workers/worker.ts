@@ -38,7 +38,6 @@ const retryAfterMs = 1_000;
 
 interface Held {
   runner: PartitionRunner;
-  epoch: number;
   records: number;
   rate: number;
 }
@@ -132,7 +131,7 @@ export class Worker {
       emptyLingerMs,
       checkpointEveryMs: this.options.checkpointEveryMs ?? checkpointEveryMsDefault,
     });
-    const held = { runner, epoch: document.epoch, records: 0, rate: 0 };
+    const held = { runner, records: 0, rate: 0 };
     this.held.set(partition, held);
     try {
       await runner.start();
@@ -165,7 +164,6 @@ export class Worker {
     const now = clock();
     const seconds = Math.max(now - this.lastBeatMs, 1) / 1_000;
     this.lastBeatMs = now;
-    const totals: Record<string, number> = { ...this.past };
     const partitions: PartitionLoad[] = [];
     const { recordsPerSecond, services } = this.rates.take(seconds);
     for (const [partition, held] of this.held) {
@@ -176,7 +174,6 @@ export class Worker {
       held.rate += (rate - held.rate) * Math.min(seconds / 5, 1);
       held.records = records;
       partitions.push({ partition, recordsPerSecond: held.rate, sequence, lagMs });
-      for (const [name, value] of Object.entries(counters(held.runner))) totals[name] = (totals[name] ?? 0) + value;
     }
     const beat: Heartbeat = {
       role: 'worker',
@@ -187,14 +184,14 @@ export class Worker {
       rssBytes: process.memoryUsage.rss(),
       leaving: this.leaving,
       recordsPerSecond,
-      counters: totals,
+      counters: this.counters(),
       partitions,
       services,
     };
     bus.tell(subjects.heartbeat('worker', id), pack(beat));
   }
 
-  /** Figures for /metrics. */
+  /** Totals since the process started, for heartbeats and /metrics. */
   counters(): Record<string, number> {
     const totals: Record<string, number> = { ...this.past };
     for (const held of this.held.values())

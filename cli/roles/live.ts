@@ -92,34 +92,20 @@ export async function startLive(options: LiveOptions): Promise<LiveView> {
 }
 
 function summaryOf(anomaly: Anomaly): AnomalySummary {
-  const {
-    service,
-    lane,
-    detector,
-    subject,
-    startMs,
-    endMs,
-    decidedAtMs,
-    score,
-    actual,
-    typical,
-    description,
-    revised,
-  } = anomaly;
   return {
     id: anomaly.anomalyId,
-    service,
-    lane,
-    detector,
-    subject,
-    startMs,
-    endMs,
-    decidedAtMs,
-    score,
-    actual,
-    typical,
-    description,
-    revised,
+    service: anomaly.service,
+    lane: anomaly.lane,
+    detector: anomaly.detector,
+    subject: anomaly.subject,
+    startMs: anomaly.startMs,
+    endMs: anomaly.endMs,
+    decidedAtMs: anomaly.decidedAtMs,
+    score: anomaly.score,
+    actual: anomaly.actual,
+    typical: anomaly.typical,
+    description: anomaly.description,
+    revised: anomaly.revised,
   };
 }
 
