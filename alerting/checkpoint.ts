@@ -31,6 +31,22 @@ interface Pointer extends CommittedMarks {
   hash: string;
 }
 
+export interface StateCodec {
+  compress(bytes: Uint8Array): Promise<Uint8Array>;
+  uncompress(bytes: Uint8Array): Promise<Uint8Array>;
+}
+
+const lz4: StateCodec = {
+  compress: (bytes) => compress(Buffer.from(bytes)),
+  uncompress: (bytes) => uncompress(Buffer.from(bytes)),
+};
+
+export interface CheckpointOptions {
+  /** Unique to the process, default random. */
+  owner?: string;
+  codec?: StateCodec;
+}
+
 export interface Restored {
   state: AlertingState | null;
   marks: CommittedMarks['marks'];
@@ -40,19 +56,23 @@ export interface Restored {
 export class AlertingCheckpoints {
   private readonly pointers: KeyValue;
   private readonly objects: Objects;
-  private readonly owner = randomUUID();
+  private readonly owner: string;
+  private readonly codec: StateCodec;
   private pointer: Pointer = { owner: '', number: 0, object: '', hash: '', resumeFrom: 1, marks: [] };
   private revision: number | null = null;
   /** States to delete once the pointer has moved on. */
   private readonly former = new Set<string>();
 
-  private constructor(pointers: KeyValue, objects: Objects) {
+  private constructor(pointers: KeyValue, objects: Objects, { owner = randomUUID(), codec = lz4 }: CheckpointOptions) {
     this.pointers = pointers;
     this.objects = objects;
+    this.owner = owner;
+    this.codec = codec;
   }
 
-  static async open(bus: Bus): Promise<AlertingCheckpoints> {
-    return new AlertingCheckpoints(await bus.keyValue(buckets.marks), await bus.objects(objectBuckets.checkpoints));
+  static async open(bus: Bus, options: CheckpointOptions = {}): Promise<AlertingCheckpoints> {
+    const pointers = await bus.keyValue(buckets.marks);
+    return new AlertingCheckpoints(pointers, await bus.objects(objectBuckets.checkpoints), options);
   }
 
   /** Reads the checkpoint and takes it over: a process that wrote it before can write no more. */
@@ -67,7 +87,7 @@ export class AlertingCheckpoints {
     const bytes = await this.objects.get(object).catch(() => null);
     if (bytes !== null && hashOf(bytes) === hash)
       return {
-        state: restoreState(unpack(await uncompress(Buffer.from(bytes))) as AlertingSnapshot),
+        state: restoreState(unpack(await this.codec.uncompress(bytes)) as AlertingSnapshot),
         marks,
         resumeFrom,
       };
@@ -80,7 +100,7 @@ export class AlertingCheckpoints {
   /** @throws LogweirError CLUSTER_MISMATCH where another alerting process has taken over. */
   async save(state: AlertingState, marks: CommittedMarks['marks'], resumeFrom: number): Promise<void> {
     // Off the main thread, and a third of the bytes to send: a checkpoint must not hold up an alert.
-    const bytes = await compress(Buffer.from(pack(snapshotOf(state))));
+    const bytes = await this.codec.compress(pack(snapshotOf(state)));
     const number = this.pointer.number + 1;
     const hash = hashOf(bytes);
     // The hash in the name keeps apart what two processes write under the same number.

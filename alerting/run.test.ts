@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Bus, connectNats, MemoryBus } from '#bus/mod.ts';
+import { type Bus, connectNats, MemoryBus, systemTime } from '#bus/mod.ts';
 import {
   type AlertTransition,
   type Anomaly,
@@ -68,7 +68,7 @@ class Stage {
       bus: this.bus,
       redisUrl: `redis://127.0.0.1:${this.redis.port}`,
       config: parseAlertingConfig(raw),
-      clock: Date.now,
+      time: systemTime,
       publicUrl: 'http://page:8080',
       checkpointEveryMs: 500,
       log: (line) => this.lines.push(line),

@@ -6,15 +6,15 @@
  * A2  A tick never overtakes a finding: it is given only when everything in the stream was read, and lags the clock.
  * A3  A checkpoint is committed only when every transition up to it is acknowledged by ALERTS.
  */
-import { type Bus, GoBackN, type StreamMessage, type Subscription } from '#bus/mod.ts';
+import { type Bus, type Cancel, GoBackN, sleep, type StreamMessage, type Subscription, type Time } from '#bus/mod.ts';
 import { type AlertTransition, decodeAnomalies, encodeAlerts, LogweirError, streams, subjects } from '#protocol/mod.ts';
-import { AlertingCheckpoints } from './checkpoint.ts';
+import { AlertingCheckpoints, type StateCodec } from './checkpoint.ts';
 import type { AlertingConfig } from './config/mod.ts';
 import { decide } from './core/decide.ts';
 import { emptyState } from './core/state.ts';
 import type { AlertingEvent, AlertingState } from './core/types.ts';
 import { openChannel } from './delivery/open.ts';
-import { DeliveryQueue } from './delivery/queue.ts';
+import { type Delivery, type DeliveryOptions, DeliveryQueue } from './delivery/queue.ts';
 import { type AlertingMetrics, Latency, latencyText, quantileOf } from './metrics.ts';
 import { AnomalyReader } from './reader.ts';
 import { lineOf } from './terminal.ts';
@@ -23,8 +23,7 @@ export interface AlertingDeps {
   bus: Bus;
   redisUrl: string;
   config: AlertingConfig;
-  /** Wall clock, ms since 1970. */
-  clock: () => number;
+  time: Time;
   /** Of the dashboard, as people reach it; notifications link there. */
   publicUrl: string;
   log: (text: string) => void;
@@ -32,6 +31,12 @@ export interface AlertingDeps {
   queueName?: string;
   /** Least time between checkpoints, ms, default 5_000. */
   checkpointEveryMs?: number;
+  /** Carries notifications to their receivers, default BullMQ over Redis. */
+  openDelivery?: (options: DeliveryOptions) => Delivery;
+  /** Names this process in the checkpoint, default random. */
+  owner?: string;
+  /** Packs the state for its checkpoint, default lz4 off the main thread. */
+  codec?: StateCodec;
 }
 
 export interface RunningAlerting {
@@ -62,7 +67,7 @@ const publishQueueBytesMax = 16 * 1024 * 1024;
 const lastCommitWithinMs = 3_000;
 
 export async function runAlerting(deps: AlertingDeps): Promise<RunningAlerting> {
-  const checkpoints = await AlertingCheckpoints.open(deps.bus);
+  const checkpoints = await AlertingCheckpoints.open(deps.bus, deps);
   const alerting = new Alerting(deps, checkpoints);
   await alerting.start();
   return alerting;
@@ -75,7 +80,7 @@ class Alerting implements RunningAlerting {
   private readonly checkpoints: AlertingCheckpoints;
   private readonly reader = new AnomalyReader();
   private readonly publisher: GoBackN;
-  private queue: DeliveryQueue | null = null;
+  private queue: Delivery | null = null;
   private state: AlertingState = emptyState();
   /** Next stream sequence to read. */
   private next = 1;
@@ -84,7 +89,7 @@ class Alerting implements RunningAlerting {
   private subscription: Subscription | null = null;
   private reading: Promise<void> = Promise.resolve();
   private ticking: Promise<void> = Promise.resolve();
-  private timer: NodeJS.Timeout | null = null;
+  private stopTicking: Cancel = () => {};
   private nextCommitMs = 0;
   private readonly counts = { messages: 0, duplicates: 0, gaps: 0, gapsPassed: 0, malformed: 0, checkpoints: 0 };
   private readonly latency = new Latency();
@@ -99,7 +104,7 @@ class Alerting implements RunningAlerting {
     this.failed.catch(() => {});
     this.publisher = new GoBackN({
       publish: (subject, data) => deps.bus.streams.publish(subject, data),
-      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      sleep: (ms) => sleep(deps.time, ms),
       window: publishWindow,
       queueBytesMax: publishQueueBytesMax,
       onRetry: (error, queued) => deps.log(`${error.message} ${queued} messages about alerts wait.`),
@@ -107,33 +112,32 @@ class Alerting implements RunningAlerting {
   }
 
   async start(): Promise<void> {
-    const { bus, config, publicUrl, clock, log, redisUrl, queueName } = this.deps;
+    const { bus, config, publicUrl, time, log } = this.deps;
+    const open = this.deps.openDelivery ?? ((options) => new DeliveryQueue({ ...this.deps, ...options }));
     const restored = await this.checkpoints.load(log);
     this.reader.restore(restored.marks);
     if (restored.state !== null) this.state = restored.state;
     await this.position(restored.resumeFrom);
-    this.queue = new DeliveryQueue({
-      redisUrl,
-      ...(queueName === undefined ? {} : { queueName }),
-      channels: config.channels.map((channel) => openChannel(channel, publicUrl, clock)),
+    this.queue = open({
+      channels: config.channels.map((channel) => openChannel(channel, publicUrl, time.now)),
       delivery: config.delivery,
-      clock,
+      time,
       log,
       outbox: () => this.state.outbox,
-      onQueued: ({ receipt }) => this.latency.queued.observe(receipt, clock()),
+      onQueued: ({ receipt }) => this.latency.queued.observe(receipt, time.now()),
       onDelivered: ({ id, receipt }, now) => {
-        if (now) this.latency.delivered.observe(receipt, clock());
+        if (now) this.latency.delivered.observe(receipt, time.now());
         this.apply({ kind: 'delivered', id });
       },
       onFailed: ({ id, channel }, attempts, error) => {
         log(`Notification for ${channel} failed for good after ${attempts} attempts: ${error}`);
-        this.apply({ kind: 'undeliverable', id, atMs: clock(), attempts, error });
+        this.apply({ kind: 'undeliverable', id, atMs: time.now(), attempts, error });
       },
     });
     this.adoptSilences();
     this.subscription = await this.subscribe();
     this.reading = this.readForEver();
-    this.timer = setInterval(() => this.onTimer(), tickEveryMs);
+    this.stopTicking = time.every(tickEveryMs, () => this.onTimer());
     if (bus.connected && config.channels.length === 0)
       log('No alert channel is configured: alerts are printed here and shown on the page.');
   }
@@ -169,7 +173,7 @@ class Alerting implements RunningAlerting {
         this.deps.log(`Reading findings failed and starts anew: ${(error as Error).message}`);
       }
       if (this.stopping) return;
-      await new Promise((resolve) => setTimeout(resolve, readAgainAfterMs));
+      await sleep(this.deps.time, readAgainAfterMs);
       await this.subscription?.stop().catch(() => {});
       this.subscription = await this.subscribe().catch(() => null);
     }
@@ -177,8 +181,8 @@ class Alerting implements RunningAlerting {
 
   private async read(): Promise<void> {
     if (this.subscription === null) return;
-    const { clock } = this.deps;
-    let turnMs = clock();
+    const { time } = this.deps;
+    let turnMs = time.now();
     for await (const message of this.subscription) {
       if (this.stopping) return;
       try {
@@ -190,10 +194,10 @@ class Alerting implements RunningAlerting {
       }
       this.next = message.sequence + 1;
       await this.publisher.room();
-      if (clock() - turnMs < turnMsMax) continue;
+      if (time.now() - turnMs < turnMsMax) continue;
       // Messages that are there already are read without a pause: sockets get their turn, or a burst delays its first alert.
-      await new Promise((resolve) => setImmediate(resolve));
-      turnMs = clock();
+      await new Promise<void>((resolve) => time.soon(resolve));
+      turnMs = time.now();
     }
   }
 
@@ -217,7 +221,7 @@ class Alerting implements RunningAlerting {
       anomaly,
       receipt: receipts[at] ?? { eventMs: anomaly.eventMs, gatewayMs: 0, processingMs: 0, detectedMs: 0 },
     }));
-    const catchingUp = this.deps.clock() - message.timeMs > catchingUpMs;
+    const catchingUp = this.deps.time.now() - message.timeMs > catchingUpMs;
     this.apply({ kind: 'anomalies', atMs: message.timeMs, findings, catchingUp });
   }
 
@@ -231,7 +235,7 @@ class Alerting implements RunningAlerting {
     for (const effect of effects) {
       switch (effect.kind) {
         case 'notify':
-          this.latency.decided.observe(effect.notification.receipt, this.deps.clock());
+          this.latency.decided.observe(effect.notification.receipt, this.deps.time.now());
           this.queue?.put(effect.notification);
           break;
         case 'transition':
@@ -257,7 +261,7 @@ class Alerting implements RunningAlerting {
       if (this.stopping) return;
       try {
         await this.tick();
-        if (this.dirty && this.deps.clock() >= this.nextCommitMs) await this.commit();
+        if (this.dirty && this.deps.time.now() >= this.nextCommitMs) await this.commit();
       } catch (error) {
         if (error instanceof LogweirError && error.code === 'CLUSTER_MISMATCH') this.fail(error);
         // NATS is away: time stands still for alerts until it is back, deliveries go on.
@@ -266,9 +270,9 @@ class Alerting implements RunningAlerting {
   }
 
   private async tick(): Promise<void> {
-    const { bus, clock } = this.deps;
+    const { bus, time } = this.deps;
     if (!bus.connected) return;
-    const nowMs = clock();
+    const nowMs = time.now();
     const { firstSequence, lastSequence } = await bus.streams.info(streams.anomalies);
     if (firstSequence > this.next) {
       this.next = firstSequence;
@@ -291,9 +295,9 @@ class Alerting implements RunningAlerting {
     try {
       // A3
       await this.publisher.idle();
-      const startedMs = this.deps.clock();
+      const startedMs = this.deps.time.now();
       await this.checkpoints.save(state, marks, next);
-      const endedMs = this.deps.clock();
+      const endedMs = this.deps.time.now();
       const everyMs = this.deps.checkpointEveryMs ?? checkpointEveryMsDefault;
       this.nextCommitMs = endedMs + Math.max(everyMs, (endedMs - startedMs) * checkpointRest);
       this.counts.checkpoints++;
@@ -329,18 +333,18 @@ class Alerting implements RunningAlerting {
   async stop(): Promise<void> {
     if (this.stopping) return;
     this.stopping = true;
-    if (this.timer !== null) clearInterval(this.timer);
+    this.stopTicking();
     await this.subscription?.stop().catch(() => {});
     await this.queue?.stop();
-    let late: NodeJS.Timeout | undefined;
+    let cancelLate: Cancel = () => {};
     const lastCommit = Promise.all([this.ticking, this.reading]).then(() => (this.dirty ? this.commit() : undefined));
     await Promise.race([
       lastCommit.catch((error: Error) => this.deps.log(`The last checkpoint was not written: ${error.message}`)),
-      new Promise((resolve) => {
-        late = setTimeout(resolve, lastCommitWithinMs);
+      new Promise<void>((resolve) => {
+        cancelLate = this.deps.time.after(lastCommitWithinMs, resolve);
       }),
     ]);
-    clearTimeout(late);
+    cancelLate();
     this.publisher.stop();
   }
 }

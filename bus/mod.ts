@@ -2,6 +2,7 @@
 export { type Admission, admit, type Mark, startMark } from './chain.ts';
 export { type ClusterFacts, type ClusterSettings, openCluster, readFacts } from './cluster.ts';
 export { GoBackN, type GoBackNOptions } from './go-back-n.ts';
+export { type Host, thisHost } from './host.ts';
 export { MemoryBus } from './memory.ts';
 export { connectNats, type NatsOptions } from './nats.ts';
 export type {
@@ -17,3 +18,4 @@ export type {
   Streams,
   Subscription,
 } from './ports.ts';
+export { type Cancel, sleep, systemTime, type Time } from './time.ts';

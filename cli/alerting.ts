@@ -15,12 +15,12 @@ what they get, is the section "alerting" of the configuration.`,
     runRole(ctx, async () => {
       const wanted = settingsOf(ctx);
       const alertingConfig = parseAlertingConfig(wanted.config.alerting, 'alerting');
-      const { bus, config, settings, id, clock, log } = await joinCluster(ctx, wanted);
+      const { bus, config, settings, id, time, log } = await joinCluster(ctx, wanted);
       const alerting = await runAlerting({
         bus,
         redisUrl: settings.urls.redis,
         config: alertingConfig,
-        clock,
+        time,
         publicUrl: settings.urls.api,
         log,
       });

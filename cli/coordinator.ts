@@ -16,7 +16,7 @@ one leads, the others stand by. Serves the API and the dashboard.`,
   longRunning: true,
   run: (ctx) =>
     runRole(ctx, async () => {
-      const { bus, store, facts, config, settings, id, clock, log } = await joinCluster(ctx);
+      const { bus, store, facts, config, settings, id, time, log } = await joinCluster(ctx);
       const coordinator = new Coordinator({
         bus,
         store,
@@ -24,11 +24,11 @@ one leads, the others stand by. Serves the API and the dashboard.`,
         analysis: config.analysis,
         retainLogs: config.cluster.retainLogs,
         leaseMs: config.cluster.leaseMs,
-        clock,
+        time,
         log,
       });
       await coordinator.start();
-      const live = await startLive({ bus, store, coordinator, partitions: facts.partitions, clock });
+      const live = await startLive({ bus, store, coordinator, partitions: facts.partitions, clock: time.now });
       const api = await startApi({
         host: config.ports.bindHost,
         port: config.ports.api,
@@ -39,7 +39,7 @@ one leads, the others stand by. Serves the API and the dashboard.`,
         live,
         notReady: () => (bus.connected ? [] : ['NATS is away']),
         metrics: () => prometheusText('coordinator', { leads: coordinator.leads ? 1 : 0 }),
-        clock,
+        clock: time.now,
         log: { info: log, warn: log, error: log },
       });
       const stopBeating = startHeartbeat(bus, 'coordinator', id, 'none', () => ({}));

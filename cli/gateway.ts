@@ -13,14 +13,14 @@ export const command: Command = {
   longRunning: true,
   run: (ctx) =>
     runRole(ctx, async () => {
-      const { bus, facts, config, id, clock } = await joinCluster(ctx);
+      const { bus, facts, config, id, time } = await joinCluster(ctx);
       const gateway: Gateway = new Gateway({
         bus,
         partitions: facts.partitions,
         host: config.ports.bindHost,
         port: config.ports.gateway,
-        clock,
-        id: `${id}.${process.pid}.${clock().toString(36)}`,
+        time,
+        id: `${id}.${process.pid}.${time.now().toString(36)}`,
         limits: { bodyBytesMax: config.gateway.bodyBytesMax },
         pendingBytesMax: config.gateway.pendingBytesMax,
         metrics: () => prometheusText('gateway', counters()),

@@ -50,14 +50,14 @@ that no format fits is kept whole.`,
 };
 
 function openPublisher(cluster: ClusterSetup, lane: string): BatchPublisher {
-  const { bus, facts, clock } = cluster;
+  const { bus, facts, time } = cluster;
   const publisherId = `${lane}.${process.pid}.${randomBytes(4).toString('hex')}`;
   return new BatchPublisher({
     bus,
     partitions: facts.partitions,
     lane,
     source: 'file',
-    clock,
+    time,
     publisherId,
     pendingBytesMax,
     giveUpAfterMs,
@@ -75,8 +75,8 @@ async function runFiles(ctx: CommandContext, cluster: ClusterSetup): Promise<num
       'Name files, directories or globs that hold logs, or - for standard input.',
     );
   }
-  const { clock } = cluster;
-  const startedMs = clock();
+  const { time } = cluster;
+  const startedMs = time.now();
   const lane = `ingest-${new Date(startedMs).toISOString().replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`;
   const known = files.every((file) => file.sizeBytes !== undefined);
   const total = known ? files.reduce((sum, file) => sum + (file.sizeBytes ?? 0), 0) : undefined;
@@ -87,7 +87,7 @@ async function runFiles(ctx: CommandContext, cluster: ClusterSetup): Promise<num
     publisher: openPublisher(cluster, lane),
     lane,
     service: ctx.args.string('service'),
-    clock,
+    time,
     signal: ctx.signal,
     onBytes: (read) => {
       bytes += read;
@@ -102,7 +102,7 @@ async function runFiles(ctx: CommandContext, cluster: ClusterSetup): Promise<num
   let stored: number | null = null;
   if (!ctx.args.flag('no-wait'))
     stored = await waitUntilStored(cluster.settings.urls.clickhouse, lane, counts.records, ctx.signal);
-  const seconds = (clock() - startedMs) / 1_000;
+  const seconds = (time.now() - startedMs) / 1_000;
   if (ctx.args.flag('json')) {
     const failed = problems.map(({ code, message, remedy }) => ({ code, message, remedy }));
     ctx.print(JSON.stringify({ lane, files: files.length, ...counts, stored, seconds, problems: failed }));
@@ -139,7 +139,7 @@ async function runFollow(ctx: CommandContext, cluster: ClusterSetup): Promise<nu
     stateFile: join(cluster.dataDir, 'follow.json'),
     publisher: openPublisher(cluster, liveLane),
     service: ctx.args.string('service'),
-    clock: cluster.clock,
+    time: cluster.time,
     signal: ctx.signal,
     onProblem: (path, error) => ctx.note(`${path}: ${error.message}`),
     onRecords: (count) => {

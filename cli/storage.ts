@@ -16,7 +16,7 @@ ClickHouse's HTTP interface, or a server named by CLICKHOUSE_URL.`,
   longRunning: true,
   run: (ctx) =>
     runRole(ctx, async () => {
-      const { bus, config, settings, id, dataDir, clock, log } = await joinCluster(ctx);
+      const { bus, config, settings, id, dataDir, time, log } = await joinCluster(ctx);
       // Inserts and merges come in bursts of whole cores; detection and alerts beside them must not wait for those.
       setPriority(storageNiceness);
       const { ports, servers, storage: keep } = config;
@@ -37,7 +37,7 @@ ClickHouse's HTTP interface, or a server named by CLICKHOUSE_URL.`,
           findingsDays: keep.findingsTtlDays,
           rollupsDays: keep.rollupsTtlDays,
         },
-        clock,
+        time,
         log: { info: log, warn: log, error: log },
       });
       const counters = (): Record<string, number> => ({ ...storage.writer.stats() });

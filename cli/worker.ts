@@ -13,8 +13,8 @@ add capacity; SIGTERM hands the partitions over.`,
   longRunning: true,
   run: (ctx) =>
     runRole(ctx, async () => {
-      const { bus, facts, store, config, id, clock, log } = await joinCluster(ctx);
-      const worker = await Worker.start({ bus, store, facts, id, clock, log });
+      const { bus, facts, store, config, id, time, log } = await joinCluster(ctx);
+      const worker = await Worker.start({ bus, store, facts, id, time, log });
       const metrics = await serveMetrics({
         host: config.ports.bindHost,
         port: config.ports.metrics,

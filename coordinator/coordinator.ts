@@ -1,5 +1,5 @@
 /** A coordinator process: stands for election, leads while it holds the lease, and keeps the view of the cluster. */
-import type { Bus, KeyValue } from '#bus/mod.ts';
+import { type Bus, type Cancel, type KeyValue, sleep, type Time } from '#bus/mod.ts';
 import { keys, pack, subjects, unpack } from '#protocol/mod.ts';
 import { Leader, type LeaderOptions } from './leader.ts';
 import { type LeaseState, stepLease } from './lease.ts';
@@ -11,7 +11,7 @@ export interface CoordinatorOptions {
   id: string;
   analysis: unknown;
   retainLogs: boolean;
-  clock: () => number;
+  time: Time;
   log: (text: string) => void;
   /** How long a silent leader keeps the lease, ms. */
   leaseMs?: number;
@@ -28,8 +28,8 @@ export class Coordinator {
   private revision = 0;
   private leader: Leader | null = null;
   private holder: string | null = null;
-  private timer: NodeJS.Timeout | null = null;
-  private readonly awakeTimer: NodeJS.Timeout;
+  private stopStepping: Cancel = () => {};
+  private readonly stopWaking: Cancel;
   private busy = false;
   private lastRenewedMs = 0;
   private readonly stopListening: () => void;
@@ -37,14 +37,16 @@ export class Coordinator {
   constructor(options: CoordinatorOptions) {
     this.options = options;
     this.leaseMs = options.leaseMs ?? leaseMsDefault;
-    this.lease = { me: options.id, seen: null, unchangedSinceMs: options.clock() };
-    this.stopListening = options.bus.listen(subjects.heartbeats, (data) => this.membership.hear(data, options.clock()));
-    this.awakeTimer = setInterval(() => this.membership.awake(options.clock()), awakeEveryMs);
+    this.lease = { me: options.id, seen: null, unchangedSinceMs: options.time.now() };
+    this.stopListening = options.bus.listen(subjects.heartbeats, (data) =>
+      this.membership.hear(data, options.time.now()),
+    );
+    this.stopWaking = options.time.every(awakeEveryMs, () => this.membership.awake(options.time.now()));
   }
 
   async start(): Promise<void> {
     await this.step();
-    this.timer = setInterval(() => void this.step(), this.leaseMs / 4);
+    this.stopStepping = this.options.time.every(this.leaseMs / 4, () => void this.step());
   }
 
   get leads(): boolean {
@@ -64,18 +66,18 @@ export class Coordinator {
     } catch (error) {
       this.options.log(`Leader election: ${(error as Error).message}`);
       // Not able to renew for a whole lease: another may lead by now.
-      if (this.options.clock() - this.lastRenewedMs > this.leaseMs) this.stepDown();
+      if (this.options.time.now() - this.lastRenewedMs > this.leaseMs) this.stepDown();
     } finally {
       this.busy = false;
     }
   }
 
   private async stepOnce(): Promise<void> {
-    const { store, id, clock } = this.options;
+    const { store, id, time } = this.options;
     const entry = await store.get(keys.leader);
     const view = entry === null ? null : { holder: unpack(entry.value) as string, revision: entry.revision };
     this.holder = view?.holder ?? null;
-    const { state, step } = stepLease(this.lease, view, clock(), this.leaseMs);
+    const { state, step } = stepLease(this.lease, view, time.now(), this.leaseMs);
     this.lease = state;
     if (step === 'wait') {
       this.stepDown();
@@ -92,14 +94,14 @@ export class Coordinator {
     }
     this.revision = revision;
     this.holder = id;
-    this.lastRenewedMs = clock();
+    this.lastRenewedMs = time.now();
     if (this.leader === null) await this.lead();
   }
 
   private async lead(): Promise<void> {
-    const { bus, store, analysis, retainLogs, clock, log, id } = this.options;
+    const { bus, store, analysis, retainLogs, time, log, id } = this.options;
     log(`${id} leads.`);
-    const options: LeaderOptions = { bus, store, membership: this.membership, analysis, retainLogs, clock, log };
+    const options: LeaderOptions = { bus, store, membership: this.membership, analysis, retainLogs, time, log };
     this.leader = new Leader(options);
     try {
       await this.leader.start();
@@ -118,9 +120,9 @@ export class Coordinator {
 
   /** Lets the lease go, so that a standby takes over at once. */
   async stop(): Promise<void> {
-    if (this.timer !== null) clearInterval(this.timer);
-    clearInterval(this.awakeTimer);
-    while (this.busy) await new Promise((resolve) => setTimeout(resolve, 10));
+    this.stopStepping();
+    this.stopWaking();
+    while (this.busy) await sleep(this.options.time, 10);
     const led = this.leader !== null;
     this.stepDown();
     this.stopListening();

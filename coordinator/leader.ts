@@ -3,7 +3,7 @@
  * compare-and-set or idempotent, so a leader that does not know yet that it was replaced does no harm.
  */
 import { createHash } from 'node:crypto';
-import type { Bus, ClusterFacts, KeyValue } from '#bus/mod.ts';
+import type { Bus, Cancel, ClusterFacts, KeyValue, Time } from '#bus/mod.ts';
 import {
   buckets,
   decodeMarks,
@@ -29,7 +29,7 @@ export interface LeaderOptions {
   analysis: unknown;
   /** Keeps LOGS whole, so that `logweir verify` can fold it from the start. */
   retainLogs: boolean;
-  clock: () => number;
+  time: Time;
   log: (text: string) => void;
 }
 
@@ -53,7 +53,7 @@ interface StoredAnalysis {
 export class Leader {
   private readonly options: LeaderOptions;
   private facts: ClusterFacts = { partitions: 0, generation: 0, logsCreatedMs: 0 };
-  private timers: NodeJS.Timeout[] = [];
+  private timers: Cancel[] = [];
   private readonly startedMs: number;
   private lastRebalanceMs = 0;
   private lastMembers = '';
@@ -64,23 +64,24 @@ export class Leader {
 
   constructor(options: LeaderOptions) {
     this.options = options;
-    this.startedMs = options.clock();
+    this.startedMs = options.time.now();
   }
 
   async start(): Promise<void> {
     await this.settleGeneration();
     await this.publishAnalysis();
     if (this.stopped) return;
+    const { time } = this.options;
     this.timers = [
-      setInterval(() => void this.assign(), planEveryMs),
-      setInterval(() => this.tick(), tickEveryMs),
-      setInterval(() => void this.purge(), purgeEveryMs),
+      time.every(planEveryMs, () => void this.assign()),
+      time.every(tickEveryMs, () => this.tick()),
+      time.every(purgeEveryMs, () => void this.purge()),
     ];
   }
 
   stop(): void {
     this.stopped = true;
-    for (const timer of this.timers) clearInterval(timer);
+    for (const cancel of this.timers) cancel();
     this.timers = [];
   }
 
@@ -169,8 +170,8 @@ export class Leader {
   }
 
   private async assignOnce(): Promise<void> {
-    const { store, membership, clock, log } = this.options;
-    const now = clock();
+    const { store, membership, time, log } = this.options;
+    const now = time.now();
     membership.awake(now);
     const workers = membership.alive('worker', now);
     const entry = await store.get(keys.assignment);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryBus } from '#bus/mod.ts';
+import { MemoryBus, systemTime, type Time } from '#bus/mod.ts';
 import { decodeLogsMessage, LogweirError, RecordView, streams, viewOf } from '#protocol/mod.ts';
 import { BatchPublisher, Ticket } from './batch-publisher.ts';
 import { adaptLinger, lingerMsMax, lingerMsMaxBusy, lingerMsMin } from './linger.ts';
 
-async function setup(options: Partial<{ giveUpAfterMs: number; pendingBytesMax: number; clock: () => number }> = {}) {
+async function setup(options: Partial<{ giveUpAfterMs: number; pendingBytesMax: number; time: Time }> = {}) {
   const bus = new MemoryBus(Date.now);
   await bus.streams.ensure({
     name: streams.logs,
@@ -18,7 +18,7 @@ async function setup(options: Partial<{ giveUpAfterMs: number; pendingBytesMax: 
     partitions: 4,
     lane: 'live',
     source: 'test',
-    clock: Date.now,
+    time: systemTime,
     publisherId: 'p',
     pendingBytesMax: 1e7,
     giveUpAfterMs: 200,
@@ -97,7 +97,7 @@ describe('BatchPublisher', () => {
 
   it('does not let an error wait for its batch to gather', async () => {
     let now = 1_000;
-    const { publisher } = await setup({ clock: () => now });
+    const { publisher } = await setup({ time: { ...systemTime, now: () => now } });
     const sent: number[] = [];
     const follow = (ticket: Ticket): Promise<number> => ticket.done().then(() => sent.push(now));
     const usual = new Ticket();

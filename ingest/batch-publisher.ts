@@ -5,7 +5,7 @@
  * When a batch fails for good, everything queued for its partition fails with it: the partition remembers how far a
  * request with an Idempotency-Key came as one number, so no later record may be stored where an earlier one was not.
  */
-import type { Bus } from '#bus/mod.ts';
+import { type Bus, type Cancel, sleep, type Time } from '#bus/mod.ts';
 import {
   BatchBuilder,
   encodeLogsMessage,
@@ -22,7 +22,7 @@ export interface BatchPublisherOptions {
   partitions: number;
   lane: string;
   source: string;
-  clock: () => number;
+  time: Time;
   /** Names this publisher in message ids; must differ between processes and restarts. */
   publisherId: string;
   /** Bytes of records not yet acknowledged at which new ones are refused. */
@@ -106,7 +106,7 @@ export class BatchPublisher {
   private publishedThisSecond = 0;
   private recordsBefore = 0;
   private secondStartedMs: number;
-  private timer: NodeJS.Timeout | null = null;
+  private cancelTimer: Cancel | null = null;
   /** When the timer fires, ms. */
   private timerMs = 0;
   /** Bytes of records not yet acknowledged. */
@@ -116,7 +116,7 @@ export class BatchPublisher {
   constructor(options: BatchPublisherOptions) {
     this.options = options;
     this.lanes = new Array(options.partitions);
-    this.secondStartedMs = options.clock();
+    this.secondStartedMs = options.time.now();
   }
 
   /** True where no further record is taken until some were acknowledged. */
@@ -159,7 +159,7 @@ export class BatchPublisher {
   async broadcast(data: Uint8Array): Promise<void> {
     this.flush();
     for (let partition = 0; partition < this.options.partitions; partition++) {
-      while (this.busy(partition)) await new Promise((resolve) => setTimeout(resolve, 5));
+      while (this.busy(partition)) await sleep(this.options.time, 5);
       await this.publishRetrying(partition, data);
     }
   }
@@ -199,17 +199,17 @@ export class BatchPublisher {
   }
 
   private wakeAt(atMs: number, nowMs: number): void {
-    if (this.timer !== null) {
+    if (this.cancelTimer !== null) {
       if (this.timerMs <= atMs) return;
-      clearTimeout(this.timer);
+      this.cancelTimer();
     }
     this.timerMs = atMs;
-    this.timer = setTimeout(() => this.onTimer(), Math.max(atMs - nowMs, 1));
+    this.cancelTimer = this.options.time.after(Math.max(atMs - nowMs, 1), () => this.onTimer());
   }
 
   private onTimer(): void {
-    this.timer = null;
-    const now = this.options.clock();
+    this.cancelTimer = null;
+    const now = this.options.time.now();
     if (now - this.secondStartedMs >= 1_000) {
       const seconds = (now - this.secondStartedMs) / 1_000;
       const records = this.counts.records - this.recordsBefore;
@@ -249,15 +249,15 @@ export class BatchPublisher {
         this.failAll(lane, pending, error as LogweirError);
       }
       // What gathered meanwhile longer than the linger goes at once.
-      if (lane.builder.rows > 0 && lane.queue.length === 0 && this.options.clock() >= lane.dueMs) this.close(lane);
+      if (lane.builder.rows > 0 && lane.queue.length === 0 && this.options.time.now() >= lane.dueMs) this.close(lane);
     }
     lane.inFlight = false;
   }
 
   private async publishRetrying(partition: number, data: Uint8Array): Promise<void> {
-    const { bus, clock, giveUpAfterMs, publisherId } = this.options;
+    const { bus, time, giveUpAfterMs, publisherId } = this.options;
     const messageId = `${publisherId}.${++this.counter}`;
-    const deadline = clock() + giveUpAfterMs;
+    const deadline = time.now() + giveUpAfterMs;
     for (let pause = retryMsMin; ; pause = Math.min(pause * 2, retryMsMax)) {
       try {
         this.publishedThisSecond++;
@@ -268,9 +268,9 @@ export class BatchPublisher {
         this.counts.batches++;
         return;
       } catch (error) {
-        if (clock() + pause >= deadline) throw error;
+        if (time.now() + pause >= deadline) throw error;
         this.counts.retries++;
-        await new Promise((resolve) => setTimeout(resolve, pause));
+        await sleep(time, pause);
       }
     }
   }

@@ -1,5 +1,6 @@
 /** Follows growing files into the live lane. An offset is kept only once the stream has what was read before it. */
 import { LineParser, type ParsedRecord } from '#analysis/formats/mod.ts';
+import { sleep, type Time } from '#bus/mod.ts';
 import { RecordView, unknownService, viewOf } from '#protocol/mod.ts';
 import { type BatchPublisher, Ticket } from './batch-publisher.ts';
 import { FileTailer, OverlongLine, type TailBatch } from './files/mod.ts';
@@ -10,7 +11,7 @@ export interface FollowOptions {
   stateFile: string;
   publisher: BatchPublisher;
   service: string | undefined;
-  clock: () => number;
+  time: Time;
   signal: AbortSignal;
   onProblem: (path: string, error: Error) => void;
   onRecords: (records: number) => void;
@@ -33,13 +34,13 @@ interface Followed {
 
 /** Runs until aborted. @throws LogweirError when the stream does not take records. */
 export async function follow(options: FollowOptions): Promise<void> {
-  const { publisher, service, clock, signal } = options;
+  const { publisher, service, time, signal } = options;
   const tailer = new FileTailer({ paths: options.paths, stateFile: options.stateFile, onProblem: options.onProblem });
   const open = new Map<string, Followed>();
   const view = new RecordView();
   let failure: unknown;
   const emitInto = (ticket: Ticket) => (record: ParsedRecord) => {
-    publisher.add(viewOf(record, { observedMs: clock(), service: unknownService }, view), ticket, clock());
+    publisher.add(viewOf(record, { observedMs: time.now(), service: unknownService }, view), ticket, time.now());
     options.onRecords(1);
   };
   const settle = async (id: string, file: Followed): Promise<void> => {
@@ -49,18 +50,18 @@ export async function follow(options: FollowOptions): Promise<void> {
     await file.ticket.done();
     await file.newest.commit();
   };
-  const sweep = setInterval(() => {
-    const now = clock();
+  const stopSweeping = time.every(settleMs / 2, () => {
+    const now = time.now();
     for (const [id, file] of open)
       if (now - file.changedMs >= settleMs || now - file.sinceMs >= settleMsMax)
         settle(id, file).catch((error: unknown) => {
           failure = error;
           tailer.close();
         });
-  }, settleMs / 2);
+  });
   try {
     for await (const batch of tailer.batches(signal)) {
-      const now = clock();
+      const now = time.now();
       let file = open.get(batch.fileId);
       if (file === undefined) {
         if (open.size >= filesMax) await Promise.all([...open].map(([id, one]) => settle(id, one)));
@@ -70,7 +71,7 @@ export async function follow(options: FollowOptions): Promise<void> {
       }
       file.newest = batch;
       file.changedMs = now;
-      while (publisher.full) await new Promise((resolve) => setTimeout(resolve, 5));
+      while (publisher.full) await sleep(time, 5);
       const emit = emitInto(file.ticket);
       for (const line of batch.lines) if (!(line instanceof OverlongLine)) file.parser.push(line, emit);
       if (batch.last) await settle(batch.fileId, file);
@@ -78,7 +79,7 @@ export async function follow(options: FollowOptions): Promise<void> {
     }
     await Promise.all([...open].map(([id, file]) => settle(id, file)));
   } finally {
-    clearInterval(sweep);
+    stopSweeping();
   }
   if (failure !== undefined) throw failure;
 }

@@ -1,6 +1,6 @@
 /** The gateway: one HTTP server with every HTTP receiver on it, in front of the publisher. Stateless. */
 import fastify, { type FastifyInstance } from 'fastify';
-import type { Bus } from '#bus/mod.ts';
+import type { Bus, Time } from '#bus/mod.ts';
 import { LogweirError, liveLane } from '#protocol/mod.ts';
 import { BatchPublisher } from './batch-publisher.ts';
 import { tooLarge } from './decompress.ts';
@@ -13,7 +13,7 @@ export interface GatewayOptions {
   partitions: number;
   host: string;
   port: number;
-  clock: () => number;
+  time: Time;
   /** Unique to this process and start. */
   id: string;
   limits?: Partial<GatewayLimits>;
@@ -48,7 +48,7 @@ export class Gateway {
       partitions: options.partitions,
       lane: liveLane,
       source: 'http',
-      clock: options.clock,
+      time: options.time,
       publisherId: options.id,
       pendingBytesMax,
       giveUpAfterMs: options.giveUpAfterMs ?? giveUpAfterMsDefault,
@@ -75,7 +75,7 @@ export class Gateway {
         }),
     );
     this.bound(pendingBytesMax);
-    const context = { publisher: this.publisher, clock: options.clock, counts: this.counts, limits };
+    const context = { publisher: this.publisher, clock: options.time.now, counts: this.counts, limits };
     for (const receiver of receivers) receiver.register(this.app, context);
     this.app.get('/healthz', async () => 'ok\n');
     this.app.get('/readyz', async (_request, reply) =>

@@ -2,6 +2,7 @@
  * One ingest of files at rest: reads, merges by event time, publishes in a lane of its own, and ends it with an
  * end-of-input message, so that a backfill beside live traffic disturbs neither.
  */
+import { sleep, type Time } from '#bus/mod.ts';
 import { encodeLogsMessage, type LogweirError, RecordView, unknownService, viewOf } from '#protocol/mod.ts';
 import { type BatchPublisher, Ticket } from './batch-publisher.ts';
 import { emptyCounts, type FileCounts, FileSource } from './file-source.ts';
@@ -14,7 +15,7 @@ export interface JobOptions {
   lane: string;
   /** Service of every record, whatever the lines say. */
   service: string | undefined;
-  clock: () => number;
+  time: Time;
   signal: AbortSignal;
   onBytes: (bytes: number) => void;
   onProblem: (error: LogweirError) => void;
@@ -25,11 +26,11 @@ const openFilesMax = 200;
 
 /** Settles when the stream has everything. @throws LogweirError when it does not take it. */
 export async function runJob(options: JobOptions): Promise<FileCounts> {
-  const { publisher, lane, clock, signal } = options;
+  const { publisher, lane, time, signal } = options;
   const counts = emptyCounts();
   const ticket = new Ticket();
   const view = new RecordView();
-  const nowMs = clock();
+  const nowMs = time.now();
   const files = [...options.files].sort((a, b) => (a.modifiedMs ?? nowMs) - (b.modifiedMs ?? nowMs));
   for (let from = 0; from < files.length; from += openFilesMax) {
     const sources = files
@@ -37,8 +38,8 @@ export async function runJob(options: JobOptions): Promise<FileCounts> {
       .map((file) => new FileSource(file, { ...options, nowMs, counts }));
     for await (const { record, timeMs } of mergeByTime(sources, (item) => item.timeMs)) {
       signal.throwIfAborted();
-      while (publisher.full) await new Promise((resolve) => setTimeout(resolve, 5));
-      const observedMs = clock();
+      while (publisher.full) await sleep(time, 5);
+      const observedMs = time.now();
       viewOf(record, { observedMs, service: unknownService }, view);
       view.timeMs = record.timeMs ?? timeMs;
       publisher.add(view, ticket, observedMs);

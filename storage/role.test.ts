@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
-import { MemoryBus } from '#bus/mod.ts';
+import { MemoryBus, systemTime } from '#bus/mod.ts';
 import { encodeResults, streamSubjects, streams, subjects } from '#protocol/mod.ts';
 import { Queries } from './queries/mod.ts';
 import { startStorage } from './role.ts';
@@ -28,7 +28,7 @@ it('stores, serves, ends, and finds everything when it starts again', async () =
   const retention = { logsDays: 10_000, findingsDays: 10_000, rollupsDays: 10_000 };
   const log = { info: () => {}, warn: () => {}, error: () => {} };
   const start = (engine: Parameters<typeof startStorage>[0]['engine']) =>
-    startStorage({ bus, engine, retention, clock: Date.now, log, writer: { lingerMs: 10, lingerMaxMs: 10 } });
+    startStorage({ bus, engine, retention, time: systemTime, log, writer: { lingerMs: 10, lingerMaxMs: 10 } });
   const publish = (from: number): Promise<unknown> =>
     bus.streams.publish(
       subjects.results(1),
@@ -61,7 +61,7 @@ it('stores, serves, ends, and finds everything when it starts again', async () =
   await third.drain();
   await second.drain();
   await expect(
-    startStorage({ bus, engine: { url: 'http://127.0.0.1:9' }, clock: Date.now, log, waitMs: 0 }),
+    startStorage({ bus, engine: { url: 'http://127.0.0.1:9' }, time: systemTime, log, waitMs: 0 }),
   ).rejects.toMatchObject({ code: 'CLICKHOUSE_UNAVAILABLE' });
   rmSync(directory, { recursive: true, force: true });
 });

@@ -1,5 +1,5 @@
 /** The storage role, put together: engine (or a server by URL), schema, HTTP face, writers. */
-import type { Bus } from '#bus/mod.ts';
+import { type Bus, sleep, type Time } from '#bus/mod.ts';
 import { LogweirError } from '#protocol/mod.ts';
 import { EmbeddedClickHouse } from './engine/embedded.ts';
 import { HttpClickHouse } from './engine/http.ts';
@@ -14,7 +14,7 @@ export interface StorageOptions {
   /** `directory`: embedded, served on ClickHouse's HTTP interface. `url`: a server; nothing is served. */
   engine: { directory: string; serve?: Omit<ClickHouseServerOptions, 'engine'> } | { url: string };
   retention?: Retention;
-  clock: () => number;
+  time: Time;
   log: WriterOptions['log'];
   writer?: Pick<WriterOptions, 'limits' | 'lingerMs' | 'lingerMaxMs'>;
   /** How long a server may take to answer at first, in ms, default 60_000. */
@@ -34,7 +34,7 @@ export interface Storage {
 
 /** @throws LogweirError DATA_DIR_IN_USE | DATA_DIR_UNUSABLE | PORT_TAKEN | CLICKHOUSE_UNAVAILABLE */
 export async function startStorage(options: StorageOptions): Promise<Storage> {
-  const { bus, clock, log } = options;
+  const { bus, time, log } = options;
   const ending: (() => Promise<void>)[] = [];
   const end = async (): Promise<void> => {
     for (const step of ending.reverse().splice(0)) await step();
@@ -50,12 +50,12 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
       ending.push(server.close);
       clickHouse = engine;
     } else {
-      clickHouse = await reach(options.engine.url, clock, options.waitMs ?? 60_000);
+      clickHouse = await reach(options.engine.url, time, options.waitMs ?? 60_000);
       await migrate(clickHouse, options.retention ?? retentionDefault);
     }
-    const alerts = await startAlertsWriter({ bus, clickHouse, log });
+    const alerts = await startAlertsWriter({ bus, clickHouse, time, log });
     ending.push(() => alerts.stop());
-    const writer = await startWriter({ ...options.writer, bus, clickHouse, clock, log });
+    const writer = await startWriter({ ...options.writer, bus, clickHouse, time, log });
     ending.push(() => writer.drain());
     const url = server?.url ?? (options.engine as { url: string }).url;
     return { url, clickHouse, writer, done: writer.done, drain: end };
@@ -65,18 +65,18 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
   }
 }
 
-async function reach(url: string, clock: () => number, waitMs: number): Promise<HttpClickHouse> {
+async function reach(url: string, time: Time, waitMs: number): Promise<HttpClickHouse> {
   const server = new HttpClickHouse({ url });
-  const until = clock() + waitMs;
+  const until = time.now() + waitMs;
   while (!(await server.ping())) {
-    if (clock() >= until) {
+    if (time.now() >= until) {
       throw new LogweirError(
         'CLICKHOUSE_UNAVAILABLE',
         `ClickHouse does not answer at ${server.origin}.`,
         'Start it, or set CLICKHOUSE_URL to where it listens.',
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await sleep(time, 500);
   }
   return server;
 }

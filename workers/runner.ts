@@ -2,7 +2,7 @@
  * Runs one partition: the thin shell around the pure function. Reads LOGS in order from the checkpoint on, publishes
  * ANOMALIES at once and RESULTS gathered, and commits a checkpoint at S only when everything up to S is acknowledged.
  */
-import { type Bus, GoBackN, type Subscription } from '#bus/mod.ts';
+import { type Bus, type Cancel, GoBackN, sleep, type Subscription, type Time } from '#bus/mod.ts';
 import {
   encodeAnomalies,
   encodeResults,
@@ -24,7 +24,7 @@ export interface RunnerOptions {
   partition: number;
   epoch: number;
   generation: number;
-  clock: () => number;
+  time: Time;
   /** Shared by the partitions of a process. */
   turns: Turns;
   log: (text: string) => void;
@@ -96,10 +96,10 @@ export class PartitionRunner {
     this.gather = new Gather(options.partition, options.generation, 0);
     // Partitions start together; their checkpoints must not come together for ever.
     const spread = (options.partition % checkpointSlots) / checkpointSlots;
-    this.lastCheckpointMs = options.clock() - spread * options.checkpointEveryMs;
+    this.lastCheckpointMs = options.time.now() - spread * options.checkpointEveryMs;
     this.publisher = new GoBackN({
       publish: (subject, data) => options.bus.streams.publish(subject, data),
-      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      sleep: (ms) => sleep(options.time, ms),
       window,
       queueBytesMax,
       onRetry: (error, queued) =>
@@ -161,9 +161,9 @@ export class PartitionRunner {
   }
 
   private async run(): Promise<void> {
-    let timer: NodeJS.Timeout | null = null;
+    let stopTimer: Cancel = () => {};
     try {
-      timer = setInterval(() => this.onTimer(), timerMs);
+      stopTimer = this.options.time.every(timerMs, () => this.onTimer());
       for (;;) {
         try {
           await this.read();
@@ -179,14 +179,14 @@ export class PartitionRunner {
         }
       }
     } finally {
-      if (timer !== null) clearInterval(timer);
+      stopTimer();
     }
   }
 
   private async read(): Promise<void> {
     for await (const message of this.subscription as Subscription) {
       if (this.stopping) return;
-      const processingMs = this.options.clock();
+      const processingMs = this.options.time.now();
       let output: PartitionOutput;
       try {
         output = this.partition.step(message, this.poison.get(message.sequence) ?? null);
@@ -225,9 +225,9 @@ export class PartitionRunner {
   }
 
   private publishAnomalies(output: PartitionOutput, processingMs: number): void {
-    const { partition, generation, clock } = this.options;
+    const { partition, generation, time } = this.options;
     const { anomalies, sequence } = output.section;
-    const detectedMs = clock();
+    const detectedMs = time.now();
     const receipts: Receipt[] = anomalies.map((anomaly) => ({
       eventMs: anomaly.eventMs,
       gatewayMs: output.gatewayMs,
@@ -251,7 +251,7 @@ export class PartitionRunner {
   }
 
   private onTimer(): void {
-    const now = this.options.clock();
+    const now = this.options.time.now();
     const linger = this.gather.worthSending ? this.options.resultsLingerMs : this.options.emptyLingerMs;
     if (this.gatheredSince !== 0 && now - this.gatheredSince >= linger) this.cut();
     const quiet = this.counts.records === this.recordsAtCheckpoint;
@@ -271,14 +271,14 @@ export class PartitionRunner {
         this.checkpoint();
         return this.checkpointing;
       }
-      this.lastCheckpointMs = this.options.clock();
+      this.lastCheckpointMs = this.options.time.now();
       return undefined;
     });
   }
 
   /** State is taken now, at S; it is committed when every message up to S is acknowledged. One at a time. */
   private checkpoint(): void {
-    const { checkpoints, epoch, generation, partition, clock, log } = this.options;
+    const { checkpoints, epoch, generation, partition, time, log } = this.options;
     const { sequence } = this.partition;
     this.lastCheckpointMs = Number.POSITIVE_INFINITY;
     this.lastCheckpointSequence = sequence;
@@ -294,7 +294,7 @@ export class PartitionRunner {
       })
       .catch((error: Error) => log(`partition ${partition}: checkpoint failed, ${error.message}`))
       .then(() => {
-        this.lastCheckpointMs = clock();
+        this.lastCheckpointMs = time.now();
       });
   }
 

@@ -1,13 +1,17 @@
 import { describe, expect, it } from 'vitest';
+import { systemTime } from '#bus/mod.ts';
 import { Turns } from './turns.ts';
 
 describe('Turns', () => {
   it('costs nothing while the turn has time left, and then gives timers theirs', async () => {
     let now = 0;
     let step = 0;
-    const turns = new Turns(() => {
-      now += step;
-      return now;
+    const turns = new Turns({
+      ...systemTime,
+      now: () => {
+        now += step;
+        return now;
+      },
     });
     expect(turns.next()).toBeNull();
     now = 50;
@@ -35,7 +39,7 @@ describe('Turns', () => {
 
   it('wakes all who wait in one turn where there is time for them', async () => {
     let now = 0;
-    const turns = new Turns(() => now);
+    const turns = new Turns({ ...systemTime, now: () => now });
     now = 50;
     const order: string[] = [];
     const waiters = ['a', 'b', 'c'].map(async (name) => {
@@ -51,7 +55,7 @@ describe('Turns', () => {
 
   it('lets a timer in while a busy loop goes on', async () => {
     let now = 0;
-    const turns = new Turns(() => now);
+    const turns = new Turns({ ...systemTime, now: () => now });
     let fired = false;
     setTimeout(() => {
       fired = true;

@@ -3,34 +3,36 @@
  * taken in microtasks, so that without this a backfill keeps heartbeats, publishes and acknowledgements waiting for
  * seconds, and the coordinator takes the worker for dead.
  */
+import type { Time } from '#bus/mod.ts';
+
 export class Turns {
   private startedMs: number;
-  private readonly clock: () => number;
+  private readonly time: Pick<Time, 'now' | 'soon'>;
   private readonly waiting: (() => void)[] = [];
 
-  constructor(clock: () => number) {
-    this.clock = clock;
-    this.startedMs = clock();
+  constructor(time: Pick<Time, 'now' | 'soon'>) {
+    this.time = time;
+    this.startedMs = time.now();
   }
 
   /** Null while the present turn has time left; else a promise of one of the next turns. */
   next(): Promise<void> | null {
-    if (this.waiting.length === 0 && this.clock() - this.startedMs < turnMs) return null;
+    if (this.waiting.length === 0 && this.time.now() - this.startedMs < turnMs) return null;
     return new Promise((resolve) => {
       this.waiting.push(resolve);
-      if (this.waiting.length === 1) setImmediate(() => void this.give());
+      if (this.waiting.length === 1) this.time.soon(() => void this.give());
     });
   }
 
   /** Wakes waiters in their order while the turn has time left: one a turn would make sixty partitions wait for sixty turns. */
   private async give(): Promise<void> {
-    this.startedMs = this.clock();
+    this.startedMs = this.time.now();
     do {
       this.waiting.shift()?.();
       // The woken one takes its next message some microtasks from here.
       for (let hop = 0; hop < hops; hop++) await Promise.resolve();
-    } while (this.waiting.length > 0 && this.clock() - this.startedMs < turnMs);
-    if (this.waiting.length > 0) setImmediate(() => void this.give());
+    } while (this.waiting.length > 0 && this.time.now() - this.startedMs < turnMs);
+    if (this.waiting.length > 0) this.time.soon(() => void this.give());
   }
 }
 

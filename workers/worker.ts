@@ -1,8 +1,6 @@
 /** A worker process: runs the partitions that the assignment gives it, and tells how it is. */
-import { hostname } from 'node:os';
-import process from 'node:process';
 import { baseModel } from '#analysis/classification/mod.ts';
-import type { Bus, ClusterFacts, KeyValue } from '#bus/mod.ts';
+import { type Bus, type Cancel, type ClusterFacts, type Host, type KeyValue, thisHost, type Time } from '#bus/mod.ts';
 import {
   buckets,
   type Heartbeat,
@@ -24,10 +22,12 @@ export interface WorkerOptions {
   store: KeyValue;
   facts: ClusterFacts;
   id: string;
-  clock: () => number;
+  time: Time;
   log: (text: string) => void;
   resultsLingerMs?: number;
   checkpointEveryMs?: number;
+  /** What heartbeats say of the process, default the one we run in. */
+  host?: Host;
 }
 
 const resultsLingerMsDefault = 500;
@@ -58,7 +58,7 @@ export class Worker {
   private leaving = false;
   private readonly rates = new ServiceRates();
   private readonly turns: Turns;
-  private timer: NodeJS.Timeout | null = null;
+  private stopBeating: Cancel = () => {};
   private stopWatching: () => void = () => {};
   private lastBeatMs: number;
   /** Totals of partitions let go, so that counters never fall. */
@@ -67,8 +67,8 @@ export class Worker {
   private constructor(options: WorkerOptions, checkpoints: CheckpointStore) {
     this.options = options;
     this.checkpoints = checkpoints;
-    this.lastBeatMs = options.clock();
-    this.turns = new Turns(options.clock);
+    this.lastBeatMs = options.time.now();
+    this.turns = new Turns(options.time);
   }
 
   static async start(options: WorkerOptions): Promise<Worker> {
@@ -81,7 +81,7 @@ export class Worker {
       worker.wanted = entry === null ? null : (unpack(entry.value) as AssignmentDocument);
       worker.reconcile();
     });
-    worker.timer = setInterval(() => worker.beat(), heartbeatEveryMs);
+    worker.stopBeating = options.time.every(heartbeatEveryMs, () => worker.beat());
     worker.beat();
     return worker;
   }
@@ -116,14 +116,14 @@ export class Worker {
   }
 
   private async take(partition: number, document: AssignmentDocument): Promise<void> {
-    const { bus, clock, log } = this.options;
+    const { bus, time, log } = this.options;
     const runner = new PartitionRunner({
       bus,
       checkpoints: this.checkpoints,
       partition,
       epoch: document.epoch,
       generation: document.generation,
-      clock,
+      time,
       turns: this.turns,
       log,
       onServices: (services) => this.rates.add(services),
@@ -148,7 +148,7 @@ export class Worker {
     );
     void held.runner.stop();
     this.held.delete(partition);
-    setTimeout(() => this.reconcile(), retryAfterMs);
+    this.options.time.after(retryAfterMs, () => this.reconcile());
   }
 
   private async release(partition: number): Promise<void> {
@@ -160,8 +160,8 @@ export class Worker {
   }
 
   private beat(): void {
-    const { bus, id, clock } = this.options;
-    const now = clock();
+    const { bus, id, time, host = thisHost } = this.options;
+    const now = time.now();
     const seconds = Math.max(now - this.lastBeatMs, 1) / 1_000;
     this.lastBeatMs = now;
     const partitions: PartitionLoad[] = [];
@@ -178,10 +178,10 @@ export class Worker {
     const beat: Heartbeat = {
       role: 'worker',
       id,
-      host: hostname(),
-      pid: process.pid,
+      host: host.name,
+      pid: host.pid,
       atMs: now,
-      rssBytes: process.memoryUsage.rss(),
+      rssBytes: host.rssBytes(),
       leaving: this.leaving,
       recordsPerSecond,
       counters: this.counters(),
@@ -208,7 +208,7 @@ export class Worker {
       await this.reconciling;
       if (this.held.size > 0) this.reconcile();
     }
-    if (this.timer !== null) clearInterval(this.timer);
+    this.stopBeating();
     this.stopWatching();
     this.beat();
   }

@@ -1,5 +1,6 @@
 import { Queue } from 'bullmq';
 import { afterEach, describe, expect, it } from 'vitest';
+import { systemTime } from '#bus/mod.ts';
 import { parseAlertingConfig } from '../config/mod.ts';
 import type { Notification } from '../core/types.ts';
 import { configOf, Play, type Server, startReceiver, startRedis, until } from '../testing/fixtures.ts';
@@ -47,7 +48,7 @@ class Harness {
       redisUrl: `redis://127.0.0.1:${redisPort}`,
       channels: config.channels.map((channel) => openChannel(channel, 'http://page', Date.now)),
       delivery: config.delivery,
-      clock: Date.now,
+      time: systemTime,
       log: (line) => this.lines.push(line),
       outbox: () => this.outbox,
       onQueued: () => {},

@@ -6,19 +6,25 @@
  */
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
+import type { Cancel, Time } from '#bus/mod.ts';
 import type { DeliveryConfig } from '../config/mod.ts';
 import type { Notification } from '../core/types.ts';
 import { type Channel, DeliveryError } from './channel.ts';
 import { RecentIds } from './recent-ids.ts';
 
-export interface DeliveryQueueOptions {
-  /** `redis://…` or `rediss://…`. */
-  redisUrl: string;
-  /** Name of the BullMQ queue, default `logweir-alerts`. */
-  queueName?: string;
+/** Carries what is in the outbox to the receivers. */
+export interface Delivery {
+  readonly counts: { retries: number; stalled: number };
+  readonly connected: boolean;
+  /** Puts a notification of the outbox into the queue, now or as soon as it can. */
+  put(notification: Notification): void;
+  stop(): Promise<void>;
+}
+
+export interface DeliveryOptions {
   channels: readonly Channel[];
   delivery: DeliveryConfig;
-  clock: () => number;
+  time: Time;
   log: (text: string) => void;
   /** Every notification that is not yet delivered. */
   outbox: () => ReadonlyMap<string, Notification>;
@@ -26,6 +32,13 @@ export interface DeliveryQueueOptions {
   /** `now` is false where it was found to have been delivered earlier. */
   onDelivered: (notification: Notification, now: boolean) => void;
   onFailed: (notification: Notification, attempts: number, error: string) => void;
+}
+
+export interface DeliveryQueueOptions extends DeliveryOptions {
+  /** `redis://…` or `rediss://…`. */
+  redisUrl: string;
+  /** Name of the BullMQ queue, default `logweir-alerts`. */
+  queueName?: string;
 }
 
 export const queueNameDefault = 'logweir-alerts';
@@ -56,7 +69,7 @@ export function backoffOf(backoffMs: number, attemptsMade: number, error: unknow
   return Math.max(own, Math.min(asked, retryAfterMsMax));
 }
 
-export class DeliveryQueue {
+export class DeliveryQueue implements Delivery {
   /** Attempts that failed and will be made again. */
   readonly counts = { retries: 0, stalled: 0 };
   private readonly options: DeliveryQueueOptions;
@@ -72,7 +85,7 @@ export class DeliveryQueue {
   private readonly queuedAtMs = new Map<string, number>();
   private readonly delivering = new Map<string, Promise<void>>();
   private readonly deliveredIds = new RecentIds(completedKept);
-  private readonly timer: NodeJS.Timeout;
+  private readonly stopSweeping: Cancel;
   private sweeping = false;
   private stopped = false;
   private away = false;
@@ -121,7 +134,7 @@ export class DeliveryQueue {
     this.worker.on('error', onError);
     this.worker.on('failed', (job, error) => this.onAttemptFailed(job, error));
     this.worker.on('stalled', () => this.counts.stalled++);
-    this.timer = setInterval(() => void this.sweep(), sweepEveryMs);
+    this.stopSweeping = options.time.every(sweepEveryMs, () => void this.sweep());
   }
 
   get connected(): boolean {
@@ -134,7 +147,7 @@ export class DeliveryQueue {
     this.batch.push(notification);
     // What is decided in one turn travels together: one write to Redis instead of one for each.
     if (this.batch.length === 1)
-      setImmediate(() => {
+      this.options.time.soon(() => {
         this.add(this.batch.splice(0)).catch((error: Error) => this.complain(error));
       });
   }
@@ -148,7 +161,7 @@ export class DeliveryQueue {
       if (first !== undefined && others.length === 0) await this.queue.add(first.name, first.data, first.opts);
       else if (first !== undefined) await this.queue.addBulk([first, ...others]);
       for (const one of fresh) {
-        this.queuedAtMs.set(one.id, this.options.clock());
+        this.queuedAtMs.set(one.id, this.options.time.now());
         this.options.onQueued(one);
       }
     } finally {
@@ -177,7 +190,7 @@ export class DeliveryQueue {
     try {
       const outbox = this.options.outbox();
       for (const id of this.queuedAtMs.keys()) if (!outbox.has(id)) this.queuedAtMs.delete(id);
-      const now = this.options.clock();
+      const now = this.options.time.now();
       let budget = perSweepMax;
       for (const [id, notification] of outbox) {
         if (budget === 0) break;
@@ -199,7 +212,7 @@ export class DeliveryQueue {
 
   private async lookUp(notification: Notification): Promise<void> {
     const { id } = notification;
-    this.queuedAtMs.set(id, this.options.clock());
+    this.queuedAtMs.set(id, this.options.time.now());
     const job = await this.queue.getJob(id);
     if (job === undefined) {
       // Redis has forgotten it: the next sweep queues it anew.
@@ -255,7 +268,7 @@ export class DeliveryQueue {
   private complain(error: Error): void {
     if (this.stopped || this.away || !this.connected) return;
     const text = error.message === '' ? ((error as NodeJS.ErrnoException).code ?? error.name) : error.message;
-    const now = this.options.clock();
+    const now = this.options.time.now();
     if (text === this.lastError.text && now - this.lastError.atMs < sameErrorEveryMs) return;
     this.lastError = { text, atMs: now };
     this.options.log(`The queue of notifications complains: ${text}`);
@@ -264,19 +277,19 @@ export class DeliveryQueue {
   /** Finishes deliveries that are on their way, for a few seconds; what is left is delivered by the next process. */
   async stop(): Promise<void> {
     this.stopped = true;
-    clearInterval(this.timer);
-    await within(this.worker.close(!this.connected), stopWithinMs);
-    await within(this.queue.close(), stopWithinMs);
+    this.stopSweeping();
+    await this.within(this.worker.close(!this.connected), stopWithinMs);
+    await this.within(this.queue.close(), stopWithinMs);
     this.redis.disconnect();
   }
-}
 
-/** Settles with the promise, or after so many ms. Failures of closing are of no use to anybody. */
-async function within(closing: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([closing.catch(() => {}), late]);
-  clearTimeout(timer);
+  /** Settles with the promise, or after so many ms. Failures of closing are of no use to anybody. */
+  private async within(closing: Promise<unknown>, ms: number): Promise<void> {
+    let cancel: Cancel = () => {};
+    const late = new Promise<void>((resolve) => {
+      cancel = this.options.time.after(ms, resolve);
+    });
+    await Promise.race([closing.catch(() => {}), late]);
+    cancel();
+  }
 }

@@ -1,8 +1,7 @@
 /** What every role shows of itself: heartbeats for status, and /metrics, /healthz, /readyz over HTTP. */
 import { createServer } from 'node:http';
-import { hostname } from 'node:os';
 import process from 'node:process';
-import type { Bus } from '#bus/mod.ts';
+import { type Bus, thisHost } from '#bus/mod.ts';
 import { type Heartbeat, heartbeatEveryMs, LogweirError, pack, type RoleName, subjects } from '#protocol/mod.ts';
 
 export type Counters = () => Record<string, number>;
@@ -16,10 +15,7 @@ export function prometheusText(role: RoleName, counters: Record<string, number>)
     const metric = `logweir_${role}_${snake}${gauge ? '' : '_total'}`;
     lines.push(`# TYPE ${metric} ${gauge ? 'gauge' : 'counter'}`, `${metric} ${value}`);
   }
-  lines.push(
-    '# TYPE process_resident_memory_bytes gauge',
-    `process_resident_memory_bytes ${process.memoryUsage.rss()}`,
-  );
+  lines.push('# TYPE process_resident_memory_bytes gauge', `process_resident_memory_bytes ${thisHost.rssBytes()}`);
   const cpu = process.cpuUsage();
   lines.push('# TYPE process_cpu_seconds_total counter', `process_cpu_seconds_total ${(cpu.user + cpu.system) / 1e6}`);
   return `${lines.join('\n')}\n`;
@@ -36,10 +32,10 @@ export function startHeartbeat(bus: Bus, role: RoleName, id: string, records: st
     const message: Heartbeat = {
       role,
       id,
-      host: hostname(),
-      pid: process.pid,
+      host: thisHost.name,
+      pid: thisHost.pid,
       atMs: now,
-      rssBytes: process.memoryUsage.rss(),
+      rssBytes: thisHost.rssBytes(),
       leaving,
       recordsPerSecond: ((total - last) * 1_000) / Math.max(now - lastMs, 1),
       counters: values,

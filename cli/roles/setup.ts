@@ -1,7 +1,15 @@
 /** What every role process does first: its configuration, its name, its connection to the cluster. */
 import { hostname } from 'node:os';
 import process from 'node:process';
-import { type Bus, type ClusterFacts, connectNats, type KeyValue, openCluster } from '#bus/mod.ts';
+import {
+  type Bus,
+  type ClusterFacts,
+  connectNats,
+  type KeyValue,
+  openCluster,
+  systemTime,
+  type Time,
+} from '#bus/mod.ts';
 import type { CommandContext, OptionSpec } from '../command.ts';
 import type { Config } from '../config/mod.ts';
 import { clientOptions, type Settings, settingsOf } from '../settings.ts';
@@ -16,7 +24,7 @@ export interface RoleSetup {
   settings: Settings;
   id: string;
   dataDir: string;
-  clock: () => number;
+  time: Time;
   log: (text: string) => void;
 }
 
@@ -33,7 +41,7 @@ export function setUpRole(ctx: CommandContext, settings: Settings = settingsOf(c
     settings,
     id,
     dataDir: settings.dataDir,
-    clock: Date.now,
+    time: systemTime,
     log: (text) => ctx.note(`${new Date().toISOString()} ${id}: ${text}`),
   };
 }

@@ -10,7 +10,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAlertingConfig, runAlerting, type WebhookBody } from '#alerting/mod.ts';
-import { connectNats } from '#bus/mod.ts';
+import { connectNats, systemTime } from '#bus/mod.ts';
 import { type Anomaly, encodeAnomalies, streams, streamSubjects, subjects } from '#protocol/mod.ts';
 
 interface Row {
@@ -102,7 +102,7 @@ const alerting = await runAlerting({
       },
     ],
   }),
-  clock: Date.now,
+  time: systemTime,
   publicUrl: 'http://127.0.0.1:8080',
   log: () => {},
 });

@@ -2,7 +2,7 @@
  * ALERTS to the table of alerts. A transition's key is (AlertId, Transition), so storing one again changes nothing:
  * the position is committed after the insert, and that is all it takes.
  */
-import type { Bus, Subscription } from '#bus/mod.ts';
+import type { Bus, Subscription, Time } from '#bus/mod.ts';
 import { type AlertTransition, buckets, decodeAlerts, streams } from '#protocol/mod.ts';
 import { messageOf } from '../engine/error.ts';
 import type { ClickHouse } from '../engine/port.ts';
@@ -12,6 +12,7 @@ import { alertFields, encodeRows, type Versioned } from './rows.ts';
 export interface AlertsWriterOptions {
   bus: Bus;
   clickHouse: ClickHouse;
+  time: Time;
   log: { error(message: string): void };
   /** How long transitions wait for more, in ms, default 200. */
   lingerMs?: number;
@@ -36,7 +37,7 @@ export async function readAlertsRecord(bus: Bus): Promise<AlertsRecord | null> {
 }
 
 export async function startAlertsWriter(options: AlertsWriterOptions): Promise<AlertsWriter> {
-  const { bus, clickHouse, log } = options;
+  const { bus, clickHouse, time, log } = options;
   const store = await bus.keyValue(buckets.marks);
   const { createdMs } = await bus.streams.info(streams.alerts);
   const known = await readAlertsRecord(bus);
@@ -85,10 +86,10 @@ export async function startAlertsWriter(options: AlertsWriterOptions): Promise<A
       }
     }
   })().catch((error) => log.error(`The ALERTS subscription ended: ${messageOf(error)}`));
-  const timer = setInterval(() => void flush(), options.lingerMs ?? 200);
+  const stopFlushing = time.every(options.lingerMs ?? 200, () => void flush());
   return {
     stop: async () => {
-      clearInterval(timer);
+      stopFlushing();
       await subscription.stop();
       await storing;
       await flush();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { MemoryBus } from '#bus/mod.ts';
+import { MemoryBus, systemTime } from '#bus/mod.ts';
 import {
   type AlertTransition,
   encodeAlerts,
@@ -52,7 +52,7 @@ const start = (bus: MemoryBus, more: Partial<WriterOptions> = {}): Promise<Write
   startWriter({
     bus,
     clickHouse: temp.engine,
-    clock: Date.now,
+    time: systemTime,
     log: silent,
     lingerMs: 10,
     lingerMaxMs: 10,
@@ -243,7 +243,7 @@ describe('alerts writer', () => {
 
   it('stores each transition once, over restarts', async () => {
     const bus = await newBus();
-    const options = { bus, clickHouse: temp.engine, log: silent, lingerMs: 10 };
+    const options = { bus, time: systemTime, clickHouse: temp.engine, log: silent, lingerMs: 10 };
     const publishAlerts = (...transitions: AlertTransition[]): Promise<unknown> =>
       bus.streams.publish(subjects.alerts(), encodeAlerts({ transitions }));
     const stored = async (): Promise<string> =>

@@ -6,7 +6,7 @@
  *   W3  marks move only after every table has the block;
  *   W4  each change of the record is a compare-and-set: who loses it was replaced, and stops.
  */
-import type { Bus, KeyValue, Subscription } from '#bus/mod.ts';
+import { type Bus, type Cancel, type KeyValue, sleep, type Subscription, type Time } from '#bus/mod.ts';
 import { buckets, decodeResults, keys, LogweirError, type ResultsMessage, streams } from '#protocol/mod.ts';
 import { messageOf } from '../engine/error.ts';
 import type { ClickHouse } from '../engine/port.ts';
@@ -16,8 +16,8 @@ import { blockToken, insertToken, type WriterRecord, WriterState } from './state
 export interface WriterOptions {
   bus: Bus;
   clickHouse: ClickHouse;
-  /** Wall clock in ms; for lingering and statistics alone. */
-  clock: () => number;
+  /** For lingering, retries and statistics alone. */
+  time: Time;
   log: { info(message: string): void; warn(message: string): void; error(message: string): void };
   limits?: Partial<BlockLimits>;
   /**
@@ -73,7 +73,7 @@ export async function readWriterRecord(bus: Bus): Promise<WriterRecord | null> {
 
 export async function startWriter(options: WriterOptions): Promise<Writer> {
   const store = await options.bus.keyValue(buckets.marks);
-  const owner = options.owner ?? `${process.pid}-${options.clock()}`;
+  const owner = options.owner ?? `${process.pid}-${options.time.now()}`;
   const { record, revision } = await takeOver(options.bus, store, owner);
   const shell = new Shell(options, store, record, revision);
   await shell.resolveDoubt();
@@ -121,7 +121,7 @@ class Shell implements Writer {
   /** The cut that runs; the next one waits for it, and the reader for that. */
   private cutting: Promise<void> | null = null;
   private subscription: Subscription | null = null;
-  private timer: NodeJS.Timeout | undefined;
+  private stopTicking: Cancel = () => {};
   private stopping = false;
   private draining = false;
   private settle: { resolve: () => void; reject: (error: unknown) => void } = { resolve: () => {}, reject: () => {} };
@@ -187,8 +187,8 @@ class Shell implements Writer {
     this.subscription = await this.options.bus.streams.consume(streams.results, {
       fromSequence: this.state.sequence + 1,
     });
-    this.lastCommitMs = this.options.clock();
-    this.timer = setInterval(() => this.tick(), Math.min(this.options.lingerMs ?? 250, 50));
+    this.lastCommitMs = this.options.time.now();
+    this.stopTicking = this.options.time.every(Math.min(this.options.lingerMs ?? 250, 50), () => this.tick());
     void this.read(this.subscription).then(
       () =>
         this.stopping || this.draining
@@ -236,13 +236,13 @@ class Shell implements Writer {
     } else if (taken.verdict === 'take') {
       const wasEmpty = this.builder.empty;
       for (const section of taken.sections) this.builder.add(message, section);
-      if (wasEmpty && !this.builder.empty) this.firstMs = this.options.clock();
+      if (wasEmpty && !this.builder.empty) this.firstMs = this.options.time.now();
     }
   }
 
   private tick(): void {
     if (this.cutting !== null || this.stopping) return;
-    const now = this.options.clock();
+    const now = this.options.time.now();
     const { lingerMs = 250, lingerMaxMs = Math.max(1_000, lingerMs) } = this.options;
     const wait = Math.min(Math.max(lingerMs, this.counts.lastBlockMs * lingerPerBlock), lingerMaxMs);
     const due = !this.builder.empty && now - this.firstMs >= wait;
@@ -276,9 +276,9 @@ class Shell implements Writer {
       const token = blockToken(this.record.resultsCreatedMs, this.record.position, to);
       const inserts = builder.finish();
       await this.commit({ ...this.record, inDoubt: { to, token } }); // W1
-      const started = this.options.clock();
+      const started = this.options.time.now();
       await this.insertAll(inserts, token);
-      this.counts.lastBlockMs = this.options.clock() - started;
+      this.counts.lastBlockMs = this.options.time.now() - started;
       this.counts.blocks++;
       this.counts.rows += builder.logRows;
     }
@@ -298,7 +298,7 @@ class Shell implements Writer {
           if (this.stopping) throw error;
           this.counts.failing++;
           this.options.log.error(`Insert into ${table} failed, next try in ${pauseMs} ms: ${messageOf(error)}`);
-          await new Promise((resolve) => setTimeout(resolve, pauseMs));
+          await sleep(this.options.time, pauseMs);
           if (this.stopping) throw error;
         }
       }
@@ -319,7 +319,7 @@ class Shell implements Writer {
     this.revision = revision;
     this.record = record;
     this.counts.committed = record.position;
-    this.lastCommitMs = this.options.clock();
+    this.lastCommitMs = this.options.time.now();
   }
 
   /** An update whose answer was lost may have been made: then the record read back is ours, word for word. */
@@ -333,7 +333,7 @@ class Shell implements Writer {
       } catch (error) {
         if (this.stopping) throw error;
         this.options.log.warn(`The writer's record could not be stored: ${messageOf(error)}`);
-        await new Promise((resolve) => setTimeout(resolve, 500));
+        await sleep(this.options.time, 500);
         if (this.stopping) throw error;
       }
     }
@@ -342,7 +342,7 @@ class Shell implements Writer {
   private fail(error: unknown): void {
     if (this.stopping) return;
     this.stopping = true;
-    clearInterval(this.timer);
+    this.stopTicking();
     this.options.log.error(`The storage writer ended: ${messageOf(error)}`);
     this.settle.reject(error);
     this.unsubscribe();
@@ -355,7 +355,7 @@ class Shell implements Writer {
   async drain(): Promise<void> {
     if (this.stopping) return;
     this.draining = true;
-    clearInterval(this.timer);
+    this.stopTicking();
     await this.subscription?.stop();
     const failed = this.done.catch(() => undefined);
     await Promise.race([this.cutting, failed]);
@@ -367,7 +367,7 @@ class Shell implements Writer {
   async stop(): Promise<void> {
     if (this.stopping) return;
     this.stopping = true;
-    clearInterval(this.timer);
+    this.stopTicking();
     await this.subscription?.stop();
     this.settle.resolve();
   }
