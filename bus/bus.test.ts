@@ -1,24 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { streams } from '#protocol/mod.ts';
 import { type Bus, connectNats, MemoryBus } from './mod.ts';
+import { natsServerPath, TempNats } from './testing/nats-server.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (data: Uint8Array | undefined): string => Buffer.from(data ?? []).toString();
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
 
 function contract(name: string, start: () => Promise<{ bus: Bus; end: () => Promise<void> }>): void {
   describe(`${name} bus`, () => {
@@ -132,27 +118,53 @@ function contract(name: string, start: () => Promise<{ bus: Bus; end: () => Prom
 
 contract('memory', async () => ({ bus: new MemoryBus(() => 1_700_000_000_000), end: async () => {} }));
 
-const server = [
-  '/usr/sbin/nats-server',
-  '/usr/bin/nats-server',
-  '/usr/local/bin/nats-server',
-  '/opt/homebrew/bin/nats-server',
-].find((path) => existsSync(path));
-if (server !== undefined) {
+if (natsServerPath !== null) {
   contract('nats', async () => {
-    const port = await freePort();
-    const directory = mkdtempSync(join(tmpdir(), 'logweir-bus-'));
-    const child: ChildProcess = spawn(server, ['-js', '-sd', directory, '-a', '127.0.0.1', '-p', String(port)], {
-      stdio: 'ignore',
-    });
-    const bus = await connectNats({ url: `nats://127.0.0.1:${port}`, name: 'test' });
+    const server = await TempNats.start();
+    const bus = await connectNats({ url: server.url, name: 'test' });
     return {
       bus,
       end: async () => {
         await bus.close();
-        child.kill('SIGKILL');
-        rmSync(directory, { recursive: true, force: true });
+        await server.end();
       },
     };
+  });
+
+  it('says that it is not connected while the server is away, and goes on when it is back', async () => {
+    const server = await TempNats.start();
+    const bus = await connectNats({ url: server.url, name: 'test' });
+    try {
+      await bus.streams.ensure({
+        name: streams.logs,
+        subjects: ['logs.*'],
+        bytesMax: 100_000,
+        replicas: 1,
+        duplicateWindowMs: 60_000,
+      });
+      expect(bus.connected).toBe(true);
+      await server.kill();
+      await expect.poll(() => bus.connected, { timeout: 5_000 }).toBe(false);
+      await expect(bus.streams.publish('logs.1', bytes('x'), { timeoutMs: 200 })).rejects.toMatchObject({
+        code: 'NATS_UNAVAILABLE',
+      });
+      server.run();
+      await expect.poll(() => bus.connected, { timeout: 10_000 }).toBe(true);
+      await expect
+        .poll(
+          () =>
+            bus.streams.publish('logs.1', bytes('x'), { timeoutMs: 500 }).then(
+              () => true,
+              () => false,
+            ),
+          {
+            timeout: 10_000,
+          },
+        )
+        .toBe(true);
+    } finally {
+      await bus.close();
+      await server.end();
+    }
   });
 }

@@ -89,6 +89,8 @@ class NatsBus implements Bus {
   private readonly client: JetStreamClient;
   private readonly manager: JetStreamManager;
   private readonly replicas: number;
+  /** False from the moment that the connection breaks until the client has another. */
+  private up = true;
 
   constructor(connection: NatsConnection, client: JetStreamClient, manager: JetStreamManager, replicas: number) {
     this.connection = connection;
@@ -104,10 +106,20 @@ class NatsBus implements Bus {
       info: (stream) => this.info(stream),
       purge: (stream, below, subject) => this.purge(stream, below, subject),
     };
+    void this.follow();
   }
 
   get connected(): boolean {
-    return !this.connection.isClosed() && this.connection.info !== undefined;
+    return this.up && !this.connection.isClosed();
+  }
+
+  /** What the client knows of the server (`info`) outlives the connection: only its own news tell whether it has one. */
+  private async follow(): Promise<void> {
+    for await (const { type } of this.connection.status()) {
+      if (type === 'disconnect' || type === 'close') this.up = false;
+      else if (type === 'reconnect') this.up = true;
+    }
+    this.up = false;
   }
 
   private async ensure(settings: StreamSettings): Promise<StreamInfo> {
