@@ -23,6 +23,7 @@ export const exceptionCodes = {
   readonly: 164,
   tooManySimultaneousQueries: 202,
   memoryLimitExceeded: 241,
+  tooManyParts: 252,
   tooManyRowsOrBytes: 396,
   authenticationFailed: 516,
 } as const;
