@@ -181,7 +181,7 @@ describe('decodeLogsMessage', () => {
     const version = good.slice();
     version[1] = 99;
     const lying = good.slice();
-    lying.set([255, 255, 255, 127], 4);
+    lying.set([255, 255, 255, 127], 7);
     for (const bytes of [new Uint8Array(0), new Uint8Array([1, 2, 3, 4, 5]), version, lying, good.subarray(0, 100)]) {
       expect(() => decodeLogsMessage(bytes)).toThrow(LogweirError);
     }

@@ -69,11 +69,11 @@ export const noIdempotencyKey = 0xffff;
  */
 export function validateBatch(batch: RecordBatch): RecordBatch {
   const { rows } = batch;
-  if (!Number.isInteger(rows) || rows < 1 || rows > batchRowsMax) throw malformed('rows', `${rows} rows`);
+  if (!Number.isInteger(rows) || rows < 1 || rows > batchRowsMax) throw malformedColumn('rows', `${rows} rows`);
   if (typeof batch.lane !== 'string' || batch.lane === '' || batch.lane.length > 200)
-    throw malformed('lane', 'bad name');
-  if (typeof batch.source !== 'string') throw malformed('source', 'not text');
-  if (!Number.isFinite(batch.receivedMs)) throw malformed('receivedMs', 'not a number');
+    throw malformedColumn('lane', 'bad name');
+  if (typeof batch.source !== 'string') throw malformedColumn('source', 'not text');
+  if (!Number.isFinite(batch.receivedMs)) throw malformedColumn('receivedMs', 'not a number');
   fixed('time', batch.time, rows * 8);
   fixed('observed', batch.observed, rows * 8);
   fixed('severityNumber', batch.severityNumber, rows);
@@ -88,18 +88,19 @@ export function validateBatch(batch: RecordBatch): RecordBatch {
   if (batch.attributes !== null) attributes(batch.attributes, rows);
   if (batch.idempotency !== null) {
     const { keys, index, ordinal } = batch.idempotency;
-    if (!Array.isArray(keys) || !keys.every(isText)) throw malformed('idempotency.keys', 'not texts');
+    if (!Array.isArray(keys) || !keys.every(isText)) throw malformedColumn('idempotency.keys', 'not texts');
     fixed('idempotency.index', index, rows * 2);
     fixed('idempotency.ordinal', ordinal, rows * 4);
     for (let row = 0; row < rows; row++) {
       const at = uint16At(index, row);
-      if (at !== noIdempotencyKey && at >= keys.length) throw malformed('idempotency.index', `row ${row}`);
+      if (at !== noIdempotencyKey && at >= keys.length) throw malformedColumn('idempotency.index', `row ${row}`);
     }
   }
   return batch;
 }
 
-function malformed(column: string, detail: string): LogweirError {
+/** A column of a message on LOGS that is not what it says. */
+export function malformedColumn(column: string, detail: string): LogweirError {
   return new LogweirError(
     'MESSAGE_MALFORMED',
     `Batch column ${column} is malformed: ${detail}.`,
@@ -112,27 +113,28 @@ const isPairs = (value: unknown): boolean =>
   Array.isArray(value) && value.length % 2 === 0 && value.every((part) => typeof part === 'string');
 
 function fixed(name: string, column: unknown, bytes: number): void {
-  if (!(column instanceof Uint8Array)) throw malformed(name, 'not bytes');
-  if (column.length !== bytes) throw malformed(name, `${column.length} bytes where ${bytes} are due`);
+  if (!(column instanceof Uint8Array)) throw malformedColumn(name, 'not bytes');
+  if (column.length !== bytes) throw malformedColumn(name, `${column.length} bytes where ${bytes} are due`);
 }
 
 function dictionary(name: string, column: Dictionary<unknown>, entries: number, valid: (v: unknown) => boolean): void {
   if (column === null || typeof column !== 'object' || !Array.isArray(column.values))
-    throw malformed(name, 'no dictionary');
-  if (!column.values.every(valid)) throw malformed(name, 'a value of the wrong kind');
+    throw malformedColumn(name, 'no dictionary');
+  if (!column.values.every(valid)) throw malformedColumn(name, 'a value of the wrong kind');
   fixed(name, column.index, entries * 2);
   const size = column.values.length;
-  for (let i = 0; i < entries; i++) if (uint16At(column.index, i) >= size) throw malformed(name, `index of entry ${i}`);
+  for (let i = 0; i < entries; i++)
+    if (uint16At(column.index, i) >= size) throw malformedColumn(name, `index of entry ${i}`);
 }
 
 function strings(name: string, column: unknown, count: number, bytesMax: number): void {
-  if (!(column instanceof Uint8Array)) throw malformed(name, 'not bytes');
+  if (!(column instanceof Uint8Array)) throw malformedColumn(name, 'not bytes');
   const cursor = new StringCursor(column);
   for (let i = 0; i < count; i++) {
-    if (!cursor.advance()) throw malformed(name, `value ${i} is cut short`);
-    if (cursor.end - cursor.start > bytesMax) throw malformed(name, `value ${i} is over ${bytesMax} bytes`);
+    if (!cursor.advance()) throw malformedColumn(name, `value ${i} is cut short`);
+    if (cursor.end - cursor.start > bytesMax) throw malformedColumn(name, `value ${i} is over ${bytesMax} bytes`);
   }
-  if (!cursor.atEnd) throw malformed(name, 'more values than rows');
+  if (!cursor.atEnd) throw malformedColumn(name, 'more values than rows');
 }
 
 function attributes(columns: AttributeColumns, rows: number): void {

@@ -30,3 +30,8 @@ export const eventTimeMsMin = 0;
 export const eventTimeMsMax = 4_294_967_295_000;
 /** Event time further ahead of stream time than this is stored as sent, but analysed at stream time. */
 export const futureSkewMsMax = 10 * 60_000;
+/** Numbers that are noted of one body: detectors look at the first few. */
+export const numbersMax = 16;
+/** Bytes and tokens of one masked line: somewhat more than the template scanner ever makes (two lines of 8 KiB, 256 tokens). */
+export const maskedLineBytesMax = 20_000;
+export const maskedTokensMax = 272;

@@ -1,7 +1,8 @@
 /** Messages on LOGS: batches, ticks, control messages, ends of input. */
 import { type RecordBatch, validateBatch } from './batch.ts';
 import { LogweirError } from './errors.ts';
-import { decodeFrame, encodeFrame } from './frame.ts';
+import { encodeFrame, openBody, openFrame, sealBody } from './frame.ts';
+import { type MaskedColumns, validateMasked } from './masked.ts';
 
 /**
  * What the leader tells a partition through its own stream, so that it takes effect at the same record in every
@@ -14,8 +15,17 @@ export interface ControlMessage {
   config: unknown;
 }
 
+export interface BatchMessage {
+  kind: 'batch';
+  batch: RecordBatch;
+  /** Travels apart from the batch, so that storage need not carry it. */
+  masked?: MaskedColumns | null;
+  /** Of a decoded message: the batch as it came, to be passed on unread. */
+  body?: Uint8Array;
+}
+
 export type LogsMessage =
-  | { kind: 'batch'; batch: RecordBatch }
+  | BatchMessage
   | { kind: 'tick' }
   | { kind: 'control'; control: ControlMessage }
   | { kind: 'end'; lane: string };
@@ -23,7 +33,7 @@ export type LogsMessage =
 export function encodeLogsMessage(message: LogsMessage): Uint8Array {
   switch (message.kind) {
     case 'batch':
-      return encodeFrame('batch', message.batch);
+      return encodeFrame('batch', message.batch, message.masked ? [sealBody(message.masked)] : []);
     case 'tick':
       return encodeFrame('tick', null);
     case 'control':
@@ -35,11 +45,18 @@ export function encodeLogsMessage(message: LogsMessage): Uint8Array {
 
 /** Decodes and validates whole, so that state is only touched by a message that will not fail half way. */
 export function decodeLogsMessage(bytes: Uint8Array): LogsMessage {
-  const { kind, value } = decodeFrame(bytes);
+  const { kind, body, attachments } = openFrame(bytes);
+  if (attachments.length > (kind === 'batch' ? 1 : 0))
+    throw malformed('a message with attachments that it cannot have');
+  const value = openBody(body);
   switch (kind) {
-    case 'batch':
+    case 'batch': {
       if (value === null || typeof value !== 'object') throw malformed('a batch without columns');
-      return { kind, batch: validateBatch(value as RecordBatch) };
+      const batch = validateBatch(value as RecordBatch);
+      const attached = attachments[0];
+      const masked = attached === undefined ? null : validateMasked(openBody(attached), batch.rows);
+      return { kind, batch, masked, body };
+    }
     case 'tick':
       return { kind };
     case 'control': {

@@ -10,6 +10,7 @@ export * from './frame.ts';
 export * from './heartbeat.ts';
 export * from './limits.ts';
 export * from './marks.ts';
+export * from './masked.ts';
 export * from './messages.ts';
 export * from './partitioner.ts';
 export * from './record.ts';

@@ -6,7 +6,7 @@
 import type { Dictionary, RecordBatch } from './batch.ts';
 import { LogweirError } from './errors.ts';
 import type { Anomaly, Receipt, TemplateRow, WindowRow } from './findings.ts';
-import { decodeFrame, encodeFrame, pack, unpack } from './frame.ts';
+import { decodeFrame, encodeFrame, type FrameKind, isCompressed, openBody, openFrame, pack, unpack } from './frame.ts';
 
 /** Columns that analysis adds beside a batch, one entry a row. */
 export interface Enrichment {
@@ -24,6 +24,8 @@ export interface Section {
   sequence: number;
   /** The batch without dropped rows; null for ticks, control and end messages, and when no row was left. */
   batch: RecordBatch | null;
+  /** The batch as LOGS carries it, where no row was dropped: RESULTS then passes these bytes on, packed and compressed once. */
+  batchBody?: Uint8Array;
   enrichment: Enrichment | null;
   windows: WindowRow[];
   templates: TemplateRow[];
@@ -69,13 +71,42 @@ export function isEmptySection(section: Section): boolean {
   );
 }
 
+/** A section's parts on the wire: what is packed, and the batch that is attached instead of being packed again. */
+function onWire(section: Section): { packed: Record<string, unknown>; attached: Uint8Array | null } {
+  const { batchBody, ...rest } = section;
+  // Small bodies are not compressed, and do better packed together with their neighbours.
+  const attached = section.batch !== null && batchBody !== undefined && isCompressed(batchBody) ? batchBody : null;
+  return { packed: attached === null ? rest : { ...rest, batch: attachedMark }, attached };
+}
+
+/** Stands for the next attachment where a batch would be. */
+const attachedMark = true;
+
 export function encodeResults(message: ResultsMessage): Uint8Array {
-  return encodeFrame('results', message);
+  const parts = message.sections.map(onWire);
+  const attachments = parts.flatMap(({ attached }) => attached ?? []);
+  return encodeFrame('results', { ...message, sections: parts.map(({ packed }) => packed) }, attachments);
+}
+
+/** Bytes of a section's batch in a message: exact where it is attached, about what it is before compression where not. */
+export function batchBytes({ batch, batchBody }: Section): number {
+  if (batch === null) return 0;
+  if (batchBody !== undefined && isCompressed(batchBody)) return batchBody.length;
+  const { attributes, traceId } = batch;
+  const attributeBytes = (attributes?.values.length ?? 0) + (attributes?.keys.index.length ?? 0);
+  return batch.body.length + batch.rows * 28 + attributeBytes + (traceId?.length ?? 0);
+}
+
+/** A section packed on its own, as its parts are cut from. */
+export function packSection(section: Section): Uint8Array {
+  const packed = { ...section };
+  delete packed.batchBody;
+  return pack(packed);
 }
 
 /** Cuts a section that is too large for one message into messages that each carry a part. */
 export function splitSection(header: ChainHeader, section: Section): ResultsMessage[] {
-  const bytes = pack(section);
+  const bytes = packSection(section);
   const messages: ResultsMessage[] = [];
   for (let at = 0; at < bytes.length; at += partBytes) {
     const last = at + partBytes >= bytes.length;
@@ -91,7 +122,16 @@ export function joinParts(parts: readonly Uint8Array[]): Section {
 }
 
 export function decodeResults(bytes: Uint8Array): ResultsMessage {
-  return header<ResultsMessage>(bytes, 'results');
+  const { kind, body, attachments } = openFrame(bytes);
+  const message = checkHeader<ResultsMessage>(kind, openBody(body), 'results');
+  let next = 0;
+  for (const section of message.sections) {
+    if ((section.batch as unknown) !== attachedMark) continue;
+    const attached = attachments[next++];
+    if (attached === undefined) throw malformed('results', 'a batch that is not there');
+    section.batch = openBody(attached) as RecordBatch;
+  }
+  return message;
 }
 
 export function encodeAnomalies(message: AnomaliesMessage): Uint8Array {
@@ -99,11 +139,11 @@ export function encodeAnomalies(message: AnomaliesMessage): Uint8Array {
 }
 
 export function decodeAnomalies(bytes: Uint8Array): AnomaliesMessage {
-  return header<AnomaliesMessage>(bytes, 'anomalies');
+  const { kind, value } = decodeFrame(bytes);
+  return checkHeader<AnomaliesMessage>(kind, value, 'anomalies');
 }
 
-function header<T extends ChainHeader>(bytes: Uint8Array, expected: 'results' | 'anomalies'): T {
-  const { kind, value } = decodeFrame(bytes);
+function checkHeader<T extends ChainHeader>(kind: FrameKind, value: unknown, expected: 'results' | 'anomalies'): T {
   const message = value as Partial<T> | null;
   if (
     kind !== expected ||
@@ -112,12 +152,11 @@ function header<T extends ChainHeader>(bytes: Uint8Array, expected: 'results' | 
     !Number.isInteger(message.generation) ||
     !Number.isInteger(message.from) ||
     !Number.isInteger(message.to)
-  ) {
-    throw new LogweirError(
-      'MESSAGE_MALFORMED',
-      `Stream ${expected} carries a message without a position.`,
-      'It was set aside.',
-    );
-  }
+  )
+    throw malformed(expected, 'a message without a position');
   return message as T;
+}
+
+function malformed(stream: string, detail: string): LogweirError {
+  return new LogweirError('MESSAGE_MALFORMED', `Stream ${stream} carries ${detail}.`, 'It was set aside.');
 }

@@ -3,23 +3,20 @@
  * caller says when to cut. Empty sections ride along, so that ticks cost no messages of their own.
  */
 import {
+  batchBytes,
   isEmptySection,
   messageBytesMax,
-  pack,
+  packSection,
   type ResultsMessage,
   type Section,
   splitSection,
 } from '#protocol/mod.ts';
 
-/** Rough bytes of a section, before compression. */
+/** Rough bytes of a section: of what is attached exactly, of the rest before compression. */
 function weigh(section: Section): number {
-  const { batch } = section;
-  let bytes = 64 + section.windows.length * 1_200 + section.templates.length * 300 + section.anomalies.length * 1_500;
-  if (batch !== null) {
-    bytes += batch.body.length + batch.rows * 40 + (batch.attributes?.values.length ?? 0);
-    bytes += (batch.attributes?.keys.index.length ?? 0) + (batch.traceId?.length ?? 0);
-  }
-  return bytes;
+  const { windows, templates, anomalies, enrichment } = section;
+  const found = windows.length * 1_200 + templates.length * 300 + anomalies.length * 1_500;
+  return 64 + found + batchBytes(section) + (enrichment?.predictedSeverityNumber.length ?? 0) * 12;
 }
 
 /** A section heavier than this may not fit one message even compressed; it is measured exactly and split if need be. */
@@ -46,7 +43,7 @@ export class Gather {
   /** Takes the next section. Returns messages that had to be cut at once because the section is too large to wait. */
   add(section: Section): ResultsMessage[] {
     const weight = weigh(section);
-    if (weight > heavyBytes && pack(section).length > heavyBytes) {
+    if (weight > heavyBytes && packSection(section).length > heavyBytes) {
       const before = this.cut();
       const parts = splitSection(this.header(section.sequence), section);
       this.from = section.sequence;

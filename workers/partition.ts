@@ -6,6 +6,7 @@
 import { baseModel, type Model } from '#analysis/classification/mod.ts';
 import { type AnalysisConfig, analysisDefaults, type Findings, parseAnalysisConfig } from '#analysis/detectors/mod.ts';
 import {
+  type BatchMessage,
   decodeLogsMessage,
   idempotencyKeysMax,
   LogweirError,
@@ -136,7 +137,7 @@ export class Partition {
       switch (decoded.kind) {
         case 'batch':
           gatewayMs = decoded.batch.receivedMs;
-          services = this.takeBatch(decoded.batch, section, findings, counts);
+          services = this.takeBatch(decoded, section, findings, counts);
           break;
         case 'tick':
           this.takeTick(section, findings);
@@ -158,9 +159,11 @@ export class Partition {
     return { section, anomaliesFrom, gatewayMs, counts, services };
   }
 
-  private takeBatch(incoming: RecordBatch, section: Section, findings: Findings, counts: StepCounts): ServiceCount[] {
+  private takeBatch(message: BatchMessage, section: Section, findings: Findings, counts: StepCounts): ServiceCount[] {
+    const incoming = message.batch;
     const batch = incoming.idempotency === null ? incoming : this.dropRepeats(incoming, section);
     if (batch === null) return [];
+    if (message.body !== undefined && batch.rows === incoming.rows) section.batchBody = message.body;
     const services = batch.service.values.map((service) => ({ service, rows: 0, errors: 0 }));
     section.batch = batch;
     const { rows, lane } = batch;
