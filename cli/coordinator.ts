@@ -38,11 +38,11 @@ one leads, the others stand by. Serves the API and the dashboard.`,
         cluster: live.cluster,
         live,
         notReady: () => (bus.connected ? [] : ['NATS is away']),
-        metrics: () => prometheusText('coordinator', { leads: coordinator.leads ? 1 : 0 }),
+        metrics: () => prometheusText('coordinator', coordinator.counters()),
         clock: time.now,
         log: { info: log, warn: log, error: log },
       });
-      const stopBeating = startHeartbeat(bus, 'coordinator', id, 'none', () => ({}));
+      const stopBeating = startHeartbeat(bus, 'coordinator', id, 'none', () => coordinator.counters());
       return {
         facts: { id, url: api.url },
         stop: async () => {

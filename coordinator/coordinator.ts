@@ -1,7 +1,7 @@
 /** A coordinator process: stands for election, leads while it holds the lease, and keeps the view of the cluster. */
 import { type Bus, type Cancel, type KeyValue, sleep, type Time } from '#bus/mod.ts';
 import { keys, pack, subjects, unpack } from '#protocol/mod.ts';
-import { Leader, type LeaderOptions } from './leader.ts';
+import { Leader } from './leader.ts';
 import { type LeaseState, stepLease } from './lease.ts';
 import { Membership } from './membership.ts';
 
@@ -32,6 +32,8 @@ export class Coordinator {
   private readonly stopWaking: Cancel;
   private busy = false;
   private lastRenewedMs = 0;
+  private leaderChanges = 0;
+  private readonly listeningSinceMs: number;
   private readonly stopListening: () => void;
 
   constructor(options: CoordinatorOptions) {
@@ -41,7 +43,10 @@ export class Coordinator {
     this.stopListening = options.bus.listen(subjects.heartbeats, (data) =>
       this.membership.hear(data, options.time.now()),
     );
-    this.stopWaking = options.time.every(awakeEveryMs, () => this.membership.awake(options.time.now()));
+    this.listeningSinceMs = options.time.now();
+    this.stopWaking = options.time.every(awakeEveryMs, () =>
+      this.membership.awake(options.time.now(), options.bus.connected),
+    );
   }
 
   async start(): Promise<void> {
@@ -56,6 +61,11 @@ export class Coordinator {
   /** Id of the present leader, as far as is known. */
   get leaderId(): string | null {
     return this.holder;
+  }
+
+  /** For heartbeats and /metrics. */
+  counters(): Record<string, number> {
+    return { leadsNow: this.leads ? 1 : 0, leaderChanges: this.leaderChanges, ...this.leader?.counters() };
   }
 
   private async step(): Promise<void> {
@@ -76,7 +86,7 @@ export class Coordinator {
     const { store, id, time } = this.options;
     const entry = await store.get(keys.leader);
     const view = entry === null ? null : { holder: unpack(entry.value) as string, revision: entry.revision };
-    this.holder = view?.holder ?? null;
+    this.follow(view?.holder ?? null);
     const { state, step } = stepLease(this.lease, view, time.now(), this.leaseMs);
     this.lease = state;
     if (step === 'wait') {
@@ -84,6 +94,7 @@ export class Coordinator {
       return;
     }
     const value = pack(id);
+    const askedMs = time.now();
     const revision =
       step === 'create'
         ? await store.create(keys.leader, value)
@@ -93,26 +104,42 @@ export class Coordinator {
       return;
     }
     this.revision = revision;
-    this.holder = id;
-    this.lastRenewedMs = time.now();
-    if (this.leader === null) await this.lead();
+    this.follow(id);
+    this.lastRenewedMs = askedMs;
+    if (this.leader === null) this.lead(revision);
   }
 
-  private async lead(): Promise<void> {
+  private follow(holder: string | null): void {
+    if (holder !== null && this.holder !== null && holder !== this.holder) this.leaderChanges++;
+    if (holder !== null) this.holder = holder;
+  }
+
+  /** Beginning to lead may take longer than a lease, which is renewed meanwhile. */
+  private lead(term: number): void {
     const { bus, store, analysis, retainLogs, time, log, id } = this.options;
-    log(`${id} leads.`);
-    const options: LeaderOptions = { bus, store, membership: this.membership, analysis, retainLogs, time, log };
-    this.leader = new Leader(options);
-    try {
-      await this.leader.start();
-    } catch (error) {
-      this.stepDown();
-      throw error;
-    }
+    log(`${id} leads (term ${term}).`);
+    const leader: Leader = new Leader({
+      bus,
+      store,
+      membership: this.membership,
+      analysis,
+      retainLogs,
+      time,
+      log,
+      term,
+      listeningSinceMs: this.listeningSinceMs,
+      valid: () => this.leader === leader && time.now() - this.lastRenewedMs < this.leaseMs,
+      onReplaced: () => this.stepDown(leader),
+    });
+    this.leader = leader;
+    leader.start().catch((error: Error) => {
+      log(`Leading failed, and is tried again: ${error.message}`);
+      this.stepDown(leader);
+    });
   }
 
-  private stepDown(): void {
-    if (this.leader === null) return;
+  private stepDown(which = this.leader): void {
+    if (this.leader === null || this.leader !== which) return;
     this.options.log(`${this.options.id} no longer leads.`);
     this.leader.stop();
     this.leader = null;

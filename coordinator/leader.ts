@@ -1,9 +1,10 @@
 /**
  * What the leader does, and only it: generation, control messages, assignment, ticks, retention. Every write is
- * compare-and-set or idempotent, so a leader that does not know yet that it was replaced does no harm.
+ * compare-and-set or idempotent, and the assignment carries the leader's term, so that a leader that does not know yet
+ * that it was replaced does no harm.
  */
 import { createHash } from 'node:crypto';
-import type { Bus, Cancel, ClusterFacts, KeyValue, Time } from '#bus/mod.ts';
+import type { Bus, Cancel, ClusterFacts } from '#bus/mod.ts';
 import {
   buckets,
   decodeMarks,
@@ -17,31 +18,24 @@ import {
 } from '#protocol/mod.ts';
 import { readAlertsRecord, readWriterRecord } from '#storage/mod.ts';
 import type { CheckpointPointer } from '#workers/mod.ts';
-import { type Assignment, type Member, plan } from './assignment.ts';
-import type { Membership } from './membership.ts';
+import { Placement, type PlacementOptions } from './placement.ts';
 import { needsNewGeneration, neededFrom, planPurge } from './retention.ts';
 
-export interface LeaderOptions {
+export interface LeaderOptions extends PlacementOptions {
   bus: Bus;
-  store: KeyValue;
-  membership: Membership;
   /** Validated analysis configuration, as written; reaches partitions as a control message. */
   analysis: unknown;
   /** Keeps LOGS whole, so that `logweir verify` can fold it from the start. */
   retainLogs: boolean;
-  time: Time;
-  log: (text: string) => void;
+  /** Whether the lease holds by this process's own clock: one that stood still does nothing before it looked again. */
+  valid: () => boolean;
+  /** Another one leads since. */
+  onReplaced: () => void;
 }
 
 const planEveryMs = 250;
 const tickEveryMs = 1_000;
 const purgeEveryMs = 5_000;
-/** Moving partitions for balance is looked at this often, and when members came or went. */
-const rebalanceEveryMs = 30_000;
-/** A new cluster waits this long for workers to join, so that the first assignment is the lasting one. */
-const settleMs = 1_000;
-/** Share of a partition's weight that does not depend on its traffic, records/s. */
-const weightFloor = 50;
 
 interface StoredAnalysis {
   version: number;
@@ -54,17 +48,14 @@ export class Leader {
   private readonly options: LeaderOptions;
   private facts: ClusterFacts = { partitions: 0, generation: 0, logsCreatedMs: 0 };
   private timers: Cancel[] = [];
-  private readonly startedMs: number;
-  private lastRebalanceMs = 0;
-  private lastMembers = '';
-  private planning = false;
+  private readonly placement: Placement;
   private purging = false;
   private purged: number[] = [];
   private stopped = false;
 
   constructor(options: LeaderOptions) {
     this.options = options;
-    this.startedMs = options.time.now();
+    this.placement = new Placement(options);
   }
 
   async start(): Promise<void> {
@@ -77,6 +68,10 @@ export class Leader {
       time.every(tickEveryMs, () => this.tick()),
       time.every(purgeEveryMs, () => void this.purge()),
     ];
+  }
+
+  counters(): Record<string, number> {
+    return this.placement.counters();
   }
 
   stop(): void {
@@ -117,12 +112,12 @@ export class Leader {
 
   private async pointers(facts: ClusterFacts): Promise<(CheckpointPointer | null)[]> {
     const bucket = await this.options.bus.keyValue(buckets.checkpoints);
-    const result: (CheckpointPointer | null)[] = [];
-    for (let partition = 0; partition < facts.partitions; partition++) {
-      const entry = await bucket.get(keys.checkpoint(partition));
-      result.push(entry === null ? null : (unpack(entry.value) as CheckpointPointer));
-    }
-    return result;
+    return Promise.all(
+      Array.from({ length: facts.partitions }, async (_, partition) => {
+        const entry = await bucket.get(keys.checkpoint(partition));
+        return entry === null ? null : (unpack(entry.value) as CheckpointPointer);
+      }),
+    );
   }
 
   /** A changed analysis configuration becomes the next version and is told to every partition through its stream (R2). */
@@ -134,9 +129,18 @@ export class Leader {
       entry === null
         ? { version: 0, hash: createHash('sha256').update(pack({})).digest('hex'), config: {}, published: true }
         : (unpack(entry.value) as StoredAnalysis);
+    let revision = entry?.revision ?? 0;
+    const write = async (next: StoredAnalysis): Promise<boolean> => {
+      const written =
+        revision === 0
+          ? await store.create(keys.analysisConfig, pack(next))
+          : await store.update(keys.analysisConfig, pack(next), revision);
+      revision = written ?? 0;
+      return written !== null;
+    };
     if (stored.hash !== hash) {
       stored = { version: stored.version + 1, hash, config: analysis, published: false };
-      await store.put(keys.analysisConfig, pack(stored));
+      if (!(await write(stored))) throw new Error('another leader wrote the analysis configuration');
       log(`Analysis configuration version ${stored.version} goes to all partitions.`);
     }
     if (stored.published) return;
@@ -148,71 +152,27 @@ export class Leader {
       await bus.streams.publish(subjects.logs(partition), data, {
         messageId: `control.${stored.version}.${partition}`,
       });
-    await store.put(keys.analysisConfig, pack({ ...stored, published: true }));
+    await write({ ...stored, published: true });
   }
 
   private tick(): void {
+    if (!this.options.valid()) return;
     const data = encodeLogsMessage({ kind: 'tick' });
     for (let partition = 0; partition < this.facts.partitions; partition++)
       this.options.bus.streams.publish(subjects.logs(partition), data).catch(() => {});
   }
 
   private async assign(): Promise<void> {
-    if (this.planning) return;
-    this.planning = true;
+    if (!this.options.valid()) return;
     try {
-      await this.assignOnce();
+      if (!(await this.placement.look(this.facts)) && !this.stopped) this.options.onReplaced();
     } catch (error) {
       this.options.log(`Assignment failed: ${(error as Error).message}`);
-    } finally {
-      this.planning = false;
-    }
-  }
-
-  private async assignOnce(): Promise<void> {
-    const { store, membership, time, log } = this.options;
-    const now = time.now();
-    membership.awake(now);
-    const workers = membership.alive('worker', now);
-    const entry = await store.get(keys.assignment);
-    if (entry === null && now - this.startedMs < settleMs) return;
-    const { partitions, generation } = this.facts;
-    const none: Assignment = { epoch: 0, generation, owners: new Array<string | null>(partitions).fill(null) };
-    const present = entry === null ? none : { ...(unpack(entry.value) as Assignment), generation };
-    const members: Member[] = workers
-      .filter(({ beat }) => !beat.leaving)
-      .map(({ beat }) => ({ id: beat.id, running: new Set(beat.partitions.map((load) => load.partition)) }));
-    const draining = new Set(
-      workers.filter(({ beat }) => beat.leaving).flatMap(({ beat }) => beat.partitions.map((load) => load.partition)),
-    );
-    const weights = new Array<number>(partitions).fill(weightFloor);
-    for (const { beat } of workers)
-      for (const load of beat.partitions)
-        weights[load.partition] = weightFloor + load.recordsPerSecond + load.lagMs / 10;
-    const names = members.map((member) => member.id).join();
-    const rebalance = names !== this.lastMembers || now - this.lastRebalanceMs >= rebalanceEveryMs;
-    const next = plan({ present, members, draining, weights, rebalance });
-    if (next !== null) {
-      const value = pack(next);
-      const written =
-        entry === null
-          ? await store.create(keys.assignment, value)
-          : await store.update(keys.assignment, value, entry.revision);
-      if (written === null) return;
-      const counts = members.map(
-        (member) => `${member.id} ${next.owners.filter((owner) => owner === member.id).length}`,
-      );
-      log(`Assignment ${next.epoch}: ${counts.join(', ') || 'no workers'}.`);
-      return;
-    }
-    if (rebalance) {
-      this.lastMembers = names;
-      this.lastRebalanceMs = now;
     }
   }
 
   private async purge(): Promise<void> {
-    if (this.purging) return;
+    if (this.purging || !this.options.valid()) return;
     this.purging = true;
     const { bus, retainLogs } = this.options;
     try {

@@ -19,12 +19,13 @@ export class Membership {
 
   /**
    * To be called twice a second at least. When the call comes late, this process was held up (a busy machine, a
-   * suspended laptop) and heartbeats wait unread in its socket: the others are given that time.
+   * suspended laptop) and heartbeats wait unread in its socket: the others are given that time. So they are while this
+   * process has no connection.
    */
-  awake(nowMs: number): void {
+  awake(nowMs: number, connected = true): void {
     const absentMs = this.awakeMs === null ? 0 : nowMs - this.awakeMs;
     this.awakeMs = nowMs;
-    if (absentMs < absenceMs) return;
+    if (connected && absentMs < absenceMs) return;
     for (const seen of this.seen.values()) seen.heardMs = Math.min(seen.heardMs + absentMs, nowMs);
   }
 

@@ -1,4 +1,6 @@
 /** The coordinator: election, membership, assignment, ticks, control messages, retention. */
+export { type Assignment, type Member, type Move, plan, type PlanInput } from './assignment.ts';
 export { Coordinator, type CoordinatorOptions } from './coordinator.ts';
 export { Membership, type Seen } from './membership.ts';
+export { readAssignment, type StoredAssignment } from './placement.ts';
 export { type ClusterView, viewCluster } from './status.ts';
