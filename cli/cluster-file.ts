@@ -10,6 +10,8 @@ export interface ClusterFile {
   urls: { nats: string; redis: string; clickhouse: string; api: string; gateway: string };
   /** Absolute path of the configuration the cluster was started with. */
   configFile: string | undefined;
+  /** Socket that the supervisor takes requests on (`logweir scale`). */
+  control: string;
   /** What the supervisor started, by unit name, with what a role told when it was ready. */
   processes: Record<string, KnownProcess & { facts: Readonly<Record<string, unknown>> }>;
 }

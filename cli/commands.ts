@@ -11,6 +11,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   up: { summary: 'start a cluster on this machine', load: () => import('./up.ts') },
   demo: { summary: 'start a cluster and stream a made-up shop into it', load: () => import('./demo.ts') },
   status: { summary: 'show what runs, how fast, and how far behind', load: () => import('./status.ts') },
+  scale: { summary: 'change the number of workers while logs flow', load: () => import('./scale.ts') },
   sql: { summary: 'run a query on the stored logs and findings', load: () => import('./sql.ts') },
   report: { summary: 'sum up what is stored', load: () => import('./report.ts') },
   export: { summary: 'write what is stored as CSV, JSON or Parquet', load: () => import('./export.ts') },

@@ -7,6 +7,8 @@ import { flag, type Kind, port, text, urls, whole } from './kinds.ts';
 
 const mib = 1024 ** 2;
 const gib = 1024 ** 3;
+/** Worker processes that a supervisor runs at most. */
+export const workersMax = 64;
 const day = { min: 1, max: 3650 };
 const streamBytes = { min: 16 * mib, max: 2 ** 50 };
 
@@ -18,7 +20,7 @@ export const schema = {
       { min: 1, max: 1024 },
       `Partitions of a new cluster; fixed for its life, ${partitionsDefault} when unset.`,
     ),
-    workers: whole(1, { min: 1, max: 64 }, 'Worker processes that `logweir up` starts.'),
+    workers: whole(1, { min: 1, max: workersMax }, 'Worker processes that `logweir up` starts.'),
     replicas: whole(1, { min: 1, max: 5 }, 'Copies that NATS keeps of every stream; 3 needs three NATS servers.'),
     leaseMs: whole(3_000, { min: 1_000, max: 60_000 }, 'How long a silent leader keeps the lead, in ms.'),
     retainLogs: flag(false, 'Keep messages in the LOGS stream after they are safe in storage, for replay and checks.'),

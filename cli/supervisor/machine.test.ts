@@ -28,10 +28,11 @@ const specs = [
 /** Runs events against the machine and keeps effects in short: `spawn nats`. */
 class Run {
   state: SupervisorState = initialState(specs);
+  specs = specs;
   nowMs = 0;
 
   send(event: SupervisorEvent): string[] {
-    const { state, effects } = step(specs, this.state, event, this.nowMs);
+    const { state, effects } = step(this.specs, this.state, event, this.nowMs);
     this.state = state;
     return effects.filter((effect) => effect.type !== 'say').map(short);
   }
@@ -155,6 +156,44 @@ describe('supervisor decisions', () => {
       'kill gateway',
     ]);
     expect(run.exited('nats', 'redis', 'worker-1', 'worker-2', 'gateway')).toEqual(['ended']);
+  });
+
+  it('starts an added unit at once, and again when it ends (M6)', () => {
+    const run = Run.running();
+    run.specs = [...specs, unit('worker-3', 1, 1)];
+    expect(run.send({ type: 'add', unit: 'worker-3' })).toEqual(['spawn worker-3']);
+    expect(run.send({ type: 'add', unit: 'worker-3' })).toEqual([]);
+    run.exited('worker-3');
+    expect(run.after(250)).toEqual(['spawn worker-3']);
+    run.ready('worker-3');
+    run.send({ type: 'stop' });
+    expect(run.exited('gateway')).toEqual(['terminate worker-1', 'terminate worker-2', 'terminate worker-3']);
+  });
+
+  it('ends a retired unit in order, kills it when it does not end, and forgets it (M7)', () => {
+    const run = Run.running();
+    expect(run.send({ type: 'retire', unit: 'worker-2' })).toEqual(['terminate worker-2']);
+    expect(run.send({ type: 'retire', unit: 'worker-2' })).toEqual([]);
+    expect(run.after(5_000)).toEqual(['kill worker-2']);
+    expect(run.exited('worker-2')).toEqual(['retired worker-2']);
+    run.specs = specs.filter(({ name }) => name !== 'worker-2');
+    expect(run.after(60_000)).toEqual([]);
+    expect(Object.keys(run.state.units)).toEqual(['nats', 'redis', 'worker-1', 'gateway']);
+
+    run.exited('worker-1');
+    expect(run.send({ type: 'retire', unit: 'worker-1' })).toEqual(['retired worker-1']);
+    run.specs = specs.filter(({ name }) => !name.startsWith('worker'));
+    run.send({ type: 'stop' });
+    expect(run.exited('gateway')).toEqual(['terminate redis']);
+  });
+
+  it('stops in order while a unit is being retired (M4, M7)', () => {
+    const run = Run.running();
+    run.send({ type: 'retire', unit: 'worker-2' });
+    expect(run.send({ type: 'stop' })).toEqual(['terminate gateway']);
+    expect(run.exited('gateway')).toEqual(['terminate worker-1']);
+    expect(run.exited('worker-2')).toEqual([]);
+    expect(run.exited('worker-1')).toEqual(['terminate redis']);
   });
 
   it('stops from any moment of the start', () => {

@@ -9,6 +9,8 @@
  *    once the unit has been ready for a while.
  * M4 Stopping goes by stop order; the next group is told to stop only when the one before it has ended.
  * M5 A unit that does not end in time, or when stopping is forced, is killed.
+ * M6 A unit that is added to a running cluster is started at once, and from then on is like any other (M3).
+ * M7 A unit that is retired is told to stop, and forgotten when it has ended; one that waits to be started again at once.
  */
 
 export interface UnitSpec {
@@ -43,6 +45,9 @@ export type SupervisorEvent =
   | { type: 'ready'; unit: string }
   | { type: 'exited'; unit: string; how: string }
   | { type: 'tick' }
+  /** The unit is among the specs from now on. */
+  | { type: 'add'; unit: string }
+  | { type: 'retire'; unit: string }
   | { type: 'stop' }
   | { type: 'force' };
 
@@ -51,6 +56,8 @@ export type SupervisorEffect =
   | { type: 'terminate'; unit: string }
   | { type: 'kill'; unit: string }
   | { type: 'say'; text: string; unit: string }
+  /** A retired unit has ended: it is to be no more among the specs. */
+  | { type: 'retired'; unit: string }
   | { type: 'running' }
   | { type: 'ended' };
 
@@ -112,6 +119,12 @@ class Draft {
       case 'tick':
         this.onTick();
         break;
+      case 'add':
+        this.onAdd(event.unit);
+        break;
+      case 'retire':
+        this.onRetire(event.unit);
+        break;
       case 'stop':
         this.phase = 'stopping';
         break;
@@ -150,11 +163,39 @@ class Draft {
       this.fail(name, how);
       return;
     }
+    if (unit.status === 'stopping') {
+      this.forget(name);
+      return;
+    }
     const steady = unit.status === 'ready' && this.nowMs - unit.sinceMs >= steadyMs;
     const failures = steady || !('failures' in unit) ? 1 : unit.failures + 1;
     const pauseMs = Math.min(pauseMsMin * 2 ** (failures - 1), pauseMsMax);
     this.units[name] = { status: 'pausing', untilMs: this.nowMs + pauseMs, failures };
     this.effects.push({ type: 'say', unit: name, text: `${how}; starts again in ${pauseMs / 1000} s` });
+  }
+
+  /** M6. */
+  private onAdd(name: string): void {
+    if (this.units[name] !== undefined) return;
+    if (this.phase === 'running') this.spawn(name, 0);
+    else this.units[name] = { status: this.phase === 'starting' ? 'idle' : 'ended' };
+  }
+
+  /** M7. */
+  private onRetire(name: string): void {
+    const { status } = this.unit(name);
+    if (this.phase !== 'running' || status === 'stopping') return;
+    if (status === 'idle' || status === 'pausing' || status === 'ended') {
+      this.forget(name);
+      return;
+    }
+    this.units[name] = { status: 'stopping', sinceMs: this.nowMs, killed: status === 'late' };
+    if (status !== 'late') this.effects.push({ type: 'terminate', unit: name });
+  }
+
+  private forget(name: string): void {
+    delete this.units[name];
+    this.effects.push({ type: 'retired', unit: name });
   }
 
   private onTick(): void {

@@ -1,10 +1,22 @@
 /** Starts a whole cluster on this machine and ends it again; the entry point of this folder. */
 import { resolve } from 'node:path';
 import process from 'node:process';
-import type { LoadedConfig } from '../config/mod.ts';
+import { LogweirError } from '#protocol/errors.ts';
+import { type LoadedConfig, workersMax } from '../config/mod.ts';
 import { endOrphans, lockDataDir, makeDataDir } from './data-dir.ts';
-import { type ClusterUrls, clusterUrls, loopback, planCluster, type ProcessPlan, type RoleName } from './plan.ts';
+import { controlPath, type ScaleAnswer, serveControl } from './control.ts';
+import {
+  type ClusterUrls,
+  clusterUrls,
+  loopback,
+  planCluster,
+  type PlanOptions,
+  planWorker,
+  type ProcessPlan,
+  type RoleName,
+} from './plan.ts';
 import { choosePorts, type PortName, probePort } from './ports.ts';
+import { planScaling } from './scaling.ts';
 import { findServers } from './servers.ts';
 import { Supervisor } from './supervisor.ts';
 
@@ -52,7 +64,7 @@ export async function startCluster(options: StartOptions): Promise<RunningCluste
     const servers = ownServers(loaded);
     const ports = await freePorts(loaded, options.notice);
     const urls = clusterUrls(config, ports);
-    const plans = planCluster({
+    const planOptions: PlanOptions = {
       config,
       ports,
       dataDir,
@@ -61,9 +73,11 @@ export async function startCluster(options: StartOptions): Promise<RunningCluste
       node: process.execPath,
       entry: options.entry ?? resolve(import.meta.dirname, '../main.ts'),
       roles: options.roles,
-    });
+    };
+    const control = controlPath(dataDir);
     const supervisor = new Supervisor({
-      plans,
+      plans: planCluster(planOptions),
+      control,
       dataDir,
       urls,
       configFile: loaded.file,
@@ -74,13 +88,41 @@ export async function startCluster(options: StartOptions): Promise<RunningCluste
     const stop = (): void => supervisor.stop();
     options.signal.addEventListener('abort', stop, { once: true });
     if (options.signal.aborted) stop();
-    const ended = supervisor.ended.then(unlock);
+    const closing: (() => void)[] = [];
+    const ended = supervisor.ended.then(() => {
+      for (const close of closing) close();
+      unlock();
+    });
     await supervisor.start();
+    if (!options.signal.aborted)
+      closing.push(await serveControl(control, (workers) => scale(supervisor, planOptions, workers)));
     return { urls, dataDir, stop, ended };
   } catch (error) {
     unlock();
     throw error;
   }
+}
+
+/** @throws LogweirError USAGE where the number is out of bounds */
+function scale(supervisor: Supervisor, options: PlanOptions, workers: number): ScaleAnswer {
+  if (workers < 1 || workers > workersMax)
+    throw new LogweirError(
+      'USAGE',
+      `${workers} workers are out of bounds: this machine runs 1 to ${workersMax}.`,
+      'To stop the whole cluster, end "logweir up" with Ctrl-C; more workers run on other machines with "logweir worker".',
+    );
+  // Units that are about to end leave their names free once they ended.
+  const busy = Object.entries(supervisor.units).filter(([, unit]) => unit.status === 'stopping');
+  if (busy.length > 0)
+    throw new LogweirError(
+      'USAGE',
+      `${busy.map(([name]) => name).join(', ')} still drain${busy.length === 1 ? 's' : ''}.`,
+      'Wait until that is through ("logweir status" shows it), then scale again.',
+    );
+  const { from, start, retire } = planScaling(Object.keys(supervisor.units), workers);
+  for (const name of start) supervisor.add(planWorker(options, name));
+  for (const name of retire) supervisor.retire(name);
+  return { from, to: workers, started: start, draining: retire };
 }
 
 /** Which servers this machine runs itself: those that no URL names. */

@@ -75,10 +75,12 @@ export function planCluster(options: PlanOptions): ProcessPlan[] {
   if (servers.redis !== undefined) plans.push(redisPlan(options, servers.redis));
   for (const role of roles) {
     if (role !== 'worker') plans.push(rolePlan(options, role, role));
-    else for (let n = 1; n <= config.cluster.workers; n++) plans.push(rolePlan(options, role, `worker-${n}`));
+    else for (let n = 1; n <= config.cluster.workers; n++) plans.push(planWorker(options, `worker-${n}`));
   }
   return plans;
 }
+
+export const planWorker = (options: PlanOptions, name: string): ProcessPlan => rolePlan(options, 'worker', name);
 
 function natsPlan({ config, ports, dataDir }: PlanOptions, program: string): ProcessPlan {
   const file = join(dataDir, 'nats', 'nats.conf');

@@ -17,6 +17,8 @@ export interface SupervisorOptions {
   dataDir: string;
   urls: ClusterUrls;
   configFile: string | undefined;
+  /** Where this supervisor takes requests; see `control.ts`. */
+  control: string;
   /** Environment of the children, beside what their plans add. */
   env: Readonly<Record<string, string | undefined>>;
   clock: () => number;
@@ -36,8 +38,8 @@ export class Supervisor {
   /** Resolves when everything has ended, in order or not. */
   readonly ended: Promise<void>;
   private readonly options: SupervisorOptions;
-  private readonly plans: ReadonlyMap<string, ProcessPlan>;
-  private readonly logs: ReadonlyMap<string, RotatingLog>;
+  private readonly plans = new Map<string, ProcessPlan>();
+  private readonly logs = new Map<string, RotatingLog>();
   private readonly children = new Map<string, Child>();
   private readonly file: ClusterFile;
   private readonly running: Promise<void>;
@@ -48,10 +50,7 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.options = options;
-    this.plans = new Map(options.plans.map((plan) => [plan.name, plan]));
-    this.logs = new Map(
-      options.plans.map((plan) => [plan.name, new RotatingLog(join(options.dataDir, 'logs', `${plan.name}.log`))]),
-    );
+    for (const plan of options.plans) this.know(plan);
     this.state = initialState(options.plans);
     this.running = new Promise((resolve) => (this.onRunning = resolve));
     this.ended = new Promise((resolve) => (this.onEnded = resolve));
@@ -61,6 +60,7 @@ export class Supervisor {
       startedMs: options.clock(),
       urls: options.urls,
       configFile: options.configFile,
+      control: options.control,
       processes: {},
     };
   }
@@ -93,8 +93,31 @@ export class Supervisor {
     this.send({ type: 'force' });
   }
 
+  /** Units of this run by name, those that are about to end included. */
+  get units(): SupervisorState['units'] {
+    return this.state.units;
+  }
+
+  /** Starts one more unit of a running cluster. */
+  add(plan: ProcessPlan): void {
+    if (this.plans.has(plan.name)) throw new Error(`unit ${plan.name} is there already`);
+    this.know(plan);
+    this.send({ type: 'add', unit: plan.name });
+  }
+
+  /** Ends one unit of a running cluster in order, and forgets it. */
+  retire(name: string): void {
+    this.send({ type: 'retire', unit: name });
+  }
+
+  private know(plan: ProcessPlan): void {
+    this.plans.set(plan.name, plan);
+    if (!this.logs.has(plan.name))
+      this.logs.set(plan.name, new RotatingLog(join(this.options.dataDir, 'logs', `${plan.name}.log`)));
+  }
+
   private send(event: SupervisorEvent): void {
-    const { state, effects } = step(this.options.plans, this.state, event, this.options.clock());
+    const { state, effects } = step([...this.plans.values()], this.state, event, this.options.clock());
     this.state = state;
     for (const effect of effects) this.carryOut(effect);
   }
@@ -109,6 +132,11 @@ export class Supervisor {
         return this.signal(effect.unit, 'SIGKILL');
       case 'say':
         return this.options.say(this.plan(effect.unit), effect.text);
+      case 'retired':
+        this.options.say(this.plan(effect.unit), 'ended');
+        this.plans.delete(effect.unit);
+        this.children.delete(effect.unit);
+        return undefined;
       case 'running':
         return this.onRunning();
       case 'ended':
