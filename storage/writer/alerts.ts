@@ -47,7 +47,8 @@ export async function startAlertsWriter(options: AlertsWriterOptions): Promise<A
   let storing: Promise<void> | null = null;
 
   const storeWaiting = async (): Promise<void> => {
-    const rows = waiting;
+    // A copy: the reader goes on adding to what waits while these are on their way.
+    const rows = waiting.slice();
     const to = read;
     const { structure, chunks } = encodeRows(alertFields, rows);
     await clickHouse.insertNative(

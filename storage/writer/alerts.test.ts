@@ -1,0 +1,56 @@
+import { expect, it, vi } from 'vitest';
+import { MemoryBus, systemTime } from '#bus/mod.ts';
+import { type AlertTransition, encodeAlerts, streamSubjects, streams, subjects } from '#protocol/mod.ts';
+import type { ClickHouse } from '../engine/port.ts';
+import { readAlertsRecord, startAlertsWriter } from './alerts.ts';
+
+const transition = (alertId: string): AlertTransition => ({
+  alertId,
+  transition: 1,
+  state: 'firing',
+  atMs: 1,
+  service: 's',
+  lane: 'live',
+  detector: 'rule',
+  subject: '',
+  anomalyId: 'a',
+  score: 90,
+  actual: 1,
+  typical: 0,
+  description: '',
+  groupKey: '',
+  channels: [],
+  suppressedBy: '',
+  receipt: { eventMs: 1, gatewayMs: 1, processingMs: 1, detectedMs: 1 },
+});
+
+it('stores what comes while an insert is under way', async () => {
+  const bus = new MemoryBus(Date.now);
+  const { alerts: name } = streams;
+  const settings = { bytesMax: 1e6, replicas: 1, duplicateWindowMs: 1 };
+  await bus.streams.ensure({ name, subjects: [streamSubjects[name]], ...settings });
+  const publish = (id: string): Promise<unknown> =>
+    bus.streams.publish(subjects.alerts(), encodeAlerts({ transitions: [transition(id)] }));
+  const inserted: string[] = [];
+  const clickHouse = {
+    insertNative: async (_table: string, _structure: string, chunks: readonly Uint8Array[]) => {
+      if (inserted.length === 0) {
+        await publish('second00');
+        // Long enough for the reader to have it before this insert ends.
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      inserted.push(
+        ...(Buffer.concat(chunks)
+          .toString('latin1')
+          .match(/first000|second00/g) ?? []),
+      );
+    },
+  } as unknown as ClickHouse;
+  const log = { error: vi.fn() };
+  await publish('first000');
+  const writer = await startAlertsWriter({ bus, clickHouse, time: systemTime, log, lingerMs: 5 });
+  await expect.poll(() => inserted, { timeout: 5_000 }).toEqual(['first000', 'second00']);
+  await writer.stop();
+  expect(await readAlertsRecord(bus)).toMatchObject({ position: 2 });
+  expect(log.error).not.toHaveBeenCalled();
+});
