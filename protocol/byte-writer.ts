@@ -1,5 +1,8 @@
 /** Growing byte buffer for columns. Hot path: plain loops, no allocation but on growth. */
 const encoder = new TextEncoder();
+const float = new Float64Array(1);
+const floatBytes = new Uint8Array(float.buffer);
+const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 export class ByteWriter {
   bytes: Uint8Array;
@@ -84,6 +87,13 @@ export class ByteWriter {
     bytes[this.length++] = (value >>> 24) & 0xff;
   }
 
+  float64(value: number): void {
+    this.reserve(8);
+    float[0] = value;
+    const bytes = this.bytes;
+    for (let i = 0; i < 8; i++) bytes[this.length++] = floatBytes[littleEndian ? i : 7 - i] as number;
+  }
+
   /**
    * int64 nanoseconds from integer ms and nanoseconds within it. Split arithmetic, since ms × 10⁶ leaves the
    * 2^53 that doubles hold exactly, and a BigInt per record costs an allocation.
@@ -162,14 +172,16 @@ export class StringCursor {
   advance(): boolean {
     const bytes = this.bytes;
     let at = this.next;
-    let size = 0;
-    let shift = 0;
-    for (;;) {
-      if (at >= bytes.length || shift > 28) return false;
-      const byte = bytes[at++] as number;
-      size += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) break;
-      shift += 7;
+    if (at >= bytes.length) return false;
+    let size = bytes[at++] as number;
+    if (size >= 0x80) {
+      size &= 0x7f;
+      for (let shift = 7; ; shift += 7) {
+        if (at >= bytes.length || shift > 28) return false;
+        const byte = bytes[at++] as number;
+        size += (byte & 0x7f) * 2 ** shift;
+        if (byte < 0x80) break;
+      }
     }
     if (at + size > bytes.length) return false;
     this.start = at;

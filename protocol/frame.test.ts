@@ -65,7 +65,7 @@ describe('RESULTS', () => {
     expect(read.map(({ batch }) => batch)).toEqual(sections.map(({ batch }) => batch));
     expect(read.every((section) => !('batchBody' in section))).toBe(true);
     const body = sections[3]!.batchBody as Uint8Array;
-    expect(Buffer.from(encoded).includes(body)).toBe(true);
+    expect(Buffer.from(encoded).includes(Buffer.from(body))).toBe(true);
     expect(batchBytes(sections[3]!)).toBe(body.length);
   });
 

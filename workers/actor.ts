@@ -5,8 +5,9 @@
  */
 import { type Classification, Classifier, classificationDefaults, type Model } from '#analysis/classification/mod.ts';
 import { type AnalysisConfig, type Findings, type ObservedEvent, ServiceAnalysis } from '#analysis/detectors/mod.ts';
-import { TemplateMiner, templateDefaults } from '#analysis/templates/mod.ts';
+import { type MaskedLines, TemplateMiner, templateDefaults } from '#analysis/templates/mod.ts';
 import { liveLane, type TemplateRow } from '#protocol/mod.ts';
+import { SlotSet } from './slot-set.ts';
 
 /**
  * Answer for a template, kept until its text changes or the classifier's version moves on. It is state, no memo: the
@@ -41,27 +42,35 @@ export interface ActorContext {
   model: Model;
 }
 
-/** What the partition gets back for one record; overwritten by the next. */
-export interface RecordAnswer {
-  slot: number;
+/** What is answered for the records of a template: one object for all of them, until text or class change. */
+export interface SlotAnswer {
   templateId: string;
   classification: Classification;
-  /** The sender's severity, or the classifier's where the sender said none. */
-  severityNumber: number;
+  /** `rewritten` of the miner and `version` of the classifier that it was asked at. */
+  rewritten: number;
+  version: number;
+  /** Who numbered it last, and its number there. */
+  builder: unknown;
+  number: number;
 }
 
 export class ServiceActor {
   readonly service: string;
   readonly lane: string;
   lastSeenStreamMs = 0;
-  readonly answer: RecordAnswer;
+  /** For the record last observed, and its severity: the sender's, or the classifier's where the sender said none. */
+  answer: SlotAnswer;
+  severityNumber = 0;
   private readonly miner: TemplateMiner;
   private readonly classifier: Classifier;
   private readonly analysis: ServiceAnalysis;
   private readonly classes: (CachedClass | undefined)[] = [];
   private readonly taught: number[];
-  private readonly touched: Set<number>;
+  /** Memo of `classes` and the miner's ids. */
+  private readonly answers: (SlotAnswer | undefined)[] = [];
+  private readonly touched: SlotSet;
   private readonly event: ObservedEvent;
+  private lines: MaskedLines | null = null;
 
   constructor(service: string, lane: string, context: ActorContext, snapshot: ActorSnapshot | null = null) {
     this.service = service;
@@ -84,7 +93,7 @@ export class ServiceActor {
         ? new ServiceAnalysis(context.config, identity, host)
         : ServiceAnalysis.restore(context.config, identity, host, snapshot.analysis);
     this.taught = snapshot?.taught.slice() ?? [];
-    this.touched = new Set(snapshot?.touched);
+    this.touched = new SlotSet(snapshot?.touched);
     this.lastSeenStreamMs = snapshot?.lastSeenStreamMs ?? 0;
     for (const [slot, kept] of (snapshot?.classes ?? []).entries()) {
       if (kept === null) continue;
@@ -105,7 +114,7 @@ export class ServiceActor {
       start: 0,
       end: 0,
     };
-    this.answer = { slot: 0, templateId: '', classification: noClassification, severityNumber: 0 };
+    this.answer = noAnswer;
   }
 
   /** The same service with what it learned of texts, and its windows and detectors started afresh. */
@@ -114,7 +123,16 @@ export class ServiceActor {
     return new ServiceActor(actor.service, actor.lane, context, { ...actor.snapshot(), analysis: fresh.analysis });
   }
 
-  /** One record; `severityNumber` is the sender's (0: unknown). Fills `answer`. */
+  /** Begins with a batch: `lines` are its masked columns, where it has some. */
+  open(lines: MaskedLines | null): void {
+    this.lines = lines;
+    if (lines !== null) this.miner.openMasked(lines);
+  }
+
+  /**
+   * One record of the batch opened last, at the present row of its masked columns; `severityNumber` is the sender's
+   * (0: unknown). Sets `answer` and `severityNumber`.
+   */
   observe(
     bytes: Uint8Array,
     start: number,
@@ -125,30 +143,28 @@ export class ServiceActor {
     sequence: number,
     out: Findings,
   ): void {
-    const { miner, event, answer } = this;
-    const slot = miner.mine(bytes, start, end, timeMs);
+    const { miner, event, lines } = this;
+    const slot = lines === null ? miner.mine(bytes, start, end, timeMs) : miner.mineMasked(lines, timeMs);
     const isNew = miner.isNew;
     this.touched.add(slot);
-    const classification = this.classify(slot);
+    const answer = this.answerOf(slot);
     if (isNew) this.taught[slot] = 0;
     if (severityNumber !== 0) this.teach(slot, severityNumber);
     event.timeMs = timeMs;
     event.streamTimeMs = streamTimeMs;
     event.sequence = sequence;
-    event.severityNumber = severityNumber === 0 ? classification.severityNumber : severityNumber;
+    event.severityNumber = severityNumber === 0 ? answer.classification.severityNumber : severityNumber;
     event.templateSlot = slot;
     event.isNewTemplate = isNew;
-    event.numbers = miner.numbers;
-    event.numberCount = miner.numberCount;
+    event.numbers = lines === null ? miner.numbers : lines.numbers;
+    event.numberCount = lines === null ? miner.numberCount : lines.numberCount;
     event.bytes = bytes;
     event.start = start;
     event.end = end;
     this.analysis.observe(event, out);
     this.lastSeenStreamMs = streamTimeMs;
-    answer.slot = slot;
-    answer.templateId = miner.idOf(slot);
-    answer.classification = classification;
-    answer.severityNumber = event.severityNumber;
+    this.answer = answer;
+    this.severityNumber = event.severityNumber;
   }
 
   /** End of one batch message: revised windows are written once. */
@@ -168,7 +184,7 @@ export class ServiceActor {
   templateRows(sequence: number, all: boolean): TemplateRow[] {
     const slots = new Set(this.miner.takeChanged());
     if (all) {
-      for (const slot of this.touched) slots.add(slot);
+      for (const slot of this.touched.slots()) slots.add(slot);
       this.touched.clear();
     }
     const rows: TemplateRow[] = [];
@@ -203,7 +219,7 @@ export class ServiceActor {
       analysis: this.analysis.snapshot(),
       taught: Array.from(this.taught, (count) => count ?? 0),
       classes: Array.from(this.classes, (kept, slot) => this.keptClass(kept, slot)),
-      touched: [...this.touched].sort((a, b) => a - b),
+      touched: this.touched.slots(),
       lastSeenStreamMs: this.lastSeenStreamMs,
     };
   }
@@ -213,6 +229,17 @@ export class ServiceActor {
     if (kept === undefined || kept.text !== this.miner.textOf(slot)) return null;
     const { severity, severityNumber, severityConfidence, category, categoryConfidence, confidence } = kept.answer;
     return [kept.version, severity, severityNumber, severityConfidence, category, categoryConfidence, confidence];
+  }
+
+  private answerOf(slot: number): SlotAnswer {
+    const { rewritten } = this.miner;
+    const { version } = this.classifier;
+    const known = this.answers[slot];
+    if (known !== undefined && known.rewritten === rewritten && known.version === version) return known;
+    const classification = this.classify(slot);
+    const answer = { templateId: this.miner.idOf(slot), classification, rewritten, version, builder: null, number: 0 };
+    this.answers[slot] = answer;
+    return answer;
   }
 
   private classify(slot: number): Classification {
@@ -234,13 +261,20 @@ export class ServiceActor {
   }
 }
 
-const noClassification: Classification = {
-  severity: 'INFO',
-  severityNumber: 9,
-  severityConfidence: 0,
-  category: '',
-  categoryConfidence: 0,
-  confidence: 0,
+const noAnswer: SlotAnswer = {
+  templateId: '',
+  classification: {
+    severity: 'INFO',
+    severityNumber: 9,
+    severityConfidence: 0,
+    category: '',
+    categoryConfidence: 0,
+    confidence: 0,
+  },
+  rewritten: 0,
+  version: 0,
+  builder: null,
+  number: 0,
 };
 
 function labelOf(severityNumber: number): 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' {

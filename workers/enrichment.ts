@@ -1,37 +1,73 @@
-/** Columns that analysis adds beside a batch. Hot path: one call a record. */
-import { DictionaryBuilder, type Enrichment } from '#protocol/mod.ts';
-import type { RecordAnswer } from './actor.ts';
+/** Columns that analysis adds beside a batch. Hot path: a record costs one index, what it stands for is worked out once. */
+import { ByteWriter, type Dictionary, type Enrichment } from '#protocol/mod.ts';
+import type { SlotAnswer } from './actor.ts';
 
-export class EnrichmentBuilder {
-  private readonly templateId = new DictionaryBuilder<string>();
-  private readonly category = new DictionaryBuilder<string>();
-  private readonly severityText = new DictionaryBuilder<string>();
-  private readonly severityNumber: Uint8Array;
-  private readonly confidence: DataView;
-  private row = 0;
+/** Values of a column in order of first use, and which of them each answer has. */
+class ColumnBuilder {
+  private readonly values: string[] = [];
+  private readonly ids = new Map<string, number>();
+  private readonly idOfAnswer: number[] = [];
 
-  constructor(rows: number) {
-    this.severityNumber = new Uint8Array(rows);
-    this.confidence = new DataView(new ArrayBuffer(rows * 4));
+  push(value: string): void {
+    let id = this.ids.get(value);
+    if (id === undefined) {
+      id = this.values.length;
+      this.values.push(value);
+      this.ids.set(value, id);
+    }
+    this.idOfAnswer.push(id);
   }
 
-  add(answer: RecordAnswer): void {
+  build(rows: Uint16Array): Dictionary {
+    const index = new ByteWriter(rows.length * 2);
+    for (let row = 0; row < rows.length; row++) index.uint16(this.idOfAnswer[rows[row] as number] as number);
+    return { values: this.values, index: index.view() };
+  }
+}
+
+export class EnrichmentBuilder {
+  /** Which answer each row has. */
+  private readonly rows: Uint16Array;
+  private row = 0;
+  private readonly answers: SlotAnswer[] = [];
+  private readonly templateId = new ColumnBuilder();
+  private readonly category = new ColumnBuilder();
+  private readonly severityText = new ColumnBuilder();
+
+  constructor(rows: number) {
+    this.rows = new Uint16Array(rows);
+  }
+
+  add(answer: SlotAnswer): void {
+    if (answer.builder !== this) this.register(answer);
+    this.rows[this.row++] = answer.number;
+  }
+
+  private register(answer: SlotAnswer): void {
     const { classification } = answer;
-    this.templateId.add(answer.templateId);
-    this.category.add(classification.category);
-    this.severityText.add(classification.severity);
-    this.severityNumber[this.row] = classification.severityNumber;
-    this.confidence.setFloat32(this.row * 4, classification.confidence, true);
-    this.row++;
+    answer.builder = this;
+    answer.number = this.answers.length;
+    this.answers.push(answer);
+    this.templateId.push(answer.templateId);
+    this.category.push(classification.category);
+    this.severityText.push(classification.severity);
   }
 
   build(): Enrichment {
+    const { rows, answers } = this;
+    const severityNumber = new Uint8Array(rows.length);
+    const confidence = new DataView(new ArrayBuffer(rows.length * 4));
+    for (let row = 0; row < rows.length; row++) {
+      const { classification } = answers[rows[row] as number] as SlotAnswer;
+      severityNumber[row] = classification.severityNumber;
+      confidence.setFloat32(row * 4, classification.confidence, true);
+    }
     return {
-      templateId: this.templateId.take(),
-      category: this.category.take(),
-      predictedSeverityText: this.severityText.take(),
-      predictedSeverityNumber: this.severityNumber,
-      confidence: new Uint8Array(this.confidence.buffer),
+      templateId: this.templateId.build(rows),
+      category: this.category.build(rows),
+      predictedSeverityText: this.severityText.build(rows),
+      predictedSeverityNumber: severityNumber,
+      confidence: new Uint8Array(confidence.buffer),
     };
   }
 }

@@ -5,6 +5,7 @@
  */
 import { baseModel, type Model } from '#analysis/classification/mod.ts';
 import { type AnalysisConfig, analysisDefaults, type Findings, parseAnalysisConfig } from '#analysis/detectors/mod.ts';
+import { MaskedLines } from '#analysis/templates/mod.ts';
 import {
   type BatchMessage,
   decodeLogsMessage,
@@ -173,14 +174,21 @@ export class Partition {
     const used: ServiceActor[] = [];
     const body = new StringCursor(batch.body);
     const enrichment = new EnrichmentBuilder(rows);
+    // Made for the batch as it came: where rows were dropped, bodies are scanned here.
+    const masked = batch.rows === incoming.rows ? (message.masked ?? null) : null;
+    const lines = masked === null ? null : new MaskedLines(masked);
     for (let row = 0; row < rows; row++) {
       body.advance();
+      if (lines !== null) lines.next();
       const serviceIndex = uint16At(batch.service.index, row);
       let actor = actorOf[serviceIndex];
       if (actor === undefined) {
         actor = this.actorFor(batch.service.values[serviceIndex] as string, lane);
         actorOf[serviceIndex] = actor;
-        if (!used.includes(actor)) used.push(actor);
+        if (!used.includes(actor)) {
+          used.push(actor);
+          actor.open(lines);
+        }
       }
       if (actor.service === overflowService) counts.overflow++;
       actor.observe(
@@ -196,7 +204,7 @@ export class Partition {
       enrichment.add(actor.answer);
       const count = services[serviceIndex] as ServiceCount;
       count.rows++;
-      if (actor.answer.severityNumber >= 17) count.errors++;
+      if (actor.severityNumber >= 17) count.errors++;
     }
     section.enrichment = enrichment.build();
     for (const actor of used) {

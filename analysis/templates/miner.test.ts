@@ -38,6 +38,15 @@ describe('TemplateMiner', () => {
     await expect(`${listed.join('\n')}\n`).toMatchFileSnapshot(`golden/${name}.txt`);
   });
 
+  it('knows bodies of several lines again after a restore', () => {
+    const miner = new TemplateMiner();
+    const body = 'panic in the handler\n  at foo\nCaused by a broken pipe';
+    const slot = miner.mineText(body, 1);
+    const restored = TemplateMiner.restore(templateDefaults, structuredClone(miner.snapshot()));
+    expect(restored.mineText(body, 2)).toBe(slot);
+    expect(restored.isNew).toBe(false);
+  });
+
   it('keeps the id while the text generalises, and records merges', () => {
     const miner = new TemplateMiner();
     const first = miner.mineText('session of alice opened', 1000);

@@ -10,6 +10,7 @@ import { LineCache } from './cache.ts';
 import { type TemplateConfig, templateDefaults } from './config.ts';
 import { type CountOf, proseMin, widening } from './generalise.ts';
 import { ShapeGroup } from './group.ts';
+import type { MaskedLines } from './masked.ts';
 import { type Pattern, patternFrom, patternOf, Sketch, textOf, widen } from './pattern.ts';
 import { LineScanner } from './scan.ts';
 
@@ -79,6 +80,10 @@ export class TemplateMiner {
   #young = new Set<number>();
   #lines = 0;
   #evicted = 0;
+  /** The memo by line of the present batch's masked columns: slot + 1; 0: not known. Valid while nothing was forgotten. */
+  #lineSlots = new Int32Array(0);
+  #lineSlotsOf = -1;
+  #forgotten = 0;
   #scratch = new Uint8Array(0);
   /** True when the body mined last was the first of its template. */
   isNew = false;
@@ -99,6 +104,11 @@ export class TemplateMiner {
     return this.#scanner.numberCount;
   }
 
+  /** Rises when the id or text of a slot in use may have changed. A birth changes none but its own. */
+  get rewritten(): number {
+    return this.#forgotten;
+  }
+
   /** Slots in use or free: every slot is below this. */
   get size(): number {
     return this.#entries.length;
@@ -116,20 +126,62 @@ export class TemplateMiner {
     scanner.scan(bytes, start, end);
     let slot = this.#cache.get(scanner.hashA, scanner.hashB);
     this.isNew = false;
+    if (slot < 0) slot = this.#place(bytes, timeMs);
+    this.#count(slot, timeMs);
+    return slot;
+  }
+
+  /** Begins with the masked columns of a batch, to be mined row by row. */
+  openMasked(lines: MaskedLines): void {
+    if (this.#lineSlots.length < lines.size) this.#lineSlots = new Int32Array(lines.size * 2);
+    this.#lineSlots.fill(0);
+    this.#lineSlotsOf = this.#forgotten;
+  }
+
+  /** The same as `mine` of the body that the present row of `lines` was made from. */
+  mineMasked(lines: MaskedLines, timeMs: number): number {
+    if (this.#lines % this.#config.reviewLines === 0) this.review();
+    if (this.#lineSlotsOf !== this.#forgotten) this.openMasked(lines);
+    const { line } = lines;
+    let slot = this.#lineSlots[line]! - 1;
+    this.isNew = false;
     if (slot < 0) {
-      this.#sketch.take(bytes, scanner);
-      slot = this.#find();
+      slot = this.#cache.get(lines.hashA[line]!, lines.hashB[line]!);
       if (slot < 0) {
-        slot = this.#bear(bytes, timeMs);
-        // Born into an older template that generalised to cover it: nothing new was said.
-        this.isNew = this.#counts[slot] === 0;
+        this.#scanner.load(lines.bytes, lines.starts[line]!, lines.ends[line]!);
+        slot = this.#place(lines.bytes, timeMs);
       }
-      this.#cache.set(scanner.hashA, scanner.hashB, slot);
+      this.#lineSlots[line] = slot + 1;
     }
+    this.#count(slot, timeMs);
+    return slot;
+  }
+
+  /** Slot of the line in the scanner, which the memo does not know. */
+  #place(bytes: Uint8Array, timeMs: number): number {
+    const scanner = this.#scanner;
+    const { hashA, hashB } = scanner;
+    this.#sketch.take(bytes, scanner);
+    let slot = this.#find();
+    if (slot < 0) {
+      slot = this.#bear(bytes, timeMs);
+      // Born into an older template that generalised to cover it: nothing new was said.
+      this.isNew = this.#counts[slot] === 0;
+    }
+    this.#cache.set(hashA, hashB, slot);
+    return slot;
+  }
+
+  #count(slot: number, timeMs: number): void {
     this.#counts[slot]!++;
     if (timeMs > this.#lastSeenMs[slot]!) this.#lastSeenMs[slot] = timeMs;
     this.#lastLine[slot] = ++this.#lines;
-    return slot;
+  }
+
+  /** Forgets the memo: what it says may not be what a look-up would find any more. */
+  #forget(): void {
+    this.#cache.clear();
+    this.#forgotten++;
   }
 
   mineText(body: string, timeMs: number): number {
@@ -330,7 +382,7 @@ export class TemplateMiner {
     entry.pattern = wider;
     entry.text = textOf(wider.bytes);
     this.#changed.add(slot);
-    this.#cache.clear();
+    this.#forget();
     return slot;
   }
 
@@ -372,7 +424,7 @@ export class TemplateMiner {
       this.#young.delete(slot);
       this.#free.push(slot);
     }
-    this.#cache.clear();
+    this.#forget();
   }
 
   #index(slot: number, pattern: Pattern): void {

@@ -1,4 +1,5 @@
 /** Template mining: masked line → template, online, deterministic, bounded. The folder's one entry point. */
 export { type MinedLine, mineAll } from './all.ts';
 export { type TemplateConfig, templateDefaults } from './config.ts';
+export { MaskedLines, Masker } from './masked.ts';
 export { type Template, TemplateMiner } from './miner.ts';

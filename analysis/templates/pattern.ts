@@ -3,12 +3,22 @@
  * `valueByte` and a generalised place `wildByte`; everything else is derived from them, so they are all a snapshot keeps.
  * A *place* is a token that is no mark; marks and blanks are the shape, which two lines must share to be compared.
  */
+import { ByteWriter } from '#protocol/byte-writer.ts';
 import { foldRepeats } from './fold.ts';
 import { classOf, digit, joiner, letter } from './bytes.ts';
-import { hashTokens, type LineScanner, kindMark, kindMore, kindValue, kindWord, moreByte, valueByte } from './scan.ts';
+import {
+  hashTokens,
+  type LineScanner,
+  kindMark,
+  kindMore,
+  kindValue,
+  kindWord,
+  moreByte,
+  tokenEnd,
+  valueByte,
+} from './scan.ts';
 import { unitDimension } from './units.ts';
 
-export const tokenEnd = 0;
 export const wildByte = 2;
 /** Hashes of the places that are variable; a word never hashes to these. */
 export const wild = 1;
@@ -44,7 +54,7 @@ export class Sketch {
     this.hashA = scanner.hashA;
     this.hashB = scanner.hashB;
     if (foldRepeats(bytes, scanner)) {
-      const hash = hashTokens(tokenBytes(bytes, scanner), tokenEnd);
+      const hash = hashTokens(tokenBytes(bytes, scanner));
       this.hashA = hash.a;
       this.hashB = hash.b;
     }
@@ -95,16 +105,21 @@ function placeHash(bytes: Uint8Array, from: number, to: number): number {
 
 /** Tokens of the line last scanned, as a pattern keeps them. */
 function tokenBytes(bytes: Uint8Array, scanner: LineScanner): Uint8Array {
+  const own = new ByteWriter(256);
+  appendTokens(own, bytes, scanner);
+  return own.copy();
+}
+
+/** The masked line: tokens of the line last scanned, each ended by `tokenEnd`. */
+export function appendTokens(own: ByteWriter, bytes: Uint8Array, scanner: LineScanner): void {
   const { froms, tos, kinds, blanks, tokens } = scanner;
-  const own: number[] = [];
   for (let t = 0; t < tokens; t++) {
-    if (blanks[t] === 1) own.push(0x20);
-    if (kinds[t] === kindValue) own.push(valueByte);
-    else if (kinds[t] === kindMore) own.push(moreByte);
-    else for (let k = froms[t]!; k < tos[t]!; k++) own.push(bytes[k]!);
-    own.push(tokenEnd);
+    if (blanks[t] === 1) own.uint8(0x20);
+    if (kinds[t] === kindValue) own.uint8(valueByte);
+    else if (kinds[t] === kindMore) own.uint8(moreByte);
+    else for (let k = froms[t]!; k < tos[t]!; k++) own.uint8(bytes[k]!);
+    own.uint8(tokenEnd);
   }
-  return Uint8Array.from(own);
 }
 
 /** Pattern of the line last scanned and sketched. */
@@ -142,7 +157,7 @@ export function patternFrom(bytes: Uint8Array): Pattern {
     if (first === wildByte) wilds++;
     places.push(first === wildByte ? wild : first === valueByte ? value : placeHash(bytes, from + blank, to));
   });
-  const hash = wilds === 0 ? hashTokens(bytes, tokenEnd) : { a: 0, b: 0 };
+  const hash = wilds === 0 ? hashTokens(bytes) : { a: 0, b: 0 };
   return {
     bytes,
     shape: shapeKey(a, b),

@@ -10,6 +10,7 @@
  * is one: a Java trace is its message and its root cause, a Python trace its header and the exception, whatever the
  * frames between.
  */
+import { maskedTokensMax, numbersMax } from '#protocol/limits.ts';
 import { classOf, digit, isHex, isLink, joiner, letter, mark, space } from './bytes.ts';
 import { find, lastFlushLine } from './lines.ts';
 import { unitFactor } from './units.ts';
@@ -47,7 +48,6 @@ const seedA = 0x811c9dc5 | 0;
 const seedB = 0x2545f491;
 const primeA = 0x01000193;
 const primeB = 0x9e3779b1 | 0;
-const numbersMax = 16;
 
 export class LineScanner {
   /** Token t is bytes [froms[t], tos[t]) of the line, a value where kinds[t] says so; blanks[t] is 1 after a blank. */
@@ -76,7 +76,7 @@ export class LineScanner {
     const limit = Math.min(end, bytes.length);
     let stop = Math.min(limit, start + this.#maxBytes);
     let cut = stop < limit;
-    this.#reserve(Math.min(limit - start, 2 * this.#maxBytes));
+    this.#reserve(Math.min(limit - start, 2 * this.#maxBytes), this.#maxTokens);
     const { froms, tos, kinds, blanks } = this;
     const tokensMax = this.#maxTokens;
     let tokens = 0;
@@ -359,6 +359,35 @@ export class LineScanner {
     this.hashB = hashB;
   }
 
+  /**
+   * Takes the tokens of a masked line (see `hashTokens`) from bytes [start, end) as if the line had just been scanned;
+   * they then lie in these bytes. Numbers are left as they are.
+   */
+  load(bytes: Uint8Array, start: number, end: number): void {
+    this.#reserve(end - start, maskedTokensMax);
+    const { froms, tos, kinds, blanks } = this;
+    let tokens = 0;
+    for (let i = start; i < end; i++) {
+      const blank = bytes[i] === 0x20 ? 1 : 0;
+      const first = i + blank;
+      let kind = kindMark;
+      for (i = first; i < end && bytes[i] !== tokenEnd; i++) {
+        const c = classOf[bytes[i]!]!;
+        if (c === letter || c === digit) kind = kindWord;
+      }
+      if (bytes[first] === valueByte) kind = kindValue;
+      else if (bytes[first] === moreByte) kind = kindMore;
+      froms[tokens] = first;
+      tos[tokens] = kind === kindMore ? first : i;
+      blanks[tokens] = blank;
+      kinds[tokens++] = kind;
+    }
+    this.tokens = tokens;
+    const hash = hashTokens(bytes, start, end);
+    this.hashA = hash.a;
+    this.hashB = hash.b;
+  }
+
   /** Notes the number that starts at i, if the value [i, j) is one: decimal, with a unit at most, attached or as next word. */
   #number(bytes: Uint8Array, i: number, j: number, stop: number): void {
     if (this.numberCount >= numbersMax) return;
@@ -396,8 +425,8 @@ export class LineScanner {
     this.numbers[this.numberCount++] = (sign === 0x2d ? -value : value) * factor;
   }
 
-  #reserve(lineBytes: number): void {
-    const tokens = Math.min(lineBytes * 2, this.#maxTokens) + 8;
+  #reserve(lineBytes: number, tokensMax: number): void {
+    const tokens = Math.min(lineBytes * 2, tokensMax) + 8;
     if (this.froms.length >= tokens) return;
     const size = Math.max(tokens, this.froms.length * 2);
     this.froms = new Int32Array(size);
@@ -412,13 +441,20 @@ function endToken(hash: number): number {
   return Math.imul(hash, primeB) ^ (hash >>> 15);
 }
 
-/** The hashes that `scan` made of a masked line, from its tokens' bytes, each ended by `tokenEnd`. */
-export function hashTokens(bytes: Uint8Array, tokenEnd: number): { a: number; b: number } {
+/** Ends a token of a masked line. */
+export const tokenEnd = 0;
+
+/** The hashes that `scan` made of a masked line, from its tokens' bytes [start, end), each ended by `tokenEnd`. */
+export function hashTokens(bytes: Uint8Array, start = 0, end = bytes.length): { a: number; b: number } {
   let a = seedA;
   let b = seedB;
-  for (const byte of bytes) {
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i]!;
     if (byte === tokenEnd) b = endToken(b);
-    else {
+    else if (byte === moreByte) {
+      a = Math.imul(a ^ byte, primeA);
+      b ^= byte;
+    } else if (byte !== 0x20 || bytes[i + 1] !== moreByte) {
       a = Math.imul(a ^ byte, primeA);
       b = ((b << 5) | (b >>> 27)) ^ byte;
     }
