@@ -1,13 +1,22 @@
 /** `logweir storage`: writes results into ClickHouse; with the embedded engine, also serves it over HTTP. */
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
-import { startStorage } from '#storage/mod.ts';
+import { startStorage, type WriterStats } from '#storage/mod.ts';
 import type { Command } from './command.ts';
 import { runRole } from './role.ts';
 import { prometheusText, serveMetrics, startHeartbeat } from './roles/observe.ts';
 import { joinCluster, roleOptions } from './roles/setup.ts';
 
 const storageNiceness = 10;
+/** A failed insert that the next try puts right is nobody's concern, ms. */
+const failingMsMax = 5_000;
+
+/** Why the role is not ready, or true. */
+function notReady(connected: boolean, { failingMs }: WriterStats): true | string {
+  if (!connected) return 'NATS is away';
+  if (failingMs < failingMsMax) return true;
+  return `ClickHouse takes no rows since ${Math.round(failingMs / 1_000)} s; they wait in the stream`;
+}
 
 export const command: Command = {
   about: `Writes rows, windows, templates, anomalies and alerts into ClickHouse: the embedded engine, which it serves on
@@ -45,7 +54,7 @@ ClickHouse's HTTP interface, or a server named by CLICKHOUSE_URL.`,
       const metrics = await serveMetrics({
         host: ports.bindHost,
         port: ports.metrics,
-        ready: () => bus.connected && storage.writer.stats().failing === 0,
+        ready: () => notReady(bus.connected, storage.writer.stats()),
         metrics: () => prometheusText('storage', counters()),
       });
       return {

@@ -7,7 +7,8 @@ import type { ClickHouse } from './engine/port.ts';
 import { type ClickHouseServer, type ClickHouseServerOptions, serveClickHouse } from './http/server.ts';
 import { migrate, type Retention, retentionDefault } from './schema.ts';
 import { startAlertsWriter } from './writer/alerts.ts';
-import { startWriter, type Writer, type WriterOptions } from './writer/run.ts';
+import { startWriter, type Writer } from './writer/run.ts';
+import type { WriterOptions } from './writer/session.ts';
 
 export interface StorageOptions {
   bus: Bus;
@@ -32,6 +33,9 @@ export interface Storage {
   drain(): Promise<void>;
 }
 
+/** The embedded engine's lock says that no other writer lives; beside a server one may, ms. */
+const standbyMs = 10_000;
+
 /** @throws LogweirError DATA_DIR_IN_USE | DATA_DIR_UNUSABLE | PORT_TAKEN | CLICKHOUSE_UNAVAILABLE */
 export async function startStorage(options: StorageOptions): Promise<Storage> {
   const { bus, time, log } = options;
@@ -55,7 +59,14 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
     }
     const alerts = await startAlertsWriter({ bus, clickHouse, time, log });
     ending.push(() => alerts.stop());
-    const writer = await startWriter({ ...options.writer, bus, clickHouse, time, log });
+    const writer = await startWriter({
+      ...options.writer,
+      bus,
+      clickHouse,
+      time,
+      log,
+      standbyMs: 'directory' in options.engine ? 0 : standbyMs,
+    });
     ending.push(() => writer.drain());
     const url = server?.url ?? (options.engine as { url: string }).url;
     return { url, clickHouse, writer, done: writer.done, drain: end };

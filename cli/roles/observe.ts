@@ -62,7 +62,8 @@ export interface ObservedServer {
 export function serveMetrics(options: {
   host: string;
   port: number;
-  ready: () => boolean;
+  /** A text says why not. */
+  ready: () => boolean | string;
   metrics: () => string;
 }): Promise<ObservedServer> {
   const server = createServer((request, response) => {
@@ -72,8 +73,11 @@ export function serveMetrics(options: {
     };
     if (request.url === '/metrics') answer(200, options.metrics());
     else if (request.url === '/healthz') answer(200, 'ok\n');
-    else if (request.url === '/readyz') answer(options.ready() ? 200 : 503, options.ready() ? 'ok\n' : 'not ready\n');
-    else answer(404, 'Served here: /metrics, /healthz, /readyz.\n');
+    else if (request.url === '/readyz') {
+      const ready = options.ready();
+      if (ready === true) answer(200, 'ok\n');
+      else answer(503, `${ready === false ? 'not ready' : ready}\n`);
+    } else answer(404, 'Served here: /metrics, /healthz, /readyz.\n');
   });
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) =>

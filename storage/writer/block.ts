@@ -1,9 +1,15 @@
 /**
  * A block: what one step of the writer puts into all tables. Pure. The same sections in the same order give the same
- * bytes and the same cuts, so that a token made from the sections' range stands for exactly these rows.
+ * cuts and the same digest.
+ *
+ * The digest names every section that is in the block (generation, partition, sequence, how much of each kind) and how
+ * the block is cut. By R2 a section's position determines its rows, so two blocks of one digest are the same rows: a
+ * token made from it is never used again for others, which ClickHouse would drop in silence.
  */
+import { createHash } from 'node:crypto';
 import {
   type Anomaly,
+  isEmptySection,
   type RecordBatch,
   type Section,
   type TemplateRow,
@@ -12,7 +18,7 @@ import {
   type WindowRow,
 } from '#protocol/mod.ts';
 import { database } from '../schema.ts';
-import { forEachDayRun, LogBlock } from './logs.ts';
+import { forEachDayRun, LogBlock, type RowPosition } from './logs.ts';
 import {
   anomalyFields,
   type DeadLetterRow,
@@ -54,10 +60,24 @@ export interface TableInsert {
   rows: number;
 }
 
+/** A section, and the partition that it is of. */
+export interface PlacedSection {
+  generation: number;
+  partition: number;
+  section: Section;
+}
+
+/** Says of the rows of a section's day whether `otel_logs` has them. They are in one insert, so it has all or none. */
+export type IsStored = (generation: number, partition: number, sequence: number, day: number) => boolean;
+
 export class BlockBuilder {
-  /** Rows of `otel_logs`. */
+  /** Rows of `otel_logs` that the block stands for, those that are stored already included. */
   logRows = 0;
+  /** Whatever gave a row to any table, in order. */
+  readonly sections: PlacedSection[] = [];
   private readonly limits: BlockLimits;
+  private readonly isStored: IsStored | null;
+  private readonly hash = createHash('sha256');
   /** Inserts into `otel_logs`, in the order they were opened. */
   private readonly logs: LogBlock[] = [];
   /** The last of them, while it has room for another day. */
@@ -70,14 +90,28 @@ export class BlockBuilder {
   private readonly ledger = new Map<string, LedgerRow>();
   private readonly deadLetters: DeadLetterRow[] = [];
 
-  constructor(limits: BlockLimits = blockLimitsDefault) {
+  /** @param isStored rows that are to be left out, as an earlier try stored them; null: none. */
+  constructor(limits: BlockLimits = blockLimitsDefault, isStored: IsStored | null = null) {
     this.limits = limits;
+    this.isStored = isStored;
+    this.hash.update(`cut ${limits.partitionsMax};`);
   }
 
+  /** Near enough what it takes in memory: of the small tables the rows are objects still. */
   get bytes(): number {
     let bytes = 0;
     for (const block of this.logs) bytes += block.bytes;
-    return bytes + (this.windows.length + this.templates.length + this.anomalies.length) * 512;
+    return bytes + this.windows.length * 2_000 + this.templates.length * 500 + this.anomalies.length * 2_500;
+  }
+
+  /** ClickHouse partitions of `otel_logs` that the block touches. */
+  get days(): number {
+    return this.blocks.size;
+  }
+
+  /** Stands for the rows of the block and its cuts, 16 hex digits. */
+  digest(): string {
+    return this.hash.copy().digest('hex').slice(0, 16);
   }
 
   /** True where no table would get a row. */
@@ -95,6 +129,7 @@ export class BlockBuilder {
     const position = { generation: header.generation, partition: header.partition, sequence: section.sequence };
     const reason = section.deadLetter ?? unsound(section);
     const batch = reason === null ? section.batch : null;
+    this.sign(position, section, batch?.rows ?? 0, reason !== null);
     if (batch !== null) this.addRows(batch, section, position);
     if (reason !== null) this.deadLetters.push({ ...position, reason });
     if (batch !== null || reason !== null || section.duplicates > 0)
@@ -108,19 +143,28 @@ export class BlockBuilder {
     }
   }
 
-  private addRows(
-    batch: RecordBatch,
-    section: Section,
-    position: { generation: number; partition: number; sequence: number },
-  ): void {
+  private sign(position: RowPosition, section: Section, rows: number, dead: boolean): void {
+    if (isEmptySection(section)) return;
+    const { generation, partition, sequence } = position;
+    const { duplicates, windows, templates, anomalies } = section;
+    const sizes = [rows, duplicates, dead ? 1 : 0, windows.length, templates.length, anomalies.length];
+    this.hash.update(`${generation} ${partition} ${sequence} ${sizes.join(' ')};`);
+    this.sections.push({ generation, partition, section });
+  }
+
+  private addRows(batch: RecordBatch, section: Section, position: RowPosition): void {
     let start = 0;
     let target: LogBlock | null = null;
+    const { isStored } = this;
+    const { generation, partition, sequence } = position;
     const flush = (end: number): void => {
       if (end > start) target?.append(batch, section.enrichment, position, start, end);
       start = end;
     };
     forEachDayRun(batch.time, batch.rows, (day, runStart) => {
-      const next = this.blockOf(day);
+      const left = isStored?.(generation, partition, sequence, day) === true;
+      if (left) this.hash.update(`not ${day};`);
+      const next = left ? null : this.blockOf(day);
       if (next === target) return;
       flush(runStart);
       target = next;
@@ -145,8 +189,14 @@ export class BlockBuilder {
     return this.open;
   }
 
+  /** A section that ClickHouse does not take becomes a dead letter; `rowsLost` of its rows are not in `otel_logs`. */
+  setAside({ generation, partition, section }: PlacedSection, reason: string, rowsLost: number): void {
+    this.deadLetters.push({ generation, partition, sequence: section.sequence, reason });
+    this.count({ generation, partition, sequence: section.sequence }, -rowsLost, 0, true);
+  }
+
   private count(
-    { generation, partition, sequence }: { generation: number; partition: number; sequence: number },
+    { generation, partition, sequence }: RowPosition,
     rows: number,
     duplicates: number,
     dead: boolean,
@@ -161,7 +211,7 @@ export class BlockBuilder {
       duplicates: 0,
       deadLetters: 0,
     };
-    entry.toSequence = sequence;
+    entry.toSequence = Math.max(entry.toSequence, sequence);
     entry.rows += rows;
     entry.duplicates += duplicates;
     entry.deadLetters += dead ? 1 : 0;
@@ -170,16 +220,24 @@ export class BlockBuilder {
 
   /** Every insert of the block, in an order that never changes. */
   finish(): TableInsert[] {
-    const inserts: TableInsert[] = [];
-    const add = (table: string, rows: number, block: { structure: string; chunks: Uint8Array[] }): void => {
-      inserts.push({ table: `${database}.${table}`, rows, ...block });
-    };
+    return [...this.tables(), ...this.books()];
+  }
+
+  /** The inserts that carry what was found. */
+  tables(): TableInsert[] {
+    const { inserts, add } = insertList();
     for (const block of this.logs) add('otel_logs', block.rows, block.finish());
     for (const rows of this.windowsByMonths()) add('windows_versions', rows.length, encodeRows(windowFields, rows));
     if (this.templates.length > 0)
       add('templates_versions', this.templates.length, encodeRows(templateFields, this.templates));
     if (this.anomalies.length > 0)
       add('anomalies_versions', this.anomalies.length, encodeRows(anomalyFields, this.anomalies));
+    return inserts;
+  }
+
+  /** The inserts that say what was stored. */
+  books(): TableInsert[] {
+    const { inserts, add } = insertList();
     if (this.deadLetters.length > 0)
       add('dead_letters', this.deadLetters.length, encodeRows(deadLetterFields, this.deadLetters));
     // Last: where the ledger has a block, all the other tables have it.
@@ -202,6 +260,17 @@ export class BlockBuilder {
     }
     if (this.windows.length > start) yield this.windows.slice(start);
   }
+}
+
+function insertList(): {
+  inserts: TableInsert[];
+  add: (table: string, rows: number, block: { structure: string; chunks: Uint8Array[] }) => void;
+} {
+  const inserts: TableInsert[] = [];
+  return {
+    inserts,
+    add: (table, rows, block) => inserts.push({ table: `${database}.${table}`, rows, ...block }),
+  };
 }
 
 /** Why a section's rows cannot be stored, or null. A column cut short would make the whole block fail for ever. */

@@ -1,6 +1,7 @@
 /**
  * What a failed insert means. Pure: by ClickHouse's own number (src/Common/ErrorCodes.cpp) where it gave one.
- *   wait    passes by itself (network, memory, too many parts): the same insert is tried again, for ever
+ *   wait    passes by itself (network, memory, too many parts; no answer of ClickHouse's at all): the same insert is
+ *           tried again, for ever
  *   person  nothing that we send could go in (table gone, disk full, rights): tried again, and said so
  *   split   too many ClickHouse partitions in one insert: it is cut smaller
  *   data    ClickHouse will never take these rows: they are told apart from the good ones and set aside
@@ -96,7 +97,8 @@ for (const [fault, codes] of Object.entries(faultCodes))
 export function faultOf(error: unknown): Fault {
   const { code, exceptionCode, message } = error as { code?: string; exceptionCode?: number; message?: string };
   if (code === 'CLICKHOUSE_UNAVAILABLE' || code === 'TIMEOUT') return 'wait';
-  if (exceptionCode === undefined || exceptionCode === 0) return 'unknown';
+  // No number, no answer of ClickHouse's: a socket, a proxy before it, a full disk of our own.
+  if (exceptionCode === undefined || exceptionCode === 0) return 'wait';
   // One number for two things: merges are behind, or the insert touches over `max_partitions_per_insert_block`.
   if (exceptionCode === exceptionCodes.tooManyParts && /too many partitions/i.test(message ?? '')) return 'split';
   return byCode.get(exceptionCode) ?? 'unknown';

@@ -21,8 +21,23 @@ export interface WriterRecord {
    * message it sees, as only what was stored is ever purged.
    */
   recovered: boolean;
-  /** The block that may or may not be inserted: RESULTS (position, to], and its token. */
-  inDoubt: { to: number; token: string } | null;
+  /** The block that may or may not be inserted; null: none. */
+  inDoubt: BlockInDoubt | null;
+  /**
+   * Rows above the marks may be stored, and RESULTS can no longer tell which (it lost them, or was made anew): until
+   * the marks have passed them, every start reads back what ClickHouse has.
+   */
+  readBack: boolean;
+}
+
+/** RESULTS (position, to], how it is cut, and its token. */
+export interface BlockInDoubt {
+  to: number;
+  token: string;
+  /** The limit that the cuts were made by: another version or configuration must cut this block the same. */
+  partitionsMax: number;
+  /** Its parts are inserted under tokens of their own, or are more than ClickHouse remembers: read back, do not repeat. */
+  apart: boolean;
 }
 
 export type Taken = { verdict: 'take'; sections: Section[] } | { verdict: 'duplicate' | 'gap' | 'part' };
@@ -86,9 +101,9 @@ export class WriterState {
   }
 }
 
-/** Stands for the rows of (position, to] of this very stream; a stream made anew numbers from 1 again. */
-export function blockToken(resultsCreatedMs: number, position: number, to: number): string {
-  return `logweir-${resultsCreatedMs}-${position}-${to}`;
+/** Stands for the rows of a block: `digest` names the sections in it, and how it is cut. */
+export function blockToken(resultsCreatedMs: number, position: number, to: number, digest: string): string {
+  return `logweir-${resultsCreatedMs}-${position}-${to}-${digest}`;
 }
 
 /** Rows of one block go into several tables, and into one table in several inserts: each has a token of its own. */
