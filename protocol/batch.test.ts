@@ -173,6 +173,12 @@ describe('decodeLogsMessage', () => {
     expect(broken(change)).toThrow(LogweirError);
   });
 
+  it.each(['attributes', 'idempotency'] as const)('refuses a batch without %s', (column) => {
+    const batch = build([{ severityNumber: 0, severityText: '', body: 'x' }]);
+    delete (batch as Partial<RecordBatch>)[column];
+    expect(() => decodeLogsMessage(encodeLogsMessage({ kind: 'batch', batch }))).toThrow(LogweirError);
+  });
+
   it('refuses garbage, a foreign version and a length that lies', () => {
     const good = encodeLogsMessage({
       kind: 'batch',

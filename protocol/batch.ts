@@ -87,6 +87,7 @@ export function validateBatch(batch: RecordBatch): RecordBatch {
   if (batch.scope !== null) dictionary('scope', batch.scope, rows, isPairs);
   if (batch.attributes !== null) attributes(batch.attributes, rows);
   if (batch.idempotency !== null) {
+    columns('idempotency', batch.idempotency);
     const { keys, index, ordinal } = batch.idempotency;
     if (!Array.isArray(keys) || !keys.every(isText)) throw malformedColumn('idempotency.keys', 'not texts');
     fixed('idempotency.index', index, rows * 2);
@@ -111,6 +112,11 @@ export function malformedColumn(column: string, detail: string): LogweirError {
 const isText = (value: unknown): boolean => typeof value === 'string';
 const isPairs = (value: unknown): boolean =>
   Array.isArray(value) && value.length % 2 === 0 && value.every((part) => typeof part === 'string');
+
+/** Several columns under one name: of a message that lacks it, it is undefined and not null. */
+function columns(name: string, table: unknown): void {
+  if (typeof table !== 'object') throw malformedColumn(name, 'no columns');
+}
 
 function fixed(name: string, column: unknown, bytes: number): void {
   if (!(column instanceof Uint8Array)) throw malformedColumn(name, 'not bytes');
@@ -137,10 +143,11 @@ function strings(name: string, column: unknown, count: number, bytesMax: number)
   if (!cursor.atEnd) throw malformedColumn(name, 'more values than rows');
 }
 
-function attributes(columns: AttributeColumns, rows: number): void {
-  fixed('attributes.counts', columns.counts, rows * 2);
+function attributes(table: AttributeColumns, rows: number): void {
+  columns('attributes', table);
+  fixed('attributes.counts', table.counts, rows * 2);
   let pairs = 0;
-  for (let row = 0; row < rows; row++) pairs += uint16At(columns.counts, row);
-  dictionary('attributes.keys', columns.keys, pairs, isText);
-  strings('attributes.values', columns.values, pairs, recordBytesMax);
+  for (let row = 0; row < rows; row++) pairs += uint16At(table.counts, row);
+  dictionary('attributes.keys', table.keys, pairs, isText);
+  strings('attributes.values', table.values, pairs, recordBytesMax);
 }

@@ -46,7 +46,7 @@ it('stores what comes while an insert is under way', async () => {
       );
     },
   } as unknown as ClickHouse;
-  const log = { error: vi.fn() };
+  const log = { error: vi.fn<(text: string) => void>() };
   await publish('first000');
   const writer = await startAlertsWriter({ bus, clickHouse, time: systemTime, log, lingerMs: 5 });
   await expect.poll(() => inserted, { timeout: 5_000 }).toEqual(['first000', 'second00']);
