@@ -1,6 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { MemoryBus, systemTime } from '#bus/mod.ts';
 import { type AlertTransition, encodeAlerts, streamSubjects, streams, subjects } from '#protocol/mod.ts';
+import { clickHouseError } from '../engine/error.ts';
 import type { ClickHouse } from '../engine/port.ts';
 import { readAlertsRecord, startAlertsWriter } from './alerts.ts';
 
@@ -46,11 +47,40 @@ it('stores what comes while an insert is under way', async () => {
       );
     },
   } as unknown as ClickHouse;
-  const log = { error: vi.fn<(text: string) => void>() };
+  const log = { info: () => {}, error: vi.fn<(text: string) => void>() };
   await publish('first000');
   const writer = await startAlertsWriter({ bus, clickHouse, time: systemTime, log, lingerMs: 5 });
   await expect.poll(() => inserted, { timeout: 5_000 }).toEqual(['first000', 'second00']);
   await writer.stop();
   expect(await readAlertsRecord(bus)).toMatchObject({ position: 2 });
   expect(log.error).not.toHaveBeenCalled();
+});
+
+it('stores the others where one is never taken, and says little while nothing goes in', async () => {
+  const bus = new MemoryBus(Date.now);
+  const { alerts: name } = streams;
+  const settings = { bytesMax: 1e6, replicas: 1, duplicateWindowMs: 1 };
+  await bus.streams.ensure({ name, subjects: [streamSubjects[name]], ...settings });
+  const stored: string[] = [];
+  let away = true;
+  const clickHouse = {
+    insertNative: async (_table: string, _structure: string, chunks: readonly Uint8Array[]) => {
+      const text = Buffer.concat(chunks).toString('latin1');
+      if (away) throw clickHouseError('Code: 210. DB::NetException: Connection refused (NETWORK_ERROR)');
+      if (text.includes('poison')) throw clickHouseError('Code: 469. DB::Exception: violated (VIOLATED_CONSTRAINT)');
+      stored.push(...(text.match(/good\d/g) ?? []));
+    },
+  } as unknown as ClickHouse;
+  const log = { info: () => {}, error: vi.fn<(text: string) => void>() };
+  const transitions = ['good1', 'poison', 'good2'].map(transition);
+  await bus.streams.publish(subjects.alerts(), encodeAlerts({ transitions }));
+  const retryMs = { first: 2, max: 5 };
+  const writer = await startAlertsWriter({ bus, clickHouse, time: systemTime, log, lingerMs: 5, retryMs });
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  expect(log.error).toHaveBeenCalledTimes(1);
+  away = false;
+  await expect.poll(() => stored, { timeout: 5_000 }).toEqual(['good1', 'good2']);
+  await expect.poll(async () => (await readAlertsRecord(bus))?.position, { timeout: 5_000 }).toBe(1);
+  expect(log.error.mock.calls.at(-1)?.[0]).toMatch(/^Alert poison, transition 1 is set aside\..*VIOLATED/);
+  await writer.stop();
 });

@@ -1,22 +1,33 @@
 /**
  * ALERTS to the table of alerts. A transition's key is (AlertId, Transition), so storing one again changes nothing:
- * the position is committed after the insert, and that is all it takes.
+ * the position is committed after the insert, and that is all it takes. A stream that was made anew, or lost its tail,
+ * is read from its beginning for the same reason.
  */
-import type { Bus, Subscription, Time } from '#bus/mod.ts';
+import { type Bus, sleep, type Subscription, type Time } from '#bus/mod.ts';
 import { type AlertTransition, buckets, decodeAlerts, streams } from '#protocol/mod.ts';
 import { messageOf } from '../engine/error.ts';
 import type { ClickHouse } from '../engine/port.ts';
 import { database } from '../schema.ts';
+import type { TableInsert } from './block.ts';
+import { Abandoned, Inserter, Refused } from './insert.ts';
 import { alertFields, encodeRows, type Versioned } from './rows.ts';
 
 export interface AlertsWriterOptions {
   bus: Bus;
   clickHouse: ClickHouse;
   time: Time;
-  log: { error(message: string): void };
+  log: { info(message: string): void; error(message: string): void };
   /** How long transitions wait for more, in ms, default 200. */
   lingerMs?: number;
+  /** First and longest pause before a failed insert is tried again, in ms, default 250 and 10_000. */
+  retryMs?: { first: number; max: number };
+  /** How often the stream is looked at (made anew? cut short?), in ms, default 5_000. */
+  watchMs?: number;
 }
+
+/** Transitions held at most; further ones stay in the stream while ClickHouse is away. */
+const waitingMax = 5_000;
+const roomEveryMs = 50;
 
 export interface AlertsWriter {
   /** Stores what was taken, ends. */
@@ -37,63 +48,141 @@ export async function readAlertsRecord(bus: Bus): Promise<AlertsRecord | null> {
 }
 
 export async function startAlertsWriter(options: AlertsWriterOptions): Promise<AlertsWriter> {
-  const { bus, clickHouse, time, log } = options;
-  const store = await bus.keyValue(buckets.marks);
-  const { createdMs } = await bus.streams.info(streams.alerts);
-  const known = await readAlertsRecord(bus);
-  let position = known?.alertsCreatedMs === createdMs ? known.position : 0;
-  let waiting: Versioned<AlertTransition>[] = [];
-  let read = position;
-  let storing: Promise<void> | null = null;
+  const writer = new Shell(options);
+  await writer.open();
+  return writer;
+}
 
-  const storeWaiting = async (): Promise<void> => {
-    // A copy: the reader goes on adding to what waits while these are on their way.
-    const rows = waiting.slice();
-    const to = read;
-    const { structure, chunks } = encodeRows(alertFields, rows);
-    await clickHouse.insertNative(
-      `${database}.alerts_versions`,
-      structure,
-      chunks,
-      `logweir-alerts-${createdMs}-${position}-${to}`,
-    );
-    waiting = waiting.slice(rows.length);
-    position = to;
-    await store.put(
-      alertsRecordKey,
-      Buffer.from(JSON.stringify({ alertsCreatedMs: createdMs, position } satisfies AlertsRecord)),
-    );
-  };
-  const flush = (): Promise<void> => {
-    if (waiting.length === 0) return Promise.resolve();
-    storing ??= storeWaiting()
-      .catch((error) => log.error(`Alerts could not be stored, trying again: ${messageOf(error)}`))
-      .finally(() => {
-        storing = null;
-      });
-    return storing;
-  };
+class Shell implements AlertsWriter {
+  private readonly options: AlertsWriterOptions;
+  private readonly inserter: Inserter;
+  private createdMs = 0;
+  private position = 0;
+  private read = 0;
+  private waiting: Versioned<AlertTransition>[] = [];
+  private storing: Promise<void> | null = null;
+  private subscription: Subscription | null = null;
+  private cancels: (() => void)[] = [];
+  private stopping = false;
 
-  const subscription: Subscription = await bus.streams.consume(streams.alerts, { fromSequence: position + 1 });
-  void (async () => {
+  constructor(options: AlertsWriterOptions) {
+    const { clickHouse, time, log } = options;
+    this.options = options;
+    this.inserter = new Inserter({
+      clickHouse,
+      time,
+      log,
+      retryMs: options.retryMs ?? { first: 250, max: 10_000 },
+      confirm: async () => {},
+      ended: () => this.stopping,
+    });
+  }
+
+  async open(): Promise<void> {
+    const { bus, time, lingerMs = 200, watchMs = 5_000 } = this.options;
+    const { createdMs, lastSequence } = await bus.streams.info(streams.alerts);
+    const known = await readAlertsRecord(bus);
+    const same = known?.alertsCreatedMs === createdMs && known.position <= lastSequence;
+    this.createdMs = createdMs;
+    this.position = same ? known.position : 0;
+    await this.consume();
+    this.cancels.push(
+      time.every(lingerMs, () => void this.flush()),
+      time.every(watchMs, () => void this.watch()),
+    );
+  }
+
+  private async consume(): Promise<void> {
+    const { bus, log } = this.options;
+    this.read = this.position;
+    const subscription = await bus.streams.consume(streams.alerts, { fromSequence: this.position + 1 });
+    this.subscription = subscription;
+    void this.readAll(subscription).catch((error) => log.error(`The ALERTS subscription ended: ${messageOf(error)}`));
+  }
+
+  private async readAll(subscription: Subscription): Promise<void> {
+    const { time, log } = this.options;
     for await (const message of subscription) {
-      read = message.sequence;
+      if (this.subscription !== subscription) return;
+      this.read = message.sequence;
       try {
-        for (const row of decodeAlerts(message.data).transitions) {
-          waiting.push({ row, generation: 0, partition: 0, version: message.sequence });
-        }
+        for (const row of decodeAlerts(message.data).transitions)
+          this.waiting.push({ row, generation: 0, partition: 0, version: message.sequence });
       } catch (error) {
         log.error(`ALERTS ${message.sequence} cannot be read: ${messageOf(error)}`);
       }
+      while (this.waiting.length >= waitingMax && !this.stopping) await sleep(time, roomEveryMs);
     }
-  })().catch((error) => log.error(`The ALERTS subscription ended: ${messageOf(error)}`));
-  const stopFlushing = time.every(options.lingerMs ?? 200, () => void flush());
-  return {
-    stop: async () => {
-      stopFlushing();
-      await subscription.stop();
-      await storing;
-      await flush();
-    },
-  };
+  }
+
+  private flush(): Promise<void> {
+    if (this.read === this.position) return Promise.resolve();
+    this.storing ??= this.storeWaiting()
+      .catch((error) => {
+        if (!(error instanceof Abandoned)) this.inserter.complaint.failed(`Alerts wait: ${messageOf(error)}`);
+      })
+      .finally(() => {
+        this.storing = null;
+      });
+    return this.storing;
+  }
+
+  private async storeWaiting(): Promise<void> {
+    // A copy: the reader goes on adding to what waits while these are on their way.
+    const rows = this.waiting.slice();
+    const { read: to, createdMs, position } = this;
+    const token = `logweir-alerts-${createdMs}-${position}-${to}`;
+    if (rows.length > 0) {
+      try {
+        await this.inserter.insert(insertOf(rows), token);
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        await this.storeOneByOne(rows, token);
+      }
+    }
+    this.waiting = this.waiting.slice(rows.length);
+    this.position = to;
+    const record: AlertsRecord = { alertsCreatedMs: createdMs, position: to };
+    await (await this.options.bus.keyValue(buckets.marks)).put(alertsRecordKey, Buffer.from(JSON.stringify(record)));
+  }
+
+  /** A transition that ClickHouse never takes must not keep the others out. */
+  private async storeOneByOne(rows: readonly Versioned<AlertTransition>[], token: string): Promise<void> {
+    for (const [index, one] of rows.entries()) {
+      try {
+        await this.inserter.insert(insertOf([one]), `${token}-${index}`);
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        const { alertId, transition } = one.row;
+        this.options.log.error(`Alert ${alertId}, transition ${transition} is set aside. ${error.message}`);
+      }
+    }
+  }
+
+  private async watch(): Promise<void> {
+    if (this.storing !== null || this.stopping) return;
+    const info = await this.options.bus.streams.info(streams.alerts).catch(() => null);
+    if (info === null || (info.createdMs === this.createdMs && info.lastSequence >= this.read)) return;
+    this.options.log.info('The ALERTS stream was made anew or cut short; it is read from its beginning.');
+    const old = this.subscription;
+    this.subscription = null;
+    this.createdMs = info.createdMs;
+    this.position = 0;
+    await this.consume();
+    await old?.stop();
+  }
+
+  async stop(): Promise<void> {
+    for (const cancel of this.cancels.splice(0)) cancel();
+    await this.subscription?.stop();
+    // What cannot be stored now is in the stream for the next writer.
+    this.stopping = this.inserter.complaint.failures > 0;
+    await this.storing;
+    await this.flush();
+    this.stopping = true;
+  }
+}
+
+function insertOf(rows: readonly Versioned<AlertTransition>[]): TableInsert {
+  return { table: `${database}.alerts_versions`, rows: rows.length, ...encodeRows(alertFields, rows) };
 }

@@ -216,6 +216,7 @@ describe('a block in doubt that RESULTS no longer has', () => {
     await bus.streams.purge(streams.results, 3);
     await (await bus.keyValue(buckets.marks)).delete(keys.writer);
     const next = await start(bus);
+    expect((await readWriterRecord(bus))?.marks[105]).toMatchObject({ sequence: 4 });
     await publishAll(bus, 105, 4, 5);
     await soon(() => rowsOf(105)).toBe('50\t50');
     await soon(() => ledgerOf(105)).toBe('50\t0');
