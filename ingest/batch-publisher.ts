@@ -5,11 +5,13 @@
  * When a batch fails for good, everything queued for its partition fails with it: the partition remembers how far a
  * request with an Idempotency-Key came as one number, so no later record may be stored where an earlier one was not.
  */
+import { Masker } from '#analysis/templates/mod.ts';
 import { type Bus, type Cancel, sleep, type Time } from '#bus/mod.ts';
 import {
   BatchBuilder,
   encodeLogsMessage,
   type LogweirError,
+  type MaskedColumns,
   partitionOf,
   type RecordBatch,
   type RecordView,
@@ -85,6 +87,8 @@ interface Lane {
   dueMs: number;
   queue: Pending[];
   inFlight: boolean;
+  /** Batches that are not masked before it is tried again. */
+  maskPause: number;
 }
 
 /** Severity from which a record makes its batch go early (ERROR), and the share of the linger that it waits. */
@@ -93,6 +97,13 @@ const urgentShare = 1 / 8;
 const retryMsMin = 25;
 const retryMsMax = 500;
 const servicesRemembered = 20_000;
+/**
+ * A partition whose batches are this large has much to do, and is spared the scanning of bodies: it costs 0.6 µs a record
+ * here and saves 0.4 µs there, where one core does all of a service. Smaller batches are not worth the CPU.
+ */
+const maskRowsMin = 1_000;
+/** Where bodies were prose, which masked columns do not help, so many batches go by unmasked. */
+const maskPauseBatches = 31;
 
 export class BatchPublisher {
   private readonly options: BatchPublisherOptions;
@@ -101,6 +112,7 @@ export class BatchPublisher {
   private lastService = '';
   private lastPartition = -1;
   private readonly openLanes = new Set<Lane>();
+  private readonly masker = new Masker();
   private counter = 0;
   private lingerMs = lingerMsMin;
   private publishedThisSecond = 0;
@@ -184,7 +196,7 @@ export class BatchPublisher {
     let lane = this.lanes[partition];
     if (lane === undefined) {
       const builder = new BatchBuilder(this.options.lane, this.options.source);
-      lane = { partition, builder, tickets: new Set(), dueMs: 0, queue: [], inFlight: false };
+      lane = { partition, builder, tickets: new Set(), dueMs: 0, queue: [], inFlight: false, maskPause: 0 };
       this.lanes[partition] = lane;
     }
     return lane;
@@ -243,7 +255,7 @@ export class BatchPublisher {
       const pending = lane.queue.shift();
       if (pending === undefined) break;
       try {
-        await this.publishRetrying(lane.partition, encodeLogsMessage({ kind: 'batch', batch: pending.batch }));
+        await this.publishRetrying(lane.partition, this.encode(lane, pending.batch));
         this.settle(pending, null);
       } catch (error) {
         this.failAll(lane, pending, error as LogweirError);
@@ -252,6 +264,15 @@ export class BatchPublisher {
       if (lane.builder.rows > 0 && lane.queue.length === 0 && this.options.time.now() >= lane.dueMs) this.close(lane);
     }
     lane.inFlight = false;
+  }
+
+  private encode(lane: Lane, batch: RecordBatch): Uint8Array {
+    let masked: MaskedColumns | null = null;
+    if (batch.rows >= maskRowsMin && lane.maskPause-- <= 0) {
+      masked = this.masker.mask(batch);
+      lane.maskPause = masked === null ? maskPauseBatches : 0;
+    }
+    return encodeLogsMessage({ kind: 'batch', batch, masked });
   }
 
   private async publishRetrying(partition: number, data: Uint8Array): Promise<void> {

@@ -13,6 +13,8 @@ import { hashTokens, LineScanner } from './scan.ts';
 
 /** Where lines hardly repeat, as in prose, columns would cost more than they save. */
 const linesPerRowMaxDefault = 0.25;
+/** Lines and numbers of one batch, bytes: beside a full batch they must fit one message even where nothing compresses. */
+const maskedBytesMax = 256 * 1024;
 
 export class Masker {
   private readonly scanner = new LineScanner(templateDefaults.maxTokens, templateDefaults.maxLineBytes);
@@ -50,12 +52,14 @@ export class Masker {
         if (line.length > maskedLineBytesMax) return null;
         lines.slice(line.bytes, 0, line.length);
         at = size++;
+        if (lines.length > maskedBytesMax) return null;
         known.set(scanner.hashA, scanner.hashB, at);
       }
       index.uint16(at);
       counts[row] = scanner.numberCount;
       for (let i = 0; i < scanner.numberCount; i++) numbers.float64(scanner.numbers[i]!);
     }
+    if (lines.length + numbers.length > maskedBytesMax) return null;
     return { version: maskVersion, lines: lines.copy(), index: index.view(), counts, numbers: numbers.view() };
   }
 }
