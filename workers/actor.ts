@@ -8,6 +8,7 @@ import { type AnalysisConfig, type Findings, type ObservedEvent, ServiceAnalysis
 import { type MaskedLines, TemplateMiner, templateDefaults } from '#analysis/templates/mod.ts';
 import { liveLane, type TemplateRow } from '#protocol/mod.ts';
 import { SlotSet } from './slot-set.ts';
+import type { InParts } from './parts.ts';
 
 /**
  * Answer for a template, kept until its text changes or the classifier's version moves on. It is state, no memo: the
@@ -19,19 +20,30 @@ interface CachedClass {
   answer: Classification;
 }
 
+/** State in parts that change at different paces (`parts.ts`), so that a checkpoint need not repeat what stands still. */
 export interface ActorSnapshot {
-  service: string;
-  lane: string;
-  miner: unknown;
-  classifier: unknown;
-  analysis: unknown;
+  /** Last seen in stream time, then the times of the analysis: moved by ticks too. */
+  times: number[];
+  parts: [
+    identity: [service: string, lane: string],
+    moving: MovingState,
+    texts: unknown,
+    classes: (KeptClass | null)[],
+    classifier: unknown,
+    learned: unknown,
+  ];
+}
+
+const part = { identity: 0, moving: 1, texts: 2, classes: 3, classifier: 4, learned: 5 } as const;
+
+/** What moves with every record. */
+interface MovingState {
+  counts: unknown;
   /** Per slot: records with a known severity seen, for thinned learning. */
   taught: number[];
-  /** Per slot: the kept answer, or null. */
-  classes: (KeptClass | null)[];
   /** Slots whose rows changed since they were last written. */
   touched: number[];
-  lastSeenStreamMs: number;
+  analysis: unknown;
 }
 
 /** [version, severity, severity number, its confidence, category, its confidence, confidence] */
@@ -54,7 +66,7 @@ export interface SlotAnswer {
   number: number;
 }
 
-export class ServiceActor {
+export class ServiceActor implements InParts {
   readonly service: string;
   readonly lane: string;
   lastSeenStreamMs = 0;
@@ -71,6 +83,10 @@ export class ServiceActor {
   private readonly touched: SlotSet;
   private readonly event: ObservedEvent;
   private lines: MaskedLines | null = null;
+  readonly parts = 6;
+  /** Rows written, and answers kept: what moves without a record, or more rarely than one. */
+  private rowsVersion = 0;
+  private classesVersion = 0;
 
   constructor(service: string, lane: string, context: ActorContext, snapshot: ActorSnapshot | null = null) {
     this.service = service;
@@ -82,20 +98,21 @@ export class ServiceActor {
         return { id: this.miner.idOf(into), text: this.miner.textOf(into) };
       },
     };
+    const [, moving, texts, classes, classifier, learned] = snapshot?.parts ?? [];
+    const [lastSeenStreamMs = 0, ...times] = snapshot?.times ?? [];
+    this.lastSeenStreamMs = lastSeenStreamMs;
     this.miner =
-      snapshot === null ? new TemplateMiner(templateDefaults) : TemplateMiner.restore(templateDefaults, snapshot.miner);
-    this.classifier =
-      snapshot === null
-        ? new Classifier(classificationDefaults, context.model)
-        : Classifier.restore(classificationDefaults, context.model, snapshot.classifier);
+      moving === undefined
+        ? new TemplateMiner(templateDefaults)
+        : TemplateMiner.restore(templateDefaults, { counts: moving.counts, texts });
+    this.classifier = Classifier.restore(classificationDefaults, context.model, classifier);
     this.analysis =
-      snapshot === null
+      moving === undefined
         ? new ServiceAnalysis(context.config, identity, host)
-        : ServiceAnalysis.restore(context.config, identity, host, snapshot.analysis);
-    this.taught = snapshot?.taught.slice() ?? [];
-    this.touched = new SlotSet(snapshot?.touched);
-    this.lastSeenStreamMs = snapshot?.lastSeenStreamMs ?? 0;
-    for (const [slot, kept] of (snapshot?.classes ?? []).entries()) {
+        : ServiceAnalysis.restore(context.config, identity, host, { times, moving: moving.analysis, learned });
+    this.taught = moving?.taught.slice() ?? [];
+    this.touched = new SlotSet(moving?.touched);
+    for (const [slot, kept] of (classes ?? []).entries()) {
       if (kept === null) continue;
       const [version, severity, severityNumber, severityConfidence, category, categoryConfidence, confidence] = kept;
       const answer = { severity, severityNumber, severityConfidence, category, categoryConfidence, confidence };
@@ -119,8 +136,14 @@ export class ServiceActor {
 
   /** The same service with what it learned of texts, and its windows and detectors started afresh. */
   static withConfig(actor: ServiceActor, context: ActorContext): ServiceActor {
-    const fresh = new ServiceActor(actor.service, actor.lane, context).snapshot();
-    return new ServiceActor(actor.service, actor.lane, context, { ...actor.snapshot(), analysis: fresh.analysis });
+    const { service, lane } = actor;
+    const [identity, moving, texts, classes, classifier] = actor.snapshot().parts;
+    const fresh = new ServiceActor(service, lane, context).snapshot();
+    const [, { analysis }, , , , learned] = fresh.parts;
+    return new ServiceActor(service, lane, context, {
+      times: [actor.lastSeenStreamMs, ...fresh.times.slice(1)],
+      parts: [identity, { ...moving, analysis }, texts, classes, classifier, learned],
+    });
   }
 
   /** Begins with a batch: `lines` are its masked columns, where it has some. */
@@ -187,6 +210,8 @@ export class ServiceActor {
       for (const slot of this.touched.slots()) slots.add(slot);
       this.touched.clear();
     }
+    if (slots.size === 0) return [];
+    this.rowsVersion++;
     const rows: TemplateRow[] = [];
     for (const slot of [...slots].sort((a, b) => a - b)) {
       this.touched.delete(slot);
@@ -210,17 +235,59 @@ export class ServiceActor {
     return rows;
   }
 
-  snapshot(): ActorSnapshot {
+  times(): number[] {
+    return [this.lastSeenStreamMs, ...this.analysis.times()];
+  }
+
+  version(index: number): number {
+    switch (index) {
+      case part.moving:
+        return this.analysis.movingVersion + this.rowsVersion;
+      case part.texts:
+        return this.miner.textsVersion;
+      case part.classes:
+        // A text that changed takes its answer out of the part.
+        return this.classesVersion + this.miner.textsVersion;
+      case part.classifier:
+        return this.classifier.learned;
+      case part.learned:
+        return this.analysis.learnedVersion;
+      default:
+        return 0;
+    }
+  }
+
+  part<P extends number>(index: P): ActorSnapshot['parts'][P];
+  part(index: number): unknown {
+    switch (index) {
+      case part.identity:
+        return [this.service, this.lane];
+      case part.moving:
+        return this.movingState();
+      case part.texts:
+        return this.miner.texts();
+      case part.classes:
+        return Array.from(this.classes, (kept, slot) => this.keptClass(kept, slot));
+      case part.classifier:
+        return this.classifier.snapshot();
+      default:
+        return this.analysis.learnedState();
+    }
+  }
+
+  private movingState(): MovingState {
     return {
-      service: this.service,
-      lane: this.lane,
-      miner: this.miner.snapshot(),
-      classifier: this.classifier.snapshot(),
-      analysis: this.analysis.snapshot(),
+      counts: this.miner.counts(),
       taught: Array.from(this.taught, (count) => count ?? 0),
-      classes: Array.from(this.classes, (kept, slot) => this.keptClass(kept, slot)),
       touched: this.touched.slots(),
-      lastSeenStreamMs: this.lastSeenStreamMs,
+      analysis: this.analysis.movingState(),
+    };
+  }
+
+  private snapshot(): ActorSnapshot {
+    return {
+      times: this.times(),
+      parts: [this.part(0), this.part(1), this.part(2), this.part(3), this.part(4), this.part(5)],
     };
   }
 
@@ -248,6 +315,7 @@ export class ServiceActor {
     if (cached !== undefined && cached.version === this.classifier.version && cached.text === text)
       return cached.answer;
     const answer = this.classifier.classify(text);
+    this.classesVersion++;
     this.classes[slot] = { version: this.classifier.version, text, answer };
     return answer;
   }

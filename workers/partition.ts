@@ -16,19 +16,19 @@ import {
   millisecondsAt,
   noIdempotencyKey,
   overflowService,
-  pack,
   type RecordBatch,
   type Section,
   StringCursor,
   servicesPerPartitionMax,
   uint16At,
   uint32At,
-  unpack,
   type WindowRow,
 } from '#protocol/mod.ts';
 import { ServiceActor, type ActorSnapshot } from './actor.ts';
 import { EnrichmentBuilder } from './enrichment.ts';
 import { keepRows } from './keep-rows.ts';
+import { KnownKeys } from './known-keys.ts';
+import { encodeState, joinStates, PartRounds, type PartsChange } from './parts.ts';
 
 /** Raised whenever the same messages would give other answers; part of every snapshot. */
 export const analysisVersion = 1;
@@ -61,7 +61,7 @@ export interface StepCounts {
   overflow: number;
 }
 
-interface PartitionSnapshot {
+interface PartitionHead {
   analysisVersion: number;
   partition: number;
   sequence: number;
@@ -69,8 +69,12 @@ interface PartitionSnapshot {
   lastAnomalySequence: number;
   configVersion: number;
   config: unknown;
-  idempotency: [string, number][];
-  actors: ActorSnapshot[];
+}
+
+/** State as an object of a chain, and the round that later objects continue from. */
+export interface TakenState {
+  bytes: Uint8Array;
+  round: number;
 }
 
 export class Partition {
@@ -84,9 +88,13 @@ export class Partition {
   private rawConfig: unknown = null;
   private config: AnalysisConfig = analysisDefaults;
   private readonly model: Model;
-  /** Idempotency key → next ordinal that is new. Insertion order is age. */
-  private idempotency = new Map<string, number>();
+  private readonly keys = new KnownKeys(idempotencyKeysMax);
   private readonly actors = new Map<string, ServiceActor>();
+  /** Beside `actors`: what states taken hold of each. Numbers rise in the order of `actors`. */
+  private readonly rounds = new Map<string, PartRounds>();
+  private nextNumber = 0;
+  /** States taken, this one not yet. */
+  private round = 1;
   private lanes = new Map<string, number>();
 
   constructor(partition: number, model: Model = baseModel) {
@@ -242,7 +250,9 @@ export class Partition {
     for (const [key, actor] of this.actors) {
       actor.end(section.sequence, findings);
       push(section.templates, actor.templateRows(section.sequence, true));
-      this.actors.set(key, ServiceActor.withConfig(actor, { config: this.config, model: this.model }));
+      const changed = ServiceActor.withConfig(actor, { config: this.config, model: this.model });
+      this.actors.set(key, changed);
+      this.rounds.set(key, new PartRounds(this.rounds.get(key)?.number ?? 0, changed, null));
     }
   }
 
@@ -259,6 +269,7 @@ export class Partition {
       actor = new ServiceActor(name, where, { config: this.config, model: this.model });
       actor.lastSeenStreamMs = this.streamMs;
       this.actors.set(key, actor);
+      this.rounds.set(key, new PartRounds(this.nextNumber++, actor, null));
       this.lanes.set(where, (this.lanes.get(where) ?? 0) + 1);
     }
     return actor;
@@ -266,6 +277,7 @@ export class Partition {
 
   private forget(key: string, actor: ServiceActor): void {
     this.actors.delete(key);
+    this.rounds.delete(key);
     const left = (this.lanes.get(actor.lane) ?? 1) - 1;
     if (left === 0) this.lanes.delete(actor.lane);
     else this.lanes.set(actor.lane, left);
@@ -285,17 +297,9 @@ export class Partition {
       if (index === noIdempotencyKey) continue;
       const key = columns.keys[index] as string;
       const ordinal = uint32At(columns.ordinal, row);
-      const next = this.idempotency.get(key);
-      if (next !== undefined && ordinal < next) {
-        keep[row] = 0;
-        kept--;
-        continue;
-      }
-      this.idempotency.set(key, ordinal + 1);
-      if (next === undefined && this.idempotency.size > idempotencyKeysMax) {
-        const oldest = this.idempotency.keys().next().value;
-        if (oldest !== undefined) this.idempotency.delete(oldest);
-      }
+      if (!this.keys.isRepeat(key, ordinal, this.round)) continue;
+      keep[row] = 0;
+      kept--;
     }
     section.duplicates = batch.rows - kept;
     if (kept === 0) return null;
@@ -306,8 +310,16 @@ export class Partition {
     return this.actors.size;
   }
 
+  /** All of the state as one object, for `restore`. */
   snapshot(): Uint8Array {
-    const snapshot: PartitionSnapshot = {
+    return this.take(null).bytes;
+  }
+
+  /** State as an object: all of it, or what changed since an earlier round, to be put after what holds that round. */
+  take(since: number | null): TakenState {
+    const { actors, round } = this;
+    const after = since ?? -1;
+    const head: PartitionHead = {
       analysisVersion,
       partition: this.partition,
       sequence: this.sequence,
@@ -315,33 +327,61 @@ export class Partition {
       lastAnomalySequence: this.lastAnomalySequence,
       configVersion: this.configVersion,
       config: this.rawConfig,
-      idempotency: [...this.idempotency],
-      actors: [...this.actors.values()].map((actor) => actor.snapshot()),
     };
-    return pack(snapshot);
+    const numbers = new Uint32Array(actors.size);
+    const times: number[] = [];
+    const changes: PartsChange[] = [];
+    let at = 0;
+    for (const [key, actor] of actors) {
+      const rounds = this.rounds.get(key) as PartRounds;
+      numbers[at++] = rounds.number;
+      for (const time of actor.times()) times.push(time);
+      const change = rounds.changes(actor, after, round);
+      if (change !== null) changes.push(change);
+    }
+    this.round++;
+    const bytes = encodeState({
+      head,
+      numbers: new Uint8Array(numbers.buffer),
+      times: new Uint8Array(Float64Array.from(times).buffer),
+      changes,
+      keys: this.keys.changes(after),
+    });
+    return { bytes, round };
   }
 
-  /** @throws LogweirError CLUSTER_MISMATCH for a snapshot of another analysis version or partition. */
-  static restore(bytes: Uint8Array, partition: number, model: Model = baseModel): Partition {
-    const snapshot = unpack(bytes) as PartitionSnapshot;
-    if (snapshot.analysisVersion !== analysisVersion || snapshot.partition !== partition)
+  /**
+   * The partition that a chain of objects (base first) was taken of; its next object may continue that chain, since
+   * round 0.
+   * @throws LogweirError CLUSTER_MISMATCH for a state of another analysis version or partition, MESSAGE_MALFORMED for
+   * a chain that is not whole
+   */
+  static restore(chain: Uint8Array | readonly Uint8Array[], partition: number, model: Model = baseModel): Partition {
+    const state = joinStates(chain instanceof Uint8Array ? [chain] : chain);
+    const head = state.head as PartitionHead;
+    if (head.analysisVersion !== analysisVersion || head.partition !== partition)
       throw new LogweirError(
         'CLUSTER_MISMATCH',
-        `The checkpoint of partition ${partition} was made by analysis version ${snapshot.analysisVersion}; this build has ${analysisVersion}.`,
+        `The checkpoint of partition ${partition} was made by analysis version ${head.analysisVersion}; this build has ${analysisVersion}.`,
         'Drain the cluster with the old version first, then start the new one.',
       );
     const restored = new Partition(partition, model);
-    restored.sequence = snapshot.sequence;
-    restored.streamMs = snapshot.streamMs;
-    restored.lastAnomalySequence = snapshot.lastAnomalySequence;
-    restored.configVersion = snapshot.configVersion;
-    restored.rawConfig = snapshot.config;
-    if (snapshot.configVersion > 0) restored.config = parseAnalysisConfig(snapshot.config, 'analysis');
-    restored.idempotency = new Map(snapshot.idempotency);
-    for (const one of snapshot.actors) {
-      const actor = new ServiceActor(one.service, one.lane, { config: restored.config, model }, one);
-      restored.actors.set(actorKey(one.service, one.lane), actor);
-      restored.lanes.set(one.lane, (restored.lanes.get(one.lane) ?? 0) + 1);
+    restored.sequence = head.sequence;
+    restored.streamMs = head.streamMs;
+    restored.lastAnomalySequence = head.lastAnomalySequence;
+    restored.configVersion = head.configVersion;
+    restored.rawConfig = head.config;
+    if (head.configVersion > 0) restored.config = parseAnalysisConfig(head.config, 'analysis');
+    for (const changes of state.keys) restored.keys.apply(changes as Parameters<KnownKeys['apply']>[0], 0);
+    for (const { number, times, parts } of state.actors) {
+      const snapshot = { times, parts: parts as ActorSnapshot['parts'] };
+      const [service, lane] = snapshot.parts[0];
+      const actor = new ServiceActor(service, lane, { config: restored.config, model }, snapshot);
+      const key = actorKey(service, lane);
+      restored.actors.set(key, actor);
+      restored.rounds.set(key, new PartRounds(number, actor, 0));
+      restored.nextNumber = number + 1;
+      restored.lanes.set(lane, (restored.lanes.get(lane) ?? 0) + 1);
     }
     return restored;
   }

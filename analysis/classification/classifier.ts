@@ -80,6 +80,11 @@ export class Classifier {
     return this.#version;
   }
 
+  /** Labels learned: rises whenever `snapshot()` would say something else than before. */
+  get learned(): number {
+    return this.#learned;
+  }
+
   #features(text: string): Features {
     const features = extract(text);
     const { guide } = this.#model;

@@ -13,16 +13,22 @@ import { RuleDetector, type RulesSnapshot } from './rules.ts';
 import { SequenceMatchDetector, type SequenceMatchSnapshot } from './sequence-match.ts';
 import { VolumeDetector, type VolumeSnapshot } from './volume.ts';
 
+/** All detectors in two parts: what moves with records, and what moves only when a window closes. */
 export interface DetectorSetSnapshot {
-  history: HistorySnapshot;
-  errorSpike: ErrorSpikeSnapshot;
-  rateZscore: RateZscoreSnapshot;
-  volume: VolumeSnapshot;
-  newTemplate: NewTemplateSnapshot;
-  latencyShift: LatencyShiftSnapshot;
-  multivariate: MultivariateSnapshot;
-  sequences: SequenceMatchSnapshot;
-  rules: RulesSnapshot;
+  moving: {
+    errorSpike: ErrorSpikeSnapshot;
+    volume: VolumeSnapshot;
+    newTemplate: NewTemplateSnapshot;
+    latencyShift: LatencyShiftSnapshot['moving'];
+    sequences: SequenceMatchSnapshot;
+    rules: RulesSnapshot;
+  };
+  learned: {
+    history: HistorySnapshot;
+    rateZscore: RateZscoreSnapshot;
+    latencyShift: LatencyShiftSnapshot['learned'];
+    multivariate: MultivariateSnapshot;
+  };
 }
 
 const known = new WeakMap<AnalysisConfig, MatcherSet[]>();
@@ -128,30 +134,45 @@ export class DetectorSet {
     this.rules.close(context);
   }
 
-  snapshot(): DetectorSetSnapshot {
+  /** Rises when `learnedState()` would say something else than before, closed windows apart. */
+  get learnedVersion(): number {
+    return this.latencyShift.learnedVersion;
+  }
+
+  get isWaiting(): boolean {
+    return this.sequences.isWaiting;
+  }
+
+  movingState(): DetectorSetSnapshot['moving'] {
     return {
-      history: this.history.snapshot(),
       errorSpike: this.errorSpike.snapshot(),
-      rateZscore: this.rateZscore.snapshot(),
       volume: this.volume.snapshot(),
       newTemplate: this.newTemplate.snapshot(),
-      latencyShift: this.latencyShift.snapshot(),
-      multivariate: this.multivariate.snapshot(),
+      latencyShift: this.latencyShift.movingState(),
       sequences: this.sequences.snapshot(),
       rules: this.rules.snapshot(),
     };
   }
 
-  restore(state: DetectorSetSnapshot): void {
-    this.history = History.restore(this.config.history.windows, state.history);
-    this.errorSpike.restore(state.errorSpike);
-    this.rateZscore.restore(state.rateZscore);
-    this.volume.restore(state.volume);
-    this.newTemplate.restore(state.newTemplate);
-    this.latencyShift.restore(state.latencyShift);
-    this.multivariate.restore(state.multivariate);
-    this.sequences.restore(state.sequences);
-    this.rules.restore(state.rules);
+  learnedState(): DetectorSetSnapshot['learned'] {
+    return {
+      history: this.history.snapshot(),
+      rateZscore: this.rateZscore.snapshot(),
+      latencyShift: this.latencyShift.learnedState(),
+      multivariate: this.multivariate.snapshot(),
+    };
+  }
+
+  restore({ moving, learned }: DetectorSetSnapshot): void {
+    this.history = History.restore(this.config.history.windows, learned.history);
+    this.errorSpike.restore(moving.errorSpike);
+    this.rateZscore.restore(learned.rateZscore);
+    this.volume.restore(moving.volume);
+    this.newTemplate.restore(moving.newTemplate);
+    this.latencyShift.restore({ moving: moving.latencyShift, learned: learned.latencyShift });
+    this.multivariate.restore(learned.multivariate);
+    this.sequences.restore(moving.sequences);
+    this.rules.restore(moving.rules);
   }
 
   /** A handful of records, then a gap too long to be normal: what they taught is worth nothing. */

@@ -49,15 +49,13 @@ interface Track {
   sample: string;
 }
 
-/** Numbers of a track in this order, then its sample: without names a checkpoint is a third as large. */
-const trackNumbers = [
+/** Numbers of a track that move with records, in this order: without names a checkpoint is a third as large. */
+const movingNumbers = ['count', 'sum', 'squares', 'rises', 'lastValue'] as const satisfies readonly (keyof Track)[];
+
+/** Those that move when a window closes. */
+const learnedNumbers = [
   'slot',
   'place',
-  'count',
-  'sum',
-  'squares',
-  'rises',
-  'lastValue',
   'learned',
   'mean',
   'variance',
@@ -71,8 +69,8 @@ const trackNumbers = [
 ] as const satisfies readonly Exclude<keyof Track, 'sample'>[];
 
 export interface LatencyShiftSnapshot {
-  tracks: { numbers: number[]; samples: string[] };
-  incident: IncidentSnapshot | null;
+  moving: { numbers: number[]; samples: string[] };
+  learned: { numbers: number[]; incident: IncidentSnapshot | null };
 }
 
 export class LatencyShiftDetector {
@@ -82,6 +80,8 @@ export class LatencyShiftDetector {
   private incident: Incident | null = null;
   private shiftSum = 0;
   private shiftCount = 0;
+  /** Rises when `learnedState()` would say something else than before. */
+  learnedVersion = 0;
   /** Index of the track of slot × placesMax + place, plus one; 0: none. A memo of `tracks`. */
   private index = new Int16Array(0);
 
@@ -142,26 +142,27 @@ export class LatencyShiftDetector {
     this.incident = null;
   }
 
-  snapshot(): LatencyShiftSnapshot {
+  movingState(): LatencyShiftSnapshot['moving'] {
     return {
-      tracks: {
-        numbers: this.tracks.flatMap((track) => trackNumbers.map((key) => track[key])),
-        samples: this.tracks.map(({ sample }) => sample),
-      },
-      incident: this.incident?.snapshot() ?? null,
+      numbers: numbersOf(this.tracks, movingNumbers),
+      samples: this.tracks.map(({ sample }) => sample),
     };
   }
 
-  restore(state: LatencyShiftSnapshot): void {
-    const width = trackNumbers.length;
-    this.tracks = state.tracks.samples.map((sample, i) => {
+  learnedState(): LatencyShiftSnapshot['learned'] {
+    return { numbers: numbersOf(this.tracks, learnedNumbers), incident: this.incident?.snapshot() ?? null };
+  }
+
+  restore({ moving, learned }: LatencyShiftSnapshot): void {
+    this.tracks = moving.samples.map((sample, i) => {
       const track = emptyTrack(0, 0);
-      for (const [at, key] of trackNumbers.entries()) track[key] = state.tracks.numbers[i * width + at] as number;
+      setNumbers(track, movingNumbers, moving.numbers, i);
+      setNumbers(track, learnedNumbers, learned.numbers, i);
       track.sample = sample;
       return track;
     });
     this.reindex();
-    this.incident = state.incident === null ? null : Incident.restore(state.incident);
+    this.incident = learned.incident === null ? null : Incident.restore(learned.incident);
   }
 
   private judge(track: Track, window: WindowState): void {
@@ -235,6 +236,7 @@ export class LatencyShiftDetector {
   private begin(slot: number, place: number): Track | null {
     if (this.tracks.length >= this.config.tracksMax || slot > 65_535) return null;
     const track = emptyTrack(slot, place);
+    this.learnedVersion++;
     this.tracks.push(track);
     this.reindex();
     return track;
@@ -243,6 +245,7 @@ export class LatencyShiftDetector {
   /** The slot has another template now. */
   private forget(slot: number): void {
     if (!this.tracks.some((track) => track.slot === slot)) return;
+    this.learnedVersion++;
     this.tracks = this.tracks.filter((track) => track.slot !== slot);
     this.reindex();
   }
@@ -253,6 +256,18 @@ export class LatencyShiftDetector {
     else this.index.fill(0);
     for (const [i, { slot, place }] of this.tracks.entries()) this.index[slot * placesMax + place] = i + 1;
   }
+}
+
+type NumberOfTrack = Exclude<keyof Track, 'sample'>;
+
+function numbersOf(tracks: readonly Track[], keys: readonly NumberOfTrack[]): number[] {
+  const numbers: number[] = [];
+  for (const track of tracks) for (const key of keys) numbers.push(track[key]);
+  return numbers;
+}
+
+function setNumbers(track: Track, keys: readonly NumberOfTrack[], numbers: readonly number[], index: number): void {
+  for (const [at, key] of keys.entries()) track[key] = numbers[index * keys.length + at] as number;
 }
 
 /** Value at a mean of bucket numbers, between the middles of the two buckets beside it. */

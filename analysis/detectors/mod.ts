@@ -13,4 +13,4 @@ export {
 export type { AnalysisHost, Findings, TemplateInfo } from './incident.ts';
 export { type KeyedSequenceOptions, KeyedSequenceDetector, type SequenceVerdict } from './sequences.ts';
 export { SeriesDetector } from './series.ts';
-export { ServiceAnalysis, type ServiceIdentity } from './service.ts';
+export { ServiceAnalysis, type ServiceAnalysisSnapshot, type ServiceIdentity } from './service.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { pack, unpack } from '#protocol/frame.ts';
-import { ServiceAnalysis } from './mod.ts';
+import { ServiceAnalysis, type ServiceAnalysisSnapshot } from './mod.ts';
 import { Driver, host, ordinary, randomOf, startMs, type TestRecord } from './test-stream.ts';
 
 const minute = 60_000;
@@ -101,7 +101,7 @@ describe('ServiceAnalysis', () => {
       after.config,
       after.identity,
       host,
-      unpack(pack(before.analysis.snapshot())),
+      unpack(pack(before.analysis.snapshot())) as ServiceAnalysisSnapshot,
     );
     after.sendIn(records.slice(3000), 100).end();
     const straight = new Driver().sendIn(records, 100).end();

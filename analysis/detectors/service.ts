@@ -30,15 +30,29 @@ export interface ServiceIdentity {
   live: boolean;
 }
 
-interface ServiceAnalysisSnapshot {
+/**
+ * Three parts, so that a checkpoint need not repeat what stands still: `times` moves with every tick, `moving` with
+ * every record, `learned` when a window closes or is revised.
+ */
+export interface ServiceAnalysisSnapshot {
+  /** Arrival of the last record in stream time, late records, then the times of the windows. */
+  times: number[];
+  moving: unknown;
+  learned: unknown;
+}
+
+interface MovingState {
+  open: EventWindowsSnapshot['open'];
+  detectors: DetectorSetSnapshot['moving'];
+  held: HeldEvent | null;
+}
+
+interface LearnedState {
   sizeMs: number;
   /** Hash of the configuration that the detectors' state belongs to. */
   configHash: number;
-  windows: EventWindowsSnapshot;
-  detectors: DetectorSetSnapshot;
-  lastArrivalStreamMs: number;
-  lateCount: number;
-  held: HeldEvent | null;
+  windows: EventWindowsSnapshot['closed'];
+  detectors: DetectorSetSnapshot['learned'];
 }
 
 export class ServiceAnalysis {
@@ -51,6 +65,8 @@ export class ServiceAnalysis {
   private readonly jumpMs: number;
   private lastArrivalStreamMs = 0;
   private held: HeldEvent | null = null;
+  /** Steps that may have changed `movingState()`. */
+  private moves = 0;
   private readonly openWindows = () => this.windows.openWindows();
 
   constructor(
@@ -72,6 +88,7 @@ export class ServiceAnalysis {
   /** One record, in stream order. Findings of this step are appended to `out`. */
   observe(event: ObservedEvent, out: Findings): void {
     this.begin(event.sequence, out);
+    this.moves++;
     this.lastArrivalStreamMs = event.streamTimeMs;
     const { windows } = this;
     let { timeMs } = event;
@@ -103,6 +120,7 @@ export class ServiceAnalysis {
       this.publish(sequence, out);
       return;
     }
+    if (this.held !== null || this.detectors.isWaiting) this.moves++;
     this.takeHeld();
     const newestEndMs = windows.startOf(windows.newestMs) + config.windows.sizeMs;
     // Empty windows follow stream time only where the service's own time does; last year's file has no present.
@@ -116,6 +134,9 @@ export class ServiceAnalysis {
   /** End of input of an ingest lane: closes all windows with records, and every incident. */
   end(sequence: number, out: Findings): void {
     this.begin(sequence, out);
+    this.moves++;
+    // Detectors end their incidents, whether or not a window closes.
+    this.windows.closedVersion++;
     this.takeHeld();
     const { windows } = this;
     if (windows.started) {
@@ -131,18 +152,40 @@ export class ServiceAnalysis {
     for (const row of this.windows.takeRevised(this.identity, sequence)) out.windows.push(row);
   }
 
-  snapshot(): unknown {
-    const state: ServiceAnalysisSnapshot = {
+  snapshot(): ServiceAnalysisSnapshot {
+    return { times: this.times(), moving: this.movingState(), learned: this.learnedState() };
+  }
+
+  times(): number[] {
+    return [this.lastArrivalStreamMs, this.context.lateCount, ...this.windows.times()];
+  }
+
+  /** Rises when `movingState()` would say something else than before: a window that closes leaves the open ones. */
+  get movingVersion(): number {
+    return this.moves + this.windows.closedVersion;
+  }
+
+  movingState(): unknown {
+    const { held } = this;
+    const state: MovingState = {
+      open: this.windows.openState(),
+      detectors: this.detectors.movingState(),
+      held: held === null ? null : { ...held, numbers: held.numbers.slice(), bytes: held.bytes.slice() },
+    };
+    return state;
+  }
+
+  /** Rises when `learnedState()` would say something else than before: detectors learn from windows that close. */
+  get learnedVersion(): number {
+    return this.windows.closedVersion + this.detectors.learnedVersion;
+  }
+
+  learnedState(): unknown {
+    const state: LearnedState = {
       sizeMs: this.config.windows.sizeMs,
       configHash: hashOf(this.config),
-      windows: this.windows.snapshot(),
-      detectors: this.detectors.snapshot(),
-      lastArrivalStreamMs: this.lastArrivalStreamMs,
-      lateCount: this.context.lateCount,
-      held:
-        this.held === null
-          ? null
-          : { ...this.held, numbers: this.held.numbers.slice(), bytes: this.held.bytes.slice() },
+      windows: this.windows.closedState(),
+      detectors: this.detectors.learnedState(),
     };
     return state;
   }
@@ -155,16 +198,20 @@ export class ServiceAnalysis {
     config: AnalysisConfig,
     identity: ServiceIdentity,
     host: AnalysisHost,
-    snapshot: unknown,
+    snapshot: ServiceAnalysisSnapshot,
   ): ServiceAnalysis {
-    const state = snapshot as ServiceAnalysisSnapshot;
-    if (state.sizeMs !== config.windows.sizeMs) return new ServiceAnalysis(config, identity, host);
-    const analysis = new ServiceAnalysis(config, identity, host, EventWindows.restore(config.windows, state.windows));
-    if (state.configHash === hashOf(config)) analysis.detectors.restore(state.detectors);
-    analysis.lastArrivalStreamMs = state.lastArrivalStreamMs;
-    analysis.context.lateCount = state.lateCount;
+    const moving = snapshot.moving as MovingState;
+    const learned = snapshot.learned as LearnedState;
+    if (learned.sizeMs !== config.windows.sizeMs) return new ServiceAnalysis(config, identity, host);
+    const [lastArrivalStreamMs = 0, lateCount = 0, ...times] = snapshot.times;
+    const windows = EventWindows.restore(config.windows, { times, open: moving.open, closed: learned.windows });
+    const analysis = new ServiceAnalysis(config, identity, host, windows);
+    if (learned.configHash === hashOf(config))
+      analysis.detectors.restore({ moving: moving.detectors, learned: learned.detectors });
+    analysis.lastArrivalStreamMs = lastArrivalStreamMs;
+    analysis.context.lateCount = lateCount;
     analysis.context.watermarkMs = analysis.windows.watermarkMs;
-    analysis.held = state.held === null ? null : { ...state.held, bytes: Uint8Array.from(state.held.bytes) };
+    analysis.held = moving.held === null ? null : { ...moving.held, bytes: Uint8Array.from(moving.held.bytes) };
     return analysis;
   }
 
@@ -247,6 +294,7 @@ export class ServiceAnalysis {
     for (const window of this.windows.openWindows()) {
       const records = window.logCount;
       if (records === 0 || window.publishedCount === records) continue;
+      this.moves++;
       window.publishedCount = records;
       out.windows.push(this.windows.row(this.identity, window, sequence));
     }

@@ -1,6 +1,13 @@
 /** Seeded record streams for the tests and benchmarks of this folder. */
 import type { Anomaly, WindowRow } from '#protocol/findings.ts';
-import { type AnalysisConfig, type Findings, type ObservedEvent, parseAnalysisConfig, ServiceAnalysis } from './mod.ts';
+import {
+  type AnalysisConfig,
+  type Findings,
+  type ObservedEvent,
+  parseAnalysisConfig,
+  ServiceAnalysis,
+  type ServiceAnalysisSnapshot,
+} from './mod.ts';
 
 export interface TestRecord {
   timeMs: number;
@@ -166,7 +173,7 @@ export class Driver {
   /** A second driver that continues from a snapshot of this one. */
   fork(snapshot: unknown): Driver {
     const other = new Driver({ config: this.config, live: this.identity.live, service: this.identity.service });
-    other.analysis = ServiceAnalysis.restore(this.config, this.identity, host, snapshot);
+    other.analysis = ServiceAnalysis.restore(this.config, this.identity, host, snapshot as ServiceAnalysisSnapshot);
     other.sequence = this.sequence;
     other.seen = new Set(this.seen);
     return other;

@@ -1,7 +1,14 @@
 import { pack, unpack } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
 import { corpusOf, groupingAccuracy, makersOf, seeded, wildLine } from './corpus.fixture.ts';
-import { mineAll, type Template, type TemplateConfig, TemplateMiner, templateDefaults } from './mod.ts';
+import {
+  type MinerSnapshot,
+  mineAll,
+  type Template,
+  type TemplateConfig,
+  TemplateMiner,
+  templateDefaults,
+} from './mod.ts';
 
 const encoder = new TextEncoder();
 const texts = (lines: string[]): string[] => [...mineAll(lines)].map((l) => l.template);
@@ -98,7 +105,7 @@ describe('TemplateMiner', () => {
     for (const [n, line] of lines.entries()) {
       if (random() < 0.02) {
         const bytes = pack(original.snapshot());
-        fork = TemplateMiner.restore(config, unpack(bytes));
+        fork = TemplateMiner.restore(config, unpack(bytes) as MinerSnapshot);
         expect(Buffer.compare(pack(fork.snapshot()), bytes)).toBe(0);
       }
       const slot = original.mine(line, 0, line.length, n);

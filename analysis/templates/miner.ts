@@ -38,16 +38,21 @@ interface Entry {
   mergedAt: number;
 }
 
-interface MinerState {
-  version: number;
+/** What moves with every line. Arrays are little-endian doubles, a third of the time that packing numbers takes. */
+interface CountsState {
   lines: number;
+  counts: Uint8Array;
+  lastSeenMs: Uint8Array;
+  lastLine: Uint8Array;
+}
+
+/** What moves when a template is born, generalises, merges or is evicted. */
+interface TextsState {
+  version: number;
   evicted: number;
   ids: string[];
   patterns: Uint8Array[];
   firstSeenMs: number[];
-  lastSeenMs: number[];
-  lastLine: number[];
-  counts: number[];
   mergedInto: number[];
   mergedAt: number[];
   free: number[];
@@ -55,7 +60,12 @@ interface MinerState {
   young: number[];
 }
 
-const stateVersion = 1;
+export interface MinerSnapshot {
+  counts: unknown;
+  texts: unknown;
+}
+
+const stateVersion = 2;
 const encoder = new TextEncoder();
 
 export class TemplateMiner {
@@ -85,6 +95,8 @@ export class TemplateMiner {
   #lineSlotsOf = -1;
   #forgotten = 0;
   #scratch = new Uint8Array(0);
+  /** Rises when `texts()` would say something else than before. */
+  textsVersion = 0;
   /** True when the body mined last was the first of its template. */
   isNew = false;
 
@@ -196,6 +208,7 @@ export class TemplateMiner {
    */
   review(): void {
     if (this.#young.size === 0) return;
+    this.textsVersion++;
     const countOf = (pattern: Pattern): number => this.#counts[pattern.slot]!;
     for (const slot of [...this.#young].sort((a, b) => a - b)) {
       const entry = this.#entries[slot];
@@ -245,27 +258,39 @@ export class TemplateMiner {
 
   /** Slots created (also anew, after an eviction), generalised or merged since the last call, ascending. */
   takeChanged(): number[] {
+    if (this.#changed.size === 0) return [];
+    this.textsVersion++;
     const changed = [...this.#changed].sort((a, b) => a - b);
     this.#changed.clear();
     return changed;
   }
 
-  /** All that `restore` needs to go on alike, as plain data. */
-  snapshot(): unknown {
+  /** All that `restore` needs to go on alike, as plain data, in two parts that change at different paces. */
+  snapshot(): MinerSnapshot {
+    return { counts: this.counts(), texts: this.texts() };
+  }
+
+  counts(): unknown {
+    const size = this.#entries.length;
+    const state: CountsState = {
+      lines: this.#lines,
+      counts: bytesOf(this.#counts, size),
+      lastSeenMs: bytesOf(this.#lastSeenMs, size),
+      lastLine: bytesOf(this.#lastLine, size),
+    };
+    return state;
+  }
+
+  texts(): unknown {
     const entries = this.#entries;
-    const size = entries.length;
     const numbers = (of: (entry: Entry, slot: number) => number): number[] =>
       entries.map((entry, slot) => (entry === undefined ? -1 : of(entry, slot)));
-    const state: MinerState = {
+    const state: TextsState = {
       version: stateVersion,
-      lines: this.#lines,
       evicted: this.#evicted,
       ids: entries.map((entry) => entry?.id ?? ''),
       patterns: entries.map((entry) => entry?.pattern.bytes ?? new Uint8Array(0)),
       firstSeenMs: numbers((entry) => entry.firstSeenMs),
-      lastSeenMs: Array.from(this.#lastSeenMs.subarray(0, size)),
-      lastLine: Array.from(this.#lastLine.subarray(0, size)),
-      counts: Array.from(this.#counts.subarray(0, size)),
       mergedInto: numbers((entry) => entry.mergedInto),
       mergedAt: numbers((entry) => entry.mergedAt),
       free: [...this.#free],
@@ -276,21 +301,22 @@ export class TemplateMiner {
   }
 
   /** The miner that `snapshot` was taken of. Throws when the data is of another version. */
-  static restore(config: TemplateConfig, snapshot: unknown): TemplateMiner {
-    const state = snapshot as MinerState;
+  static restore(config: TemplateConfig, snapshot: MinerSnapshot): TemplateMiner {
+    const state = snapshot.texts as TextsState;
+    const moving = snapshot.counts as CountsState;
     if (state?.version !== stateVersion)
       throw new Error(`template snapshot of version ${state?.version}, expected ${stateVersion}`);
     const miner = new TemplateMiner(config);
-    miner.#lines = state.lines;
+    miner.#lines = moving.lines;
     miner.#evicted = state.evicted;
     miner.#free = [...state.free];
     miner.#changed = new Set(state.changed);
     miner.#young = new Set(state.young);
     const size = state.ids.length;
     miner.#growTo(size);
-    miner.#counts.set(state.counts);
-    miner.#lastSeenMs.set(state.lastSeenMs);
-    miner.#lastLine.set(state.lastLine);
+    miner.#counts.set(doublesFrom(moving.counts));
+    miner.#lastSeenMs.set(doublesFrom(moving.lastSeenMs));
+    miner.#lastLine.set(doublesFrom(moving.lastLine));
     for (let slot = 0; slot < size; slot++) {
       const id = state.ids[slot]!;
       if (id === '') {
@@ -324,6 +350,7 @@ export class TemplateMiner {
   /** A new template for the line last scanned, and what follows from it; the slot that the line belongs to then. */
   #bear(bytes: Uint8Array, timeMs: number): number {
     const pattern = patternOf(bytes, this.#scanner, this.#sketch);
+    this.textsVersion++;
     if (this.#live() >= this.#config.maxTemplates) this.#evict();
     const slot = this.#free.pop() ?? this.#entries.length;
     this.#growTo(slot + 1);
@@ -477,3 +504,9 @@ function mix(hash: number): number {
 const lineKey = (a: number, b: number): number => (a >>> 0) * 0x200000 + (b >>> 11);
 
 const hex8 = (n: number): string => (n >>> 0).toString(16).padStart(8, '0');
+
+const bytesOf = (numbers: Float64Array, size: number): Uint8Array =>
+  new Uint8Array(numbers.slice(0, size).buffer, 0, size * 8);
+
+/** Copied, since bytes out of a message lie at any address. */
+const doublesFrom = (bytes: Uint8Array): Float64Array => new Float64Array(Uint8Array.from(bytes).buffer);

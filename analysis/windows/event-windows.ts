@@ -24,17 +24,17 @@ export interface ClosedWindow {
   partial: boolean;
 }
 
+/** `EventWindows` in three parts that change at different paces. */
 export interface EventWindowsSnapshot {
-  started: boolean;
-  newestMs: number;
-  watermarkMs: number;
-  closedUntilMs: number;
-  everClosed: boolean;
-  emptyRun: number;
+  /** started, newestMs, watermarkMs, closedUntilMs, everClosed, emptyRun: moved by ticks too. */
+  times: number[];
+  /** Moved by records. */
   open: WindowSnapshot[];
-  closed: WindowSnapshot[];
-  dirty: number[];
+  /** Moved by windows that close, and by late records. */
+  closed: { closed: WindowSnapshot[]; dirty: number[] };
 }
+
+type TimesTuple = [number, number, number, number, number, number];
 
 export class EventWindows {
   started = false;
@@ -51,6 +51,8 @@ export class EventWindows {
   private open = new Map<number, WindowState>();
   private closed: WindowState[] = [];
   private readonly dirty = new Set<number>();
+  /** Rises when `closedState()` would say something else than before. */
+  closedVersion = 0;
   /** Memo of the window last used. */
   private current: WindowState | null = null;
 
@@ -95,6 +97,7 @@ export class EventWindows {
 
   /** A late record changed this window, and the rolling statistics of those after it: new rows are due at the next flush. */
   markRevised(window: WindowState): void {
+    this.closedVersion++;
     const untilMs = window.startMs + this.config.rollingMs;
     for (let i = this.closed.length - 1; i >= 0; i--) {
       const { startMs } = this.closed[i] as WindowState;
@@ -116,6 +119,7 @@ export class EventWindows {
     if (watermarkMs > this.watermarkMs) this.watermarkMs = watermarkMs;
     const untilMs = this.startOf(this.watermarkMs);
     if (!this.started || untilMs <= this.closedUntilMs) return [];
+    this.closedVersion++;
     const result: ClosedWindow[] = [];
     let atMs = this.closedUntilMs;
     for (const window of this.openWindows()) {
@@ -149,20 +153,29 @@ export class EventWindows {
   /** Rows of the windows that late records revised since the last call, oldest first. */
   takeRevised(identity: { service: string; lane: string }, version: number): WindowRow[] {
     if (this.dirty.size === 0) return [];
+    this.closedVersion++;
     const rows = this.closed.filter((window) => this.dirty.has(window.startMs));
     this.dirty.clear();
     return rows.map((window) => this.row(identity, window, version));
   }
 
-  snapshot(): EventWindowsSnapshot {
+  times(): number[] {
+    return [
+      this.started ? 1 : 0,
+      this.newestMs,
+      this.watermarkMs,
+      this.closedUntilMs,
+      this.everClosed ? 1 : 0,
+      this.emptyRun,
+    ];
+  }
+
+  openState(): WindowSnapshot[] {
+    return this.openWindows().map((window) => window.snapshot());
+  }
+
+  closedState(): EventWindowsSnapshot['closed'] {
     return {
-      started: this.started,
-      newestMs: this.newestMs,
-      watermarkMs: this.watermarkMs,
-      closedUntilMs: this.closedUntilMs,
-      everClosed: this.everClosed,
-      emptyRun: this.emptyRun,
-      open: this.openWindows().map((window) => window.snapshot()),
       closed: this.closed.map((window) => window.snapshot()),
       dirty: [...this.dirty].sort((a, b) => a - b),
     };
@@ -170,15 +183,16 @@ export class EventWindows {
 
   static restore(config: WindowsConfig, state: EventWindowsSnapshot): EventWindows {
     const windows = new EventWindows(config);
-    windows.started = state.started;
-    windows.newestMs = state.newestMs;
-    windows.watermarkMs = state.watermarkMs;
-    windows.setClosedUntil(state.closedUntilMs);
-    windows.everClosed = state.everClosed;
-    windows.emptyRun = state.emptyRun;
+    const [started, newestMs, watermarkMs, closedUntilMs, everClosed, emptyRun] = state.times as TimesTuple;
+    windows.started = started === 1;
+    windows.newestMs = newestMs;
+    windows.watermarkMs = watermarkMs;
+    windows.setClosedUntil(closedUntilMs);
+    windows.everClosed = everClosed === 1;
+    windows.emptyRun = emptyRun;
     for (const window of state.open) windows.open.set(window[0], WindowState.restore(window, config.sizeMs));
-    windows.closed = state.closed.map((window) => WindowState.restore(window, config.sizeMs));
-    for (const startMs of state.dirty) windows.dirty.add(startMs);
+    windows.closed = state.closed.closed.map((window) => WindowState.restore(window, config.sizeMs));
+    for (const startMs of state.closed.dirty) windows.dirty.add(startMs);
     return windows;
   }
 
@@ -213,6 +227,7 @@ export class EventWindows {
     while (at > 0 && (this.closed[at - 1] as WindowState).startMs > startMs) at--;
     const found = this.closed[at - 1];
     if (found?.startMs === startMs) return found;
+    this.closedVersion++;
     const window = new WindowState(startMs, this.config.sizeMs);
     window.close();
     this.closed.splice(at, 0, window);
