@@ -1,5 +1,5 @@
 /** `logweir reconcile`: stream = stored + duplicates + dead letters, per partition. */
-import { decodeLogsMessage, LogweirError, partitionOfSubject } from '#protocol/mod.ts';
+import { decodeLogsMessage, partitionOfSubject } from '#protocol/mod.ts';
 import { HttpClickHouse } from '#storage/mod.ts';
 import { type Command, type CommandContext, exitCodes, jsonOption } from './command.ts';
 import { recordedLogs, storedMarks } from './roles/recorded.ts';
@@ -22,11 +22,16 @@ letters. Covers what the stream still holds and storage has taken; exits 3 where
 
 interface Account {
   partition: number;
-  /** Records and undecodable messages on the stream. */
+  /** Records on the stream. */
   streamRows: number;
-  undecodable: number;
   storedRows: number;
   duplicates: number;
+  /** Records of messages that were set aside, as far as they are not stored. */
+  deadRows: number;
+  /** Messages that cannot be decoded, and how many of those are not among the dead letters. */
+  undecodable: number;
+  unaccounted: number;
+  /** Messages that were set aside. */
   deadLetters: number;
 }
 
@@ -34,14 +39,17 @@ async function reconcile(ctx: CommandContext, cluster: ClusterSetup): Promise<nu
   const { bus, facts, settings } = cluster;
   const clickHouse = new HttpClickHouse({ url: settings.urls.clickhouse });
   const marks = await storedMarks(bus, facts.generation);
+  const dead = await deadLetters(clickHouse, facts.generation);
   const accounts = new Map<number, Account>();
   const account = (partition: number): Account => {
     const known = accounts.get(partition) ?? {
       partition,
       streamRows: 0,
-      undecodable: 0,
       storedRows: 0,
       duplicates: 0,
+      deadRows: 0,
+      undecodable: 0,
+      unaccounted: 0,
       deadLetters: 0,
     };
     accounts.set(partition, known);
@@ -52,12 +60,17 @@ async function reconcile(ctx: CommandContext, cluster: ClusterSetup): Promise<nu
     const partition = partitionOfSubject(message.subject);
     if (message.sequence > (marks.get(partition) ?? 0)) continue;
     if (!first.has(partition)) first.set(partition, message.sequence);
-    try {
-      const decoded = decodeLogsMessage(message.data);
-      if (decoded.kind === 'batch') account(partition).streamRows += decoded.batch.rows;
-    } catch (error) {
-      if (!(error instanceof LogweirError)) throw error;
-      account(partition).undecodable++;
+    const one = account(partition);
+    const rows = recordsOf(message.data);
+    one.streamRows += rows ?? 0;
+    const storedOfDead = dead.get(partition)?.get(message.sequence);
+    if (storedOfDead !== undefined) {
+      one.deadLetters++;
+      one.deadRows += (rows ?? 0) - storedOfDead;
+    }
+    if (rows === null) {
+      one.undecodable++;
+      if (storedOfDead === undefined) one.unaccounted++;
     }
   }
   for (const [partition, from] of first) {
@@ -68,32 +81,28 @@ async function reconcile(ctx: CommandContext, cluster: ClusterSetup): Promise<nu
     // Ledger rows cover (from, to]: one that begins before the stream's first message counts whole sequences before it.
     const ledger = `FROM logweir.ledger FINAL WHERE ${range} AND ToSequence >= ${from} AND FromSequence <= ${marks.get(partition) ?? 0}`;
     one.duplicates = await count(clickHouse, `SELECT sum(Duplicates) ${ledger}`);
-    one.deadLetters = await count(
-      clickHouse,
-      `SELECT count() FROM logweir.dead_letters FINAL WHERE ${range} AND ${bound}`,
-    );
   }
   const list = [...accounts.values()].sort((a, b) => a.partition - b.partition);
   const sum = (name: keyof Account): number => list.reduce((total, one) => total + one[name], 0);
-  // A message that was set aside after it decoded (its analysis failed) takes its rows with it.
   const balanced = (one: Account): boolean =>
-    one.streamRows === one.storedRows + one.duplicates && one.undecodable === one.deadLetters;
+    one.streamRows === one.storedRows + one.duplicates + one.deadRows && one.unaccounted === 0;
   const wrong = list.filter((one) => !balanced(one));
   const totals = {
     streamRows: sum('streamRows'),
     storedRows: sum('storedRows'),
     duplicates: sum('duplicates'),
+    deadRows: sum('deadRows'),
     undecodable: sum('undecodable'),
     deadLetters: sum('deadLetters'),
   };
   if (ctx.args.flag('json')) ctx.print(JSON.stringify({ balanced: wrong.length === 0, totals, partitions: list }));
   else {
     ctx.print(
-      `${totals.streamRows} records on the stream = ${totals.storedRows} stored + ${totals.duplicates} duplicates; ${totals.deadLetters} messages set aside.`,
+      `${totals.streamRows} records on the stream = ${totals.storedRows} stored + ${totals.duplicates} duplicates + ${totals.deadRows} set aside, in ${totals.deadLetters} dead letters.`,
     );
     for (const one of wrong)
       ctx.print(
-        `  partition ${one.partition} differs: ${one.streamRows} on the stream, ${one.storedRows} stored, ${one.duplicates} duplicates, ${one.deadLetters} of ${one.undecodable} dead letters`,
+        `  partition ${one.partition} differs: ${one.streamRows} on the stream, ${one.storedRows} stored, ${one.duplicates} duplicates, ${one.deadRows} set aside; ${one.unaccounted} messages that cannot be read are no dead letters`,
       );
     ctx.print(
       wrong.length === 0
@@ -102,6 +111,36 @@ async function reconcile(ctx: CommandContext, cluster: ClusterSetup): Promise<nu
     );
   }
   return wrong.length === 0 ? exitCodes.ok : exitCodes.nothing;
+}
+
+/** Null for a message that cannot be decoded, for whatever reason: a worker sets it aside. */
+function recordsOf(data: Uint8Array): number | null {
+  try {
+    const decoded = decodeLogsMessage(data);
+    return decoded.kind === 'batch' ? decoded.batch.rows : 0;
+  } catch {
+    return null;
+  }
+}
+
+/** Dead letters by partition and sequence, each with the rows that are stored of it all the same. */
+async function deadLetters(clickHouse: HttpClickHouse, generation: number): Promise<Map<number, Map<number, number>>> {
+  const bytes = await clickHouse.query(
+    `SELECT Partition, Sequence, countIf(stored) FROM
+       (SELECT Partition, Sequence, false AS stored FROM logweir.dead_letters FINAL WHERE Generation = ${generation}
+        UNION ALL SELECT Partition, Sequence, true FROM logweir.otel_logs WHERE Generation = ${generation} AND
+          (Partition, Sequence) IN (SELECT Partition, Sequence FROM logweir.dead_letters WHERE Generation = ${generation}))
+     GROUP BY Partition, Sequence`,
+    { format: 'TabSeparated' },
+  );
+  const found = new Map<number, Map<number, number>>();
+  const lines = Buffer.from(bytes).toString().split('\n');
+  for (const line of lines.filter((text) => text !== '')) {
+    const [partition = 0, sequence = 0, stored = 0] = line.split('\t').map(Number);
+    const known = found.get(partition) ?? new Map<number, number>();
+    found.set(partition, known.set(sequence, stored));
+  }
+  return found;
 }
 
 async function count(clickHouse: HttpClickHouse, sql: string): Promise<number> {
