@@ -49,6 +49,11 @@ const messagesAheadDefault = 64;
  * heartbeats, which come twice in this time: with the client's 30 s a reader stood still for three quarters of a minute.
  */
 const pullExpiresMs = 4_000;
+/**
+ * A server that stands still is noticed by two answers missed, ms. Until then the client keeps what is published in
+ * memory, time-out after time-out; with its own two minutes a gateway under load would hold gigabytes.
+ */
+const pingEveryMs = 5_000;
 const maximumBytesExceeded = 10077;
 const wrongLastSequence = 10071;
 
@@ -65,6 +70,8 @@ export async function connectNats(options: NatsOptions): Promise<Bus> {
         maxReconnectAttempts: -1,
         reconnectTimeWait: 250,
         timeout: 3_000,
+        pingInterval: pingEveryMs,
+        maxPingOut: 2,
       });
       break;
     } catch (cause) {
@@ -163,6 +170,13 @@ class NatsBus implements Bus {
     data: Uint8Array,
     options: PublishOptions = {},
   ): Promise<{ sequence: number; duplicate: boolean }> {
+    // The client would keep the message, and with it every further try, in memory until it is connected again.
+    if (!this.connected)
+      throw new LogweirError(
+        'NATS_UNAVAILABLE',
+        `NATS did not take a message for ${subject}: the connection is broken.`,
+        'It is sent again when the server is back.',
+      );
     // The client builds an Error per request; without its stack trace that costs a tenth of the CPU less.
     const depth = Error.stackTraceLimit;
     Error.stackTraceLimit = 0;

@@ -1,4 +1,5 @@
 /** The gateway: one HTTP server with every HTTP receiver on it, in front of the publisher. Stateless. */
+import { Transform } from 'node:stream';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Bus, Time } from '#bus/mod.ts';
 import { LogweirError, liveLane } from '#protocol/mod.ts';
@@ -29,12 +30,16 @@ const bodyBytesMaxDefault = 32 * mib;
 const pendingBytesMaxDefault = 256 * mib;
 const giveUpAfterMsDefault = 8_000;
 
+function full(): LogweirError {
+  return new LogweirError('NATS_UNAVAILABLE', 'The gateway holds as much as it may.', 'Send again shortly.');
+}
+
 export class Gateway {
   readonly counts: ReceiverCounts = { requests: 0, records: 0, rejected: 0, unavailable: 0, bytes: 0 };
   readonly publisher: BatchPublisher;
   private readonly app: FastifyInstance;
   private readonly options: GatewayOptions;
-  /** Bytes of request bodies being received. */
+  /** Bytes of requests that are not answered: bodies as they came, and unpacked. */
   private receiving = 0;
   port: number;
 
@@ -75,7 +80,13 @@ export class Gateway {
         }),
     );
     this.bound(pendingBytesMax);
-    const context = { publisher: this.publisher, clock: options.time.now, counts: this.counts, limits };
+    const context = {
+      publisher: this.publisher,
+      clock: options.time.now,
+      counts: this.counts,
+      limits,
+      hold: (bytes: number) => this.hold(bytes, pendingBytesMax),
+    };
     for (const receiver of receivers) receiver.register(this.app, context);
     this.app.get('/healthz', async () => 'ok\n');
     this.app.get('/readyz', async (_request, reply) =>
@@ -93,19 +104,41 @@ export class Gateway {
       if (this.receiving + length > bytesMax || this.publisher.full) {
         if (request.method !== 'POST') return;
         this.counts.unavailable++;
-        const full = new LogweirError(
-          'NATS_UNAVAILABLE',
-          'The gateway holds as much as it may.',
-          'Send again shortly.',
-        );
-        return sendProblem(reply, full);
+        return sendProblem(reply, full());
       }
-      this.receiving += length;
-      reply.raw.once('close', () => {
-        this.receiving -= length;
-      });
+      const release = this.hold(length, bytesMax);
+      reply.raw.once('close', release);
       return undefined;
     });
+    // A body of unknown length is counted as it comes.
+    this.app.addHook('preParsing', async (request, reply, payload) => {
+      if (request.headers['content-length'] !== undefined) return payload;
+      const releases: (() => void)[] = [];
+      reply.raw.once('close', () => {
+        for (const release of releases.splice(0)) release();
+      });
+      return payload.pipe(
+        new Transform({
+          transform: (chunk: Buffer, _encoding, done) => {
+            try {
+              releases.push(this.hold(chunk.length, bytesMax));
+              done(null, chunk);
+            } catch (error) {
+              done(error as Error);
+            }
+          },
+        }),
+      );
+    });
+  }
+
+  /** Counts bytes that are held for a request, until the way back is called. */
+  private hold(bytes: number, bytesMax: number): () => void {
+    if (this.receiving + bytes > bytesMax) throw full();
+    this.receiving += bytes;
+    return () => {
+      this.receiving -= bytes;
+    };
   }
 
   /** @throws LogweirError PORT_TAKEN */

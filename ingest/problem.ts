@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { type ErrorCode, LogweirError } from '#protocol/mod.ts';
 
 const statusOf: Partial<Record<ErrorCode, number>> = {
+  REQUEST_INVALID: 400,
   BODY_TOO_LARGE: 413,
   ENCODING_UNSUPPORTED: 415,
   RECORD_REJECTED: 400,

@@ -11,6 +11,11 @@ export interface ReceiverContext {
   clock: () => number;
   counts: ReceiverCounts;
   limits: GatewayLimits;
+  /**
+   * Counts bytes that a request takes beyond its body as it came (unpacked ones), until the way back is called.
+   * @throws LogweirError NATS_UNAVAILABLE where the gateway holds as much as it may.
+   */
+  hold: (bytes: number) => () => void;
 }
 
 export interface ReceiverCounts {

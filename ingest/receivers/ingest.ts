@@ -1,10 +1,10 @@
 /** `POST /ingest`: NDJSON and plain text. Answers only when the stream has acknowledged every record. */
-import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LineParser, type ParsedRecord } from '#analysis/formats/mod.ts';
 import { LogweirError, RecordView, recordBytesMax, unknownService, viewOf } from '#protocol/mod.ts';
 import { Ticket } from '../batch-publisher.ts';
 import { decompress } from '../decompress.ts';
+import { idempotencyName } from '../idempotency.ts';
 import { NdjsonScanner } from '../ndjson.ts';
 import { sendProblem } from '../problem.ts';
 import type { Receiver, ReceiverContext } from '../receiver.ts';
@@ -28,6 +28,7 @@ export const ingestReceiver: Receiver = {
 async function handle(request: FastifyRequest, reply: FastifyReply, context: ReceiverContext): Promise<FastifyReply> {
   const { publisher, counts, clock, limits } = context;
   counts.requests++;
+  let release = (): void => {};
   try {
     if (publisher.full)
       throw new LogweirError(
@@ -37,12 +38,13 @@ async function handle(request: FastifyRequest, reply: FastifyReply, context: Rec
       );
     const raw = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
     const body = await decompress(raw, request.headers['content-encoding'], limits.bodyBytesMax);
+    release = context.hold(Math.max(body.length - raw.length, 0));
     counts.bytes += body.length;
     const nowMs = clock();
     const ticket = new Ticket();
     const answer: Answer = { accepted: 0, rejected: 0, errors: [] };
     const service = serviceOf(request);
-    const key = idempotencyKey(request, body);
+    const key = idempotencyName(request.headers['idempotency-key'], service ?? '', body);
     const add = (view: RecordView): void => {
       view.idempotencyKey = key;
       view.ordinal = answer.accepted;
@@ -59,6 +61,8 @@ async function handle(request: FastifyRequest, reply: FastifyReply, context: Rec
   } catch (error) {
     if (error instanceof LogweirError && error.retry) counts.unavailable++;
     return sendProblem(reply, error);
+  } finally {
+    release();
   }
 }
 
@@ -67,13 +71,6 @@ function serviceOf(request: FastifyRequest): string | undefined {
   const header = request.headers['x-logweir-service'];
   const service = typeof query.service === 'string' ? query.service : typeof header === 'string' ? header : '';
   return service === '' ? undefined : service;
-}
-
-/** Key and body hash together: the same key with another body is another request. */
-function idempotencyKey(request: FastifyRequest, body: Buffer): string {
-  const key = request.headers['idempotency-key'];
-  if (typeof key !== 'string' || key === '') return '';
-  return `${key.slice(0, 200)}\u0000${createHash('sha256').update(body).digest('base64url')}`;
 }
 
 /** By Content-Type where it tells; else by the first character. */
