@@ -20,10 +20,20 @@ describe('the command line', () => {
       workers: 1,
       connections: 64,
       rate: 20_000,
+      seed: 1,
+      faults: 50,
+      minutes: 10,
+      oneService: false,
       profileDir: undefined,
     });
     expect(args('latency')?.seconds).toBe(30);
     expect(args('scale-out')).toMatchObject({ seconds: 10, workers: 3 });
+    expect(args('faults', '--minutes', '0.5', '--faults', '8', '--seed', '7')).toMatchObject({
+      minutes: 0.5,
+      faults: 8,
+      seed: 7,
+      workers: 3,
+    });
   });
 
   it('reads options before and after the scenario', () => {
@@ -37,10 +47,11 @@ describe('the command line', () => {
   });
 
   it.each([
-    [[], 'No scenario was named; there are throughput, latency, scale-out.'],
+    [[], 'No scenario was named; there are throughput, latency, scale-out, faults, recreated-stream'],
     [['thruput'], 'There is no scenario "thruput"'],
     [['latency', 'throughput'], 'There is no scenario "throughput"'],
     [['latency', '--seconds', '0'], '--seconds must be a whole number from 1 to 3600, not "0".'],
+    [['faults', '--minutes', '0'], '--minutes must be a number over 0 and up to 10000, not "0".'],
     [['latency', '--rate', 'fast'], '--rate must be a whole number from 100 to 10000000, not "fast".'],
     [['latency', '--wrokers', '2'], "Unknown option '--wrokers'."],
   ])('refuses %j', (argv, message) => {

@@ -3,6 +3,9 @@ import { mkdirSync } from 'node:fs';
 import process from 'node:process';
 import { LogweirError } from '#protocol/mod.ts';
 import { type Arguments, help, parseArguments } from './arguments.ts';
+import { fullResults, poison, tornInserts, twentyYears } from './faults/disasters.ts';
+import { faults } from './faults/faults.ts';
+import { recreatedStream, truncatedStream } from './faults/lost-stream.ts';
 import { latency } from './latency.ts';
 import { type Report, render } from './render.ts';
 import { scaleOut } from './scale-out.ts';
@@ -13,6 +16,13 @@ const run: Record<Arguments['scenario'], (context: ScenarioContext) => Promise<R
   throughput: (context) => throughput(context),
   latency,
   'scale-out': scaleOut,
+  faults,
+  'recreated-stream': recreatedStream,
+  'truncated-stream': truncatedStream,
+  'full-results': fullResults,
+  poison,
+  'twenty-years': twentyYears,
+  'torn-inserts': tornInserts,
 };
 
 /** Resolves to the exit code. */

@@ -1,11 +1,13 @@
 /** Reports for people. */
+import { type FaultsReport, faultsLines } from './faults/report.ts';
 import type { LatencyReport } from './latency.ts';
 import type { Machine } from './scenario.ts';
 import type { ScaleOutReport } from './scale-out.ts';
 import type { Summary } from './statistics.ts';
+import { table, thousands } from './table.ts';
 import type { ThroughputReport } from './throughput.ts';
 
-export type Report = ThroughputReport | LatencyReport | ScaleOutReport;
+export type Report = ThroughputReport | LatencyReport | ScaleOutReport | FaultsReport;
 
 export function render(report: Report): string {
   const lines = [...bodyOf(report), '', machineLine(report.machine)];
@@ -21,6 +23,8 @@ function bodyOf(report: Report): string[] {
       return latencyLines(report);
     case 'scale-out':
       return scaleOutLines(report);
+    default:
+      return faultsLines(report);
   }
 }
 
@@ -30,11 +34,23 @@ function throughputLines(report: ThroughputReport): string[] {
     `${thousands(report.acceptedPerSecond)} logs/s acknowledged (${report.loadSeconds} s of load, ${report.connections} connections, ` +
       `${report.linesPerPost} lines of ${report.bytesPerLine} bytes a POST, workers: ${report.workers})`,
     countsLine(report),
+    busiestLine(report),
     '',
     ...table(['ms', 'count', 'p50', 'p95', 'p99', 'max'], [summaryRow('POST to answer', report.postMs)]),
     '',
     ...costLines(report),
   ];
+}
+
+/** Near 1 it is the ceiling: records of one service pass one core of a gateway, a worker and the storage writer. */
+function busiestLine({ oneService, processes, totalSeconds }: ThroughputReport): string {
+  const from = oneService ? 'All records came from one service.' : 'Records came from about forty services.';
+  const shares = processes
+    .map(({ name, cpuSeconds }): [string, number] => [name, cpuSeconds / totalSeconds])
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, 3)
+    .map(([name, share]) => `${name} ${share.toFixed(2)}`);
+  return shares.length === 0 ? from : `${from} Busiest, in cores: ${shares.join(', ')}.`;
 }
 
 function latencyLines(report: LatencyReport): string[] {
@@ -104,19 +120,6 @@ function summaryRow(name: string, summary: Summary | null): string[] {
   return [name, String(count), ...[p50, p95, p99, max].map((value) => value.toFixed(1))];
 }
 
-/** First column to the left, the others to the right. */
-function table(head: string[], rows: string[][]): string[] {
-  const widths = head.map((name, at) => Math.max(name.length, ...rows.map((row) => (row[at] ?? '').length)));
-  const line = (cells: string[]): string =>
-    cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join('  ');
-  return [line(head), ...rows.map(line)];
-}
-
 function machineLine({ cpus, cpuModel, memoryGib, node, platform }: Machine): string {
   return `Measured with the generator on the same machine: ${cpus} × ${cpuModel}, ${memoryGib} GiB, ${platform}, Node ${node}`;
-}
-
-/** 1234567 → "1,234,567", the same whatever the machine's language. */
-function thousands(value: number): string {
-  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',');
 }
