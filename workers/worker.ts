@@ -1,6 +1,15 @@
 /** A worker process: runs the partitions that the assignment gives it, and tells how it is. */
 import { baseModel } from '#analysis/classification/mod.ts';
-import { type Bus, type Cancel, type ClusterFacts, type Host, type KeyValue, thisHost, type Time } from '#bus/mod.ts';
+import {
+  type Bus,
+  type Cancel,
+  type ClusterFacts,
+  type Host,
+  type KeyValue,
+  sleep,
+  thisHost,
+  type Time,
+} from '#bus/mod.ts';
 import {
   buckets,
   type Heartbeat,
@@ -9,9 +18,12 @@ import {
   objectBuckets,
   pack,
   type PartitionLoad,
+  LogweirError,
+  streams,
   subjects,
   unpack,
 } from '#protocol/mod.ts';
+import { CheckpointBudget } from './checkpoint-budget.ts';
 import { CheckpointStore } from './checkpoints.ts';
 import { PartitionRunner } from './runner.ts';
 import { ServiceRates } from './service-rates.ts';
@@ -25,7 +37,10 @@ export interface WorkerOptions {
   time: Time;
   log: (text: string) => void;
   resultsLingerMs?: number;
+  /** Time between two checkpoints of a partition, ms, default 5_000; longer where that would cost too much. */
   checkpointEveryMs?: number;
+  /** How long a drain may take, ms, default 25_000: less than a supervisor or container host waits before it kills. */
+  drainTimeoutMs?: number;
   /** What heartbeats say of the process, default the one we run in. */
   host?: Host;
 }
@@ -33,11 +48,21 @@ export interface WorkerOptions {
 const resultsLingerMsDefault = 500;
 const emptyLingerMs = 2_000;
 const checkpointEveryMsDefault = 5_000;
+const drainTimeoutMsDefault = 25_000;
+const drainLookMs = 20;
 /** A partition that cannot run is tried again after this long. */
 const retryAfterMs = 1_000;
+/** How often checkpoint objects that crashed saves left behind are looked for; one seen twice is deleted. */
+const sweepEveryMs = 10 * 60_000;
+/** How often the end of LOGS is held against what was read of it. */
+const streamLookEveryMs = 2_000;
 
 interface Held {
   runner: PartitionRunner;
+  generation: number;
+  started: Promise<void>;
+  /** Drains, or is abandoned. */
+  ending: boolean;
   records: number;
   rate: number;
 }
@@ -53,22 +78,29 @@ export class Worker {
   private readonly checkpoints: CheckpointStore;
   private readonly held = new Map<number, Held>();
   private wanted: AssignmentDocument | null = null;
-  private reconciling: Promise<void> | null = null;
-  private again = false;
   private leaving = false;
   private readonly rates = new ServiceRates();
   private readonly turns: Turns;
+  private readonly budget: CheckpointBudget;
+  private suspects: ReadonlySet<string> = new Set();
+  /** Generation whose stream was found to be another; told of once. */
+  private changedGeneration = 0;
   private stopBeating: Cancel = () => {};
+  private stopLooking: Cancel = () => {};
+  private stopSweeping: Cancel = () => {};
   private stopWatching: () => void = () => {};
-  private lastBeatMs: number;
+  private lastMeasuredMs: number;
+  private measured: ReturnType<ServiceRates['take']> = { recordsPerSecond: 0, services: [] };
+  private beating = false;
   /** Totals of partitions let go, so that counters never fall. */
   private readonly past: Record<string, number> = {};
 
   private constructor(options: WorkerOptions, checkpoints: CheckpointStore) {
     this.options = options;
     this.checkpoints = checkpoints;
-    this.lastBeatMs = options.time.now();
+    this.lastMeasuredMs = options.time.now();
     this.turns = new Turns(options.time);
+    this.budget = new CheckpointBudget({ everyMs: options.checkpointEveryMs ?? checkpointEveryMsDefault });
   }
 
   static async start(options: WorkerOptions): Promise<Worker> {
@@ -82,59 +114,50 @@ export class Worker {
       worker.reconcile();
     });
     worker.stopBeating = options.time.every(heartbeatEveryMs, () => worker.beat());
+    worker.stopSweeping = options.time.every(sweepEveryMs, () => void worker.sweep());
+    worker.stopLooking = options.time.every(streamLookEveryMs, () => void worker.lookAtStream());
     worker.beat();
     return worker;
   }
 
-  /** Brings what runs in line with what is wanted, one change of the document at a time. */
+  /** Brings what runs in line with what is wanted. Each partition goes its own way: a slow drain holds up no other. */
   private reconcile(): void {
-    if (this.reconciling !== null) {
-      this.again = true;
-      return;
-    }
-    this.reconciling = this.reconcileOnce()
-      .catch((error: Error) => this.options.log(`Worker ${this.options.id}: ${error.message}`))
-      .finally(() => {
-        this.reconciling = null;
-        if (this.again) {
-          this.again = false;
-          this.reconcile();
-        }
-      });
-  }
-
-  private async reconcileOnce(): Promise<void> {
+    const { wanted } = this;
     const mine = new Set<number>();
-    const wanted = this.wanted;
     if (wanted !== null && !this.leaving)
       for (const [partition, owner] of wanted.owners.entries()) if (owner === this.options.id) mine.add(partition);
-    const release = [...this.held.keys()].filter((partition) => !mine.has(partition));
-    await Promise.all(release.map((partition) => this.release(partition)));
-    const grant = [...mine].filter((partition) => !this.held.has(partition));
-    if (wanted !== null) await Promise.all(grant.map((partition) => this.take(partition, wanted)));
-    if (release.length > 0 || grant.length > 0) this.beat();
+    for (const [partition, held] of this.held) {
+      if (held.ending) continue;
+      const old = wanted !== null && held.generation !== wanted.generation;
+      if (old || !mine.has(partition)) void this.letGo(partition, held, old ? 'abandon' : 'finish');
+    }
+    if (wanted !== null) for (const partition of mine) if (!this.held.has(partition)) void this.take(partition, wanted);
   }
 
   private async take(partition: number, document: AssignmentDocument): Promise<void> {
     const { bus, time, log } = this.options;
+    const { epoch, generation } = document;
     const runner = new PartitionRunner({
       bus,
       checkpoints: this.checkpoints,
       partition,
-      epoch: document.epoch,
-      generation: document.generation,
+      epoch,
+      generation,
       time,
       turns: this.turns,
       log,
       onServices: (services) => this.rates.add(services),
       resultsLingerMs: this.options.resultsLingerMs ?? resultsLingerMsDefault,
       emptyLingerMs,
-      checkpointEveryMs: this.options.checkpointEveryMs ?? checkpointEveryMsDefault,
+      budget: this.budget,
+      running: () => this.held.size,
     });
-    const held = { runner, records: 0, rate: 0 };
+    const started = runner.start();
+    const held: Held = { runner, generation, started, ending: false, records: 0, rate: 0 };
     this.held.set(partition, held);
+    this.beatSoon();
     try {
-      await runner.start();
+      await started;
       runner.ended.catch((error: Error) => this.onBroken(partition, held, error));
     } catch (error) {
       this.onBroken(partition, held, error as Error);
@@ -142,37 +165,94 @@ export class Worker {
   }
 
   private onBroken(partition: number, held: Held, error: Error): void {
-    if (this.held.get(partition) !== held) return;
-    this.options.log(
-      `partition ${partition} stopped: ${error.message} It is taken up again in ${retryAfterMs / 1_000} s.`,
-    );
+    if (held.ending || this.held.get(partition) !== held) return;
+    if (!this.isTold(error, held.generation))
+      this.options.log(
+        `partition ${partition} stopped: ${error.message} It is taken up again in ${retryAfterMs / 1_000} s.`,
+      );
+    for (const [name, value] of Object.entries(counters(held.runner))) this.past[name] = (this.past[name] ?? 0) + value;
     void held.runner.stop();
     this.held.delete(partition);
     this.options.time.after(retryAfterMs, () => this.reconcile());
   }
 
-  private async release(partition: number): Promise<void> {
-    const held = this.held.get(partition);
-    if (held === undefined) return;
-    await held.runner.drain();
+  /** `abandon`: positions of another generation are worth nothing, and another owner replays in any case. */
+  private async letGo(partition: number, held: Held, how: 'finish' | 'abandon'): Promise<void> {
+    held.ending = true;
+    try {
+      await held.started;
+      if (how === 'finish') await held.runner.drain();
+      else await held.runner.stop();
+    } catch (error) {
+      this.options.log(`partition ${partition} was let go unfinished: ${(error as Error).message}`);
+      await held.runner.stop().catch(() => {});
+    }
     for (const [name, value] of Object.entries(counters(held.runner))) this.past[name] = (this.past[name] ?? 0) + value;
-    this.held.delete(partition);
+    if (this.held.get(partition) === held) this.held.delete(partition);
+    this.beatSoon();
+    // It may be wanted again meanwhile.
+    this.reconcile();
+  }
+
+  /** A changed stream stops every partition, again and again until the coordinator's new generation: told of once. */
+  private isTold(error: Error, generation: number): boolean {
+    if (!(error instanceof LogweirError) || error.code !== 'STREAM_CHANGED') return false;
+    const told = this.changedGeneration === generation;
+    this.changedGeneration = generation;
+    return told;
+  }
+
+  /** LOGS that ends before what was read of it is another stream: found here also where the connection never broke. */
+  private async lookAtStream(): Promise<void> {
+    const runners = [...this.held.values()].map(({ runner }) => runner);
+    const read = Math.max(0, ...runners.map(({ counts }) => counts.sequence));
+    const info = await this.options.bus.streams.info(streams.logs).catch(() => null);
+    if (info !== null && info.lastSequence < read) for (const runner of runners) runner.checkStream();
+  }
+
+  private async sweep(): Promise<void> {
+    try {
+      this.suspects = await this.checkpoints.sweep(new Set(this.held.keys()), this.suspects);
+    } catch (error) {
+      this.options.log(`Checkpoint objects were not swept: ${(error as Error).message}`);
+    }
+  }
+
+  /** Partitions that run here, draining ones included. */
+  get running(): number[] {
+    return [...this.held.keys()];
+  }
+
+  /** One beat for all that changes in this turn. */
+  private beatSoon(): void {
+    if (this.beating) return;
+    this.beating = true;
+    this.options.time.soon(() => {
+      this.beating = false;
+      this.beat();
+    });
   }
 
   private beat(): void {
     const { bus, id, time, host = thisHost } = this.options;
     const now = time.now();
-    const seconds = Math.max(now - this.lastBeatMs, 1) / 1_000;
-    this.lastBeatMs = now;
+    // Beats between the regular ones tell of partitions; over so short a time rates would say nothing.
+    const seconds = (now - this.lastMeasuredMs) / 1_000;
+    if (seconds * 1_000 >= heartbeatEveryMs / 2) {
+      this.lastMeasuredMs = now;
+      this.measured = this.rates.take(seconds);
+    }
+    const { recordsPerSecond, services } = this.measured;
     const partitions: PartitionLoad[] = [];
-    const { recordsPerSecond, services } = this.rates.take(seconds);
     for (const [partition, held] of this.held) {
       const { records, sequence, lagMs } = held.runner.counts;
-      held.runner.counts.lagMs = 0;
-      // Smoothed over about five seconds: assignment must not chase single bursts.
-      const rate = (records - held.records) / seconds;
-      held.rate += (rate - held.rate) * Math.min(seconds / 5, 1);
-      held.records = records;
+      if (this.lastMeasuredMs === now) {
+        held.runner.counts.lagMs = 0;
+        // Smoothed over about five seconds: assignment must not chase single bursts.
+        const rate = (records - held.records) / seconds;
+        held.rate += (rate - held.rate) * Math.min(seconds / 5, 1);
+        held.records = records;
+      }
       partitions.push({ partition, recordsPerSecond: held.rate, sequence, lagMs });
     }
     const beat: Heartbeat = {
@@ -184,7 +264,7 @@ export class Worker {
       rssBytes: host.rssBytes(),
       leaving: this.leaving,
       recordsPerSecond,
-      counters: this.counters(),
+      counters: { ...this.counters(), streamChangedGeneration: this.changedGeneration },
       partitions,
       services,
     };
@@ -196,25 +276,49 @@ export class Worker {
     const totals: Record<string, number> = { ...this.past };
     for (const held of this.held.values())
       for (const [name, value] of Object.entries(counters(held.runner))) totals[name] = (totals[name] ?? 0) + value;
+    totals['checkpointAgeMs'] = this.checkpointAgeMs();
     return totals;
   }
 
-  /** Drains: every partition finishes what it read, checkpoints and is let go. */
+  /** Age of the oldest newest checkpoint of the partitions that run here, ms; 0 where none has one yet. */
+  private checkpointAgeMs(): number {
+    const times = [...this.held.values()].map(({ runner }) => runner.checkpointedMs).filter((ms) => ms > 0);
+    return times.length === 0 ? 0 : Math.max(0, this.options.time.now() - Math.min(...times));
+  }
+
+  /** Drains: every partition finishes what it read, checkpoints and is let go. What takes too long is abandoned. */
   async drain(): Promise<void> {
+    const { time, log } = this.options;
     this.leaving = true;
     this.beat();
     this.reconcile();
-    while (this.reconciling !== null || this.held.size > 0) {
-      await this.reconciling;
-      if (this.held.size > 0) this.reconcile();
-    }
+    const deadlineMs = time.now() + (this.options.drainTimeoutMs ?? drainTimeoutMsDefault);
+    while (this.held.size > 0 && time.now() < deadlineMs) await sleep(time, drainLookMs);
+    if (this.held.size > 0)
+      log(
+        `${this.held.size} partitions did not finish in time; their next owners replay them from their last checkpoints.`,
+      );
+    for (const { runner } of this.held.values()) void runner.stop().catch(() => {});
+    this.held.clear();
     this.stopBeating();
+    this.stopLooking();
+    this.stopSweeping();
     this.stopWatching();
     this.beat();
   }
 }
 
 function counters(runner: PartitionRunner): Record<string, number> {
-  const { records, late, future, overflow, duplicates, deadLetters, anomalies, checkpoints } = runner.counts;
-  return { records, late, future, overflow, duplicates, deadLetters, anomalies, checkpoints };
+  const { records, late, future, overflow, duplicates, deadLetters, anomalies, streamGaps } = runner.counts;
+  return {
+    records,
+    late,
+    future,
+    overflow,
+    duplicates,
+    deadLetters,
+    anomalies,
+    streamGaps,
+    ...runner.checkpointCounts,
+  };
 }

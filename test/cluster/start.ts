@@ -59,6 +59,7 @@ export class Cluster {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'logweir-cluster-'));
   private readonly workers: number;
   private child: ChildProcess | null = null;
+  private readonly joined: ChildProcess[] = [];
   private told = '';
 
   constructor(workers: number) {
@@ -107,6 +108,7 @@ export class Cluster {
 
   /** Stops what runs, whatever state it is in, and removes the directory. */
   async destroy(): Promise<void> {
+    for (const child of this.joined) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     const known = Object.values(readClusterFile(this.dataDir)?.processes ?? {});
     const late = setTimeout(() => {
       for (const one of known) signalKnown(one, 'SIGKILL');
@@ -134,6 +136,26 @@ export class Cluster {
     if (known === undefined || !signalKnown(known, 'SIGSTOP')) throw new Error(`${unit} does not run`);
     await sleep(ms);
     signalKnown(known, 'SIGCONT');
+  }
+
+  /** Starts a role in a terminal of its own, as it were; settles when it is ready. The supervisor knows nothing of it. */
+  async join(role: string, id: string, env: Record<string, string> = {}): Promise<ChildProcess> {
+    const child = spawn(process.execPath, [main, role, '--id', id, '--data-dir', this.dataDir], {
+      cwd: this.dataDir,
+      env: environment(env),
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    this.joined.push(child);
+    let told = '';
+    child.stderr?.on('data', (data: Buffer) => {
+      told += data.toString();
+      this.told += data.toString();
+    });
+    await until(() => {
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${id} did not start:\n${told}`);
+      return told.includes(`logweir ${role} is ready.`);
+    }, `${id} to be ready`);
+    return child;
   }
 
   logweir(args: readonly string[], options: CallOptions = {}): Promise<Ended> {
@@ -206,10 +228,10 @@ export class Cluster {
   }
 }
 
-export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, what: string, everyMs = 100): Promise<void> {
   const deadline = Date.now() + 90_000;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`Waited 90 s for ${what}.`);
-    await sleep(100);
+    await sleep(everyMs);
   }
 }
