@@ -38,7 +38,7 @@ export class PartitionFold {
     this.partition = new Partition(partition);
   }
 
-  take(message: { sequence: number; timeMs: number; data: Uint8Array }, result: FoldResult): void {
+  take(message: { sequence: number; timeMs: number; data: Uint8Array }, result: FoldResult): Section {
     let section: Section;
     let poisoned: string | null = null;
     try {
@@ -54,6 +54,7 @@ export class PartitionFold {
       this.sinceSnapshot = [];
     }
     this.keep(section, result);
+    return section;
   }
 
   private rewind(): void {
