@@ -24,9 +24,26 @@ export interface JobOptions {
 /** Inputs open at once; more are taken in groups, by modification time. */
 const openFilesMax = 200;
 
-/** Settles when the stream has everything. @throws LogweirError when it does not take it. */
+/** How long a job that fails or is aborted tries to end its lane, ms. Partitions end a lane that went silent by themselves. */
+const endMsMax = 5_000;
+
+/** Settles when the stream has everything. @throws LogweirError when it does not take it; the lane is ended all the same. */
 export async function runJob(options: JobOptions): Promise<FileCounts> {
-  const { publisher, lane, time, signal } = options;
+  const { publisher, lane, time } = options;
+  const end = (): Promise<void> => publisher.broadcast(encodeLogsMessage({ kind: 'end', lane }));
+  let counts: FileCounts;
+  try {
+    counts = await publishFiles(options);
+  } catch (error) {
+    await Promise.race([end().catch(() => {}), sleep(time, endMsMax)]);
+    throw error;
+  }
+  await end();
+  return counts;
+}
+
+async function publishFiles(options: JobOptions): Promise<FileCounts> {
+  const { publisher, time, signal } = options;
   const counts = emptyCounts();
   const ticket = new Ticket();
   const view = new RecordView();
@@ -38,7 +55,7 @@ export async function runJob(options: JobOptions): Promise<FileCounts> {
       .map((file) => new FileSource(file, { ...options, nowMs, counts }));
     for await (const { record, timeMs } of mergeByTime(sources, (item) => item.timeMs)) {
       signal.throwIfAborted();
-      while (publisher.full) await sleep(time, 5);
+      while (publisher.full && !signal.aborted) await sleep(time, 5);
       const observedMs = time.now();
       viewOf(record, { observedMs, service: unknownService }, view);
       view.timeMs = record.timeMs ?? timeMs;
@@ -48,6 +65,5 @@ export async function runJob(options: JobOptions): Promise<FileCounts> {
   }
   publisher.flush();
   await ticket.done();
-  await publisher.broadcast(encodeLogsMessage({ kind: 'end', lane }));
   return counts;
 }

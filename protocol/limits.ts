@@ -23,8 +23,10 @@ export const overflowService = '__overflow__';
 export const unknownService = 'unknown_service';
 /** Partitions of a new cluster. Fixed for a cluster's life. */
 export const partitionsDefault = 64;
-/** Idempotency keys that a partition remembers, the oldest forgotten first. */
-export const idempotencyKeysMax = 4096;
+/** Idempotency keys that a partition remembers, the oldest forgotten first; 40 requests a second for three minutes. */
+export const idempotencyKeysMax = 8192;
+/** … and how long each at most, from its first record on, stream time in ms. */
+export const idempotencyKeptMs = 3_600_000;
 /** Earliest and latest event time that ClickHouse's DateTime can hold (1970 to 2106), in ms. */
 export const eventTimeMsMin = 0;
 export const eventTimeMsMax = 4_294_967_295_000;

@@ -239,6 +239,40 @@ describe('Partition', () => {
     expect(partition.services).toBe(0);
   });
 
+  it('ends a lane that went silent, as the job behind it was killed, and has room for others again', () => {
+    const partition = new Partition(0);
+    const old = start - 9 * 86_400_000;
+    const tick: LogsMessage = { kind: 'tick' };
+    const [live, rows, before, after] = stream([
+      batchOf([record('a', 'one')]),
+      batchOf([record('a', 'one', old), record('b', 'two', old + 45_000)], 'job'),
+      tick,
+      tick,
+    ]) as [Message, Message, Message, Message];
+    partition.step(live);
+    partition.step(rows);
+    const hour = 3_600_000;
+    partition.step({ ...before, timeMs: rows.timeMs + hour });
+    expect(partition.services).toBe(3);
+    const { section } = partition.step({ ...after, timeMs: rows.timeMs + hour + 1 });
+    expect(section.windows.some(({ lane }) => lane === 'job')).toBe(true);
+    expect(partition.services).toBe(1);
+  });
+
+  it('drops the repeat of a request for an hour of stream time, restored or not', () => {
+    const [first, again] = stream([
+      batchOf([record('a', 'one')], 'live', 'k'),
+      batchOf([record('a', 'one')], 'live', 'k'),
+    ]) as [Message, Message];
+    const within = new Partition(0);
+    within.step(first);
+    const restored = Partition.restore(within.snapshot(), 0);
+    for (const partition of [within, restored])
+      expect(partition.step({ ...again, timeMs: first.timeMs + 3_600_000 }).section.duplicates).toBe(1);
+    const beyond = Partition.restore(within.snapshot(), 0);
+    expect(beyond.step({ ...again, sequence: 9, timeMs: first.timeMs + 3_600_001 }).section.duplicates).toBe(0);
+  });
+
   it('gives one row for a window that closes and is revised in the same message', () => {
     const partition = new Partition(0);
     const [message] = stream([

@@ -9,6 +9,7 @@ import { MaskedLines } from '#analysis/templates/mod.ts';
 import {
   type BatchMessage,
   decodeLogsMessage,
+  idempotencyKeptMs,
   idempotencyKeysMax,
   LogweirError,
   liveLane,
@@ -31,9 +32,14 @@ import { KnownKeys } from './known-keys.ts';
 import { encodeState, joinStates, PartRounds, type PartsChange } from './parts.ts';
 
 /** Raised whenever the same messages would give other answers; part of every snapshot. */
-export const analysisVersion = 1;
+export const analysisVersion = 2;
 /** A live service not heard of for this long, in stream time, is forgotten. */
 const forgetAfterMs = 24 * 3_600_000;
+/**
+ * A lane of which nothing came for this long, in stream time, is ended as if its end had come: the job was killed. Far
+ * beyond what a job waits for a stream that is away.
+ */
+const laneSilenceMsMax = 3_600_000;
 /** Lanes (ingest jobs) that a partition analyses at once; further ones are analysed in the overflow service. */
 const lanesMax = 64;
 
@@ -88,7 +94,7 @@ export class Partition {
   private rawConfig: unknown = null;
   private config: AnalysisConfig = analysisDefaults;
   private readonly model: Model;
-  private readonly keys = new KnownKeys(idempotencyKeysMax);
+  private readonly keys = new KnownKeys(idempotencyKeysMax, idempotencyKeptMs);
   private readonly actors = new Map<string, ServiceActor>();
   /** Beside `actors`: what states taken hold of each. Numbers rise in the order of `actors`. */
   private readonly rounds = new Map<string, PartRounds>();
@@ -134,6 +140,7 @@ export class Partition {
     }
     this.sequence = message.sequence;
     this.streamMs = Math.max(this.streamMs, message.timeMs);
+    this.keys.forget(this.streamMs);
     let gatewayMs = 0;
     let services: ServiceCount[] = [];
     if (decoded !== null) {
@@ -231,6 +238,15 @@ export class Partition {
       if (findings.windows.length > before) push(section.templates, actor.templateRows(section.sequence, true));
       if (this.streamMs - actor.lastSeenStreamMs > forgetAfterMs) this.forget(key, actor);
     }
+    this.endSilentLanes(section, findings);
+  }
+
+  private endSilentLanes(section: Section, findings: Findings): void {
+    const newest = new Map<string, number>();
+    for (const { lane, lastSeenStreamMs } of this.actors.values())
+      if (lane !== liveLane) newest.set(lane, Math.max(newest.get(lane) ?? 0, lastSeenStreamMs));
+    for (const [lane, seenMs] of newest)
+      if (this.streamMs - seenMs > laneSilenceMsMax) this.endLane(lane, section, findings);
   }
 
   private endLane(lane: string, section: Section, findings: Findings): void {
@@ -297,7 +313,7 @@ export class Partition {
       if (index === noIdempotencyKey) continue;
       const key = columns.keys[index] as string;
       const ordinal = uint32At(columns.ordinal, row);
-      if (!this.keys.isRepeat(key, ordinal, this.round)) continue;
+      if (!this.keys.isRepeat(key, ordinal, this.round, this.streamMs)) continue;
       keep[row] = 0;
       kept--;
     }
@@ -373,6 +389,7 @@ export class Partition {
     restored.rawConfig = head.config;
     if (head.configVersion > 0) restored.config = parseAnalysisConfig(head.config, 'analysis');
     for (const changes of state.keys) restored.keys.apply(changes as Parameters<KnownKeys['apply']>[0], 0);
+    restored.keys.forget(restored.streamMs);
     for (const { number, times, parts } of state.actors) {
       const snapshot = { times, parts: parts as ActorSnapshot['parts'] };
       const [service, lane] = snapshot.parts[0];
