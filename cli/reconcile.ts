@@ -3,6 +3,7 @@ import { decodeLogsMessage, partitionOfSubject } from '#protocol/mod.ts';
 import { HttpClickHouse } from '#storage/mod.ts';
 import { type Command, type CommandContext, exitCodes, jsonOption } from './command.ts';
 import { recordedLogs, storedMarks } from './roles/recorded.ts';
+import { type GenerationBegin, generationAt, rangesOf } from './roles/generations.ts';
 import { type ClusterSetup, joinCluster } from './roles/setup.ts';
 import { clientOptions, clusterSettings } from './settings.ts';
 
@@ -39,7 +40,8 @@ async function reconcile(ctx: CommandContext, cluster: ClusterSetup): Promise<nu
   const { bus, facts, settings } = cluster;
   const clickHouse = new HttpClickHouse({ url: settings.urls.clickhouse });
   const marks = await storedMarks(bus, facts.generation);
-  const dead = await deadLetters(clickHouse, facts.generation);
+  const begins = await generationBegins(clickHouse);
+  const dead = await deadLetters(clickHouse);
   const accounts = new Map<number, Account>();
   const account = (partition: number): Account => {
     const known = accounts.get(partition) ?? {
@@ -63,7 +65,8 @@ async function reconcile(ctx: CommandContext, cluster: ClusterSetup): Promise<nu
     const one = account(partition);
     const rows = recordsOf(message.data);
     one.streamRows += rows ?? 0;
-    const storedOfDead = dead.get(partition)?.get(message.sequence);
+    const generation = generationAt(facts.generation, begins.get(partition), message.sequence);
+    const storedOfDead = dead.get(`${generation}/${partition}/${message.sequence}`);
     if (storedOfDead !== undefined) {
       one.deadLetters++;
       one.deadRows += (rows ?? 0) - storedOfDead;
@@ -74,13 +77,15 @@ async function reconcile(ctx: CommandContext, cluster: ClusterSetup): Promise<nu
     }
   }
   for (const [partition, from] of first) {
-    const range = `Generation = ${facts.generation} AND Partition = ${partition}`;
-    const bound = `Sequence BETWEEN ${from} AND ${marks.get(partition) ?? 0}`;
     const one = account(partition);
-    one.storedRows = await count(clickHouse, `SELECT count() FROM logweir.otel_logs WHERE ${range} AND ${bound}`);
-    // Ledger rows cover (from, to]: one that begins before the stream's first message counts whole sequences before it.
-    const ledger = `FROM logweir.ledger FINAL WHERE ${range} AND ToSequence >= ${from} AND FromSequence <= ${marks.get(partition) ?? 0}`;
-    one.duplicates = await count(clickHouse, `SELECT sum(Duplicates) ${ledger}`);
+    for (const range of rangesOf(facts.generation, begins.get(partition), from, marks.get(partition) ?? 0)) {
+      const of = `Generation = ${range.generation} AND Partition = ${partition}`;
+      const bound = `${of} AND Sequence BETWEEN ${range.from} AND ${range.to}`;
+      one.storedRows += await count(clickHouse, `SELECT count() FROM logweir.otel_logs WHERE ${bound}`);
+      // Each row of the ledger covers a block: one that begins before the range counts whole sequences before it.
+      const ledger = `${of} AND ToSequence >= ${range.from} AND FromSequence <= ${range.to}`;
+      one.duplicates += await count(clickHouse, `SELECT sum(Duplicates) FROM logweir.ledger FINAL WHERE ${ledger}`);
+    }
   }
   const list = [...accounts.values()].sort((a, b) => a.partition - b.partition);
   const sum = (name: keyof Account): number => list.reduce((total, one) => total + one[name], 0);
@@ -123,24 +128,41 @@ function recordsOf(data: Uint8Array): number | null {
   }
 }
 
-/** Dead letters by partition and sequence, each with the rows that are stored of it all the same. */
-async function deadLetters(clickHouse: HttpClickHouse, generation: number): Promise<Map<number, Map<number, number>>> {
-  const bytes = await clickHouse.query(
-    `SELECT Partition, Sequence, countIf(stored) FROM
-       (SELECT Partition, Sequence, false AS stored FROM logweir.dead_letters FINAL WHERE Generation = ${generation}
-        UNION ALL SELECT Partition, Sequence, true FROM logweir.otel_logs WHERE Generation = ${generation} AND
-          (Partition, Sequence) IN (SELECT Partition, Sequence FROM logweir.dead_letters WHERE Generation = ${generation}))
-     GROUP BY Partition, Sequence`,
-    { format: 'TabSeparated' },
+/** Dead letters by generation, partition and sequence, each with the rows that are stored of it all the same. */
+async function deadLetters(clickHouse: HttpClickHouse): Promise<Map<string, number>> {
+  const place = 'Generation, Partition, Sequence';
+  const lines = await rows(
+    clickHouse,
+    `SELECT ${place}, countIf(stored) FROM
+       (SELECT ${place}, false AS stored FROM logweir.dead_letters FINAL
+        UNION ALL SELECT ${place}, true FROM logweir.otel_logs
+          WHERE (${place}) IN (SELECT ${place} FROM logweir.dead_letters))
+     GROUP BY ${place}`,
   );
-  const found = new Map<number, Map<number, number>>();
-  const lines = Buffer.from(bytes).toString().split('\n');
-  for (const line of lines.filter((text) => text !== '')) {
-    const [partition = 0, sequence = 0, stored = 0] = line.split('\t').map(Number);
-    const known = found.get(partition) ?? new Map<number, number>();
-    found.set(partition, known.set(sequence, stored));
-  }
-  return found;
+  return new Map(
+    lines.map(([generation, partition, sequence, stored]) => [
+      [generation, partition, sequence].join('/'),
+      stored ?? 0,
+    ]),
+  );
+}
+
+/** By partition: first sequence that storage has of each generation, the oldest first. */
+async function generationBegins(clickHouse: HttpClickHouse): Promise<Map<number, GenerationBegin[]>> {
+  const lines = await rows(
+    clickHouse,
+    'SELECT Partition, Generation, min(FromSequence) FROM logweir.ledger GROUP BY Partition, Generation ORDER BY Generation',
+  );
+  const begins = new Map<number, GenerationBegin[]>();
+  for (const [partition = 0, generation = 0, from = 0] of lines)
+    begins.set(partition, [...(begins.get(partition) ?? []), { generation, from }]);
+  return begins;
+}
+
+async function rows(clickHouse: HttpClickHouse, sql: string): Promise<number[][]> {
+  const text = Buffer.from(await clickHouse.query(sql, { format: 'TabSeparated' })).toString();
+  const lines = text.split('\n').filter((line) => line !== '');
+  return lines.map((line) => line.split('\t').map(Number));
 }
 
 async function count(clickHouse: HttpClickHouse, sql: string): Promise<number> {

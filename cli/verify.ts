@@ -1,6 +1,6 @@
 /** `logweir verify`: what is stored equals a one-process fold of the recorded stream, bit for bit. */
 import { isDeepStrictEqual } from 'node:util';
-import { partitionOfSubject } from '#protocol/mod.ts';
+import { LogweirError, partitionOfSubject } from '#protocol/mod.ts';
 import { HttpClickHouse } from '#storage/mod.ts';
 import { emptyFold, type FoldResult, PartitionFold } from '#workers/mod.ts';
 import { type Command, type CommandContext, exitCodes, jsonOption } from './command.ts';
@@ -15,7 +15,7 @@ const differencesShown = 10;
 export const command: Command = {
   about: `Folds the recorded LOGS stream in this one process and compares what comes out with what the cluster stored: every final
 window, template and anomaly, and the template, category and severity of every row, bit for bit. Needs
-cluster.retainLogs: true, and may run beside live traffic.`,
+cluster.retainLogs: true and a LOGS stream that was never lost, and may run beside live traffic.`,
   options: { ...clientOptions, json: jsonOption },
   async run(ctx) {
     const cluster = await joinCluster(ctx, clusterSettings(ctx, 'natsUrl'));
@@ -37,6 +37,12 @@ interface Compared {
 
 async function verify(ctx: CommandContext, cluster: ClusterSetup): Promise<number> {
   const { bus, facts, settings } = cluster;
+  if (facts.generation > 1)
+    throw new LogweirError(
+      'CLUSTER_MISMATCH',
+      `The LOGS stream was made anew or lost its tail (generation ${facts.generation}): what the analysis had learned before is not in it, so nobody can fold it again.`,
+      'Check the counts instead, with "logweir reconcile".',
+    );
   const clickHouse = new HttpClickHouse({ url: settings.urls.clickhouse });
   // Storage goes on while we look. What it had at `before` must be there; up to `after` it may be.
   const before = await storedMarks(bus, facts.generation);
