@@ -10,13 +10,16 @@ import { type Fault, schedule } from './schedule.ts';
 
 const linesPerBody = 500;
 /** Without faults, at the beginning and at the end: what latency is compared with. */
-const quietMs = 15_000;
+const quietMsMax = 15_000;
+/** Of the time with faults, where that is short. */
+const quietShare = 1 / 4;
 const healWithinMs = 60_000;
 
 export async function faults(context: ScenarioContext): Promise<FaultsReport> {
   const { args, note } = context;
   const { seed, rate, minutes, workers } = args;
   const durationMs = minutes * 60_000;
+  const quietMs = Math.min(quietMsMax, durationMs * quietShare);
   const options = {
     seed,
     ratePerSecond: rate,

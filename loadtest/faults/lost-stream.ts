@@ -31,8 +31,7 @@ const moreMs = 8_000;
 export function recreatedStream(context: ScenarioContext): Promise<FaultsReport> {
   return disaster('recreated-stream', context, async (rig) => {
     const { fleet } = rig;
-    await rig.stream.pause();
-    await fleet.kill('nats-server');
+    await killWithUnread(rig);
     await rememberLost(rig, 0);
     rmSync(fleet.streamDir(streams.logs), { recursive: true });
     fleet.start('nats-server');
@@ -54,8 +53,7 @@ export function truncatedStream(context: ScenarioContext): Promise<FaultsReport>
       await fleet.whenReady('nats-server');
       rig.stream.resume();
       await rig.pause(moreMs);
-      await rig.stream.pause();
-      await fleet.kill('nats-server');
+      await killWithUnread(rig);
       await rememberLost(rig, kept);
       rmSync(fleet.streamDir(streams.logs), { recursive: true });
       cpSync(backup, fleet.streamDir(streams.logs), { recursive: true });
@@ -65,6 +63,18 @@ export function truncatedStream(context: ScenarioContext): Promise<FaultsReport>
       rmSync(backup, { recursive: true, force: true });
     }
   });
+}
+
+const unreadMs = 2_000;
+
+/** Ends nats-server while LOGS holds records that no worker has read, and no request is under way. */
+async function killWithUnread(rig: Rig): Promise<void> {
+  const { fleet, stream } = rig;
+  for (const name of fleet.names('worker')) fleet.freeze(name);
+  await rig.pause(unreadMs);
+  await stream.pause();
+  await fleet.kill('nats-server');
+  for (const name of fleet.names('worker')) fleet.thaw(name);
 }
 
 const recoverWithinMs = 60_000;
