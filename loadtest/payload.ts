@@ -24,6 +24,8 @@ export interface PayloadOptions {
   linesPerBody: number;
   /** Each service of the generator this many times. */
   regions: number;
+  /** Every record says that it comes from this one. */
+  service?: string | undefined;
 }
 
 export function renderPayloads(options: PayloadOptions): Payload[] {
@@ -33,6 +35,7 @@ export function renderPayloads(options: PayloadOptions): Payload[] {
   let services: Counts = new Map();
   for (let at = Date.UTC(2026, 0, 15, 12); payloads.length < options.bodies; at += 1_000) {
     for (const record of traffic.step(at, at + 1_000)) {
+      if (options.service !== undefined) record.service = options.service;
       lines.push(toNdjson(record));
       const service = record.service as string;
       services.set(service, (services.get(service) ?? 0) + 1);

@@ -58,8 +58,8 @@ export function machine(): Machine {
   };
 }
 
-export function payloadsFor(connections: number, linesPerBody: number): Payload[] {
-  return renderPayloads({ seed: 1, bodies: Math.max(64, connections), linesPerBody, regions });
+export function payloadsFor(connections: number, linesPerBody: number, service?: string): Payload[] {
+  return renderPayloads({ seed: 1, bodies: Math.max(64, connections), linesPerBody, regions, service });
 }
 
 /**

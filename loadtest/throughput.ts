@@ -16,6 +16,7 @@ import { load, openSender } from './sender.ts';
 import { type Summary, summarize, tenths } from './statistics.ts';
 
 const linesPerBody = 500;
+const hotService = 'hot';
 
 export interface ThroughputReport extends Counted, Costs {
   scenario: 'throughput';
@@ -26,6 +27,8 @@ export interface ThroughputReport extends Counted, Costs {
   /** Accepted records over the time from the first POST to the last answer. */
   acceptedPerSecond: number;
   workers: number;
+  /** Sent under one service's name, or under some forty. */
+  oneService: boolean;
   connections: number;
   linesPerPost: number;
   bytesPerLine: number;
@@ -38,9 +41,9 @@ export interface ThroughputReport extends Counted, Costs {
 }
 
 export function throughput({ args, signal, note }: ScenarioContext, workers = args.workers): Promise<ThroughputReport> {
-  const { connections, seconds, profileDir } = args;
+  const { connections, seconds, oneService, profileDir } = args;
   return withCluster({ workers, profileDir, signal, note }, async (cluster) => {
-    const payloads = payloadsFor(connections, linesPerBody);
+    const payloads = payloadsFor(connections, linesPerBody, oneService ? hotService : undefined);
     const sender = openSender(cluster.urls.gateway, connections);
     try {
       note(`Warming up for ${warmupSeconds} s, then sending for ${seconds} s over ${connections} connections …`);
@@ -62,6 +65,7 @@ export function throughput({ args, signal, note }: ScenarioContext, workers = ar
         acceptedPerSecond: Math.round((counts.accepted * 1_000) / result.durationMs),
         ...counts,
         workers,
+        oneService,
         connections,
         linesPerPost: linesPerBody,
         bytesPerLine: Math.round(bytes / (payloads.length * linesPerBody)),
