@@ -21,6 +21,14 @@ describe('reading ANOMALIES', () => {
     expect(reader.committed()).toEqual([[3, 1, 12]]);
   });
 
+  it('refuses what a worker of a wiped cluster tells, before and after its own', () => {
+    const reader = new AnomalyReader(100);
+    expect(reader.admit(message(0, 5, 99), 0)).toBe('duplicate');
+    expect(reader.admit(message(0, 5, 100), 0)).toBe('take');
+    expect(reader.admit(message(5, 9, 99), 0)).toBe('duplicate');
+    expect(reader.admit(message(0, 3, 101), 0)).toBe('take');
+  });
+
   it('keeps partitions apart and begins anew with a generation', () => {
     const reader = new AnomalyReader();
     reader.admit(message(0, 5), 0);

@@ -18,6 +18,12 @@ export class AnomalyReader {
   private readonly gapSinceMs = new Map<number, number>();
   /** Partitions met since unread messages were removed; null where none were. */
   private metSince: Set<number> | null = null;
+  private readonly firstGeneration: number;
+
+  /** `firstGeneration`: what names an earlier one was published by a worker of a cluster that was wiped. */
+  constructor(firstGeneration = 1) {
+    this.firstGeneration = firstGeneration;
+  }
 
   restore(marks: CommittedMarks['marks']): void {
     for (const [partition, generation, sequence] of marks)
@@ -35,6 +41,7 @@ export class AnomalyReader {
 
   admit(message: AnomaliesMessage, streamMs: number): Verdict {
     const { partition, generation, from, to } = message;
+    if (generation < this.firstGeneration) return 'duplicate';
     const decision = admit(this.marks.get(partition) ?? startMark, { partition, generation, from, to });
     switch (decision.verdict) {
       case 'duplicate':

@@ -21,6 +21,8 @@ import { lineOf } from './terminal.ts';
 
 export interface AlertingDeps {
   bus: Bus;
+  /** Generation that the cluster began with, default 1; anomalies of earlier ones are refused. */
+  firstGeneration?: number;
   redisUrl: string;
   config: AlertingConfig;
   time: Time;
@@ -78,7 +80,7 @@ class Alerting implements RunningAlerting {
   private fail: (error: Error) => void = () => {};
   private readonly deps: AlertingDeps;
   private readonly checkpoints: AlertingCheckpoints;
-  private readonly reader = new AnomalyReader();
+  private readonly reader: AnomalyReader;
   private readonly publisher: GoBackN;
   private queue: Delivery | null = null;
   private state: AlertingState = emptyState();
@@ -97,6 +99,7 @@ class Alerting implements RunningAlerting {
   constructor(deps: AlertingDeps, checkpoints: AlertingCheckpoints) {
     this.deps = deps;
     this.checkpoints = checkpoints;
+    this.reader = new AnomalyReader(deps.firstGeneration);
     this.failed = new Promise((_resolve, reject) => {
       this.fail = reject;
     });

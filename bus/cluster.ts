@@ -20,6 +20,8 @@ export interface ClusterFacts {
   partitions: number;
   /** Raised by the leader when LOGS was made anew (R3). */
   generation: number;
+  /** Generation that the cluster began with. What names an earlier one comes from a cluster that was wiped. */
+  firstGeneration: number;
   /** Creation time of the LOGS stream that the generation belongs to, ms. */
   logsCreatedMs: number;
 }
@@ -52,9 +54,11 @@ export async function openCluster(
   }
   const store = await bus.keyValue(buckets.cluster);
   const { createdMs } = await bus.streams.info(streams.logs);
+  const generation = generationAfter(0, createdMs);
   const fresh: ClusterFacts = {
     partitions: settings.partitions ?? partitionsDefault,
-    generation: 1,
+    generation,
+    firstGeneration: generation,
     logsCreatedMs: createdMs,
   };
   await store.create(keys.facts, pack(fresh));
@@ -72,5 +76,18 @@ export async function readFacts(store: KeyValue): Promise<ClusterFacts> {
   const entry = await store.get(keys.facts);
   if (entry === null)
     throw new LogweirError('CLUSTER_NOT_FOUND', 'The cluster has no facts stored.', 'Start a coordinator first.');
-  return unpack(entry.value) as ClusterFacts;
+  return unpackFacts(entry.value);
+}
+
+/** Facts from before first generations were kept have none: their clusters began with 1. */
+export function unpackFacts(value: Uint8Array): ClusterFacts {
+  return { firstGeneration: 1, ...(unpack(value) as Omit<ClusterFacts, 'firstGeneration'>) };
+}
+
+/**
+ * The generation that follows, for a LOGS stream made at `createdMs`: its age in seconds since 1970, so that a cluster
+ * that was wiped from NATS, and not from ClickHouse or from a worker's memory, never counts from the start again.
+ */
+export function generationAfter(previous: number, createdMs: number): number {
+  return Math.max(previous + 1, Math.floor(createdMs / 1_000));
 }

@@ -1,6 +1,13 @@
 /** Ports to streams, key-value and objects, their two adapters, and the chain rule (R3). */
 export { type Admission, admit, type Mark, startMark } from './chain.ts';
-export { type ClusterFacts, type ClusterSettings, openCluster, readFacts } from './cluster.ts';
+export {
+  type ClusterFacts,
+  type ClusterSettings,
+  generationAfter,
+  openCluster,
+  readFacts,
+  unpackFacts,
+} from './cluster.ts';
 export { GoBackN, type GoBackNOptions } from './go-back-n.ts';
 export { type Host, thisHost } from './host.ts';
 export { MemoryBus } from './memory.ts';

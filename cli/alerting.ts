@@ -3,7 +3,7 @@ import { parseAlertingConfig, runAlerting } from '#alerting/mod.ts';
 import type { Command } from './command.ts';
 import { runRole } from './role.ts';
 import { prometheusText, serveMetrics, startHeartbeat } from './roles/observe.ts';
-import { joinCluster, roleOptions } from './roles/setup.ts';
+import { joinForLong, roleOptions } from './roles/setup.ts';
 import { settingsOf } from './settings.ts';
 
 export const command: Command = {
@@ -15,9 +15,10 @@ what they get, is the section "alerting" of the configuration.`,
     runRole(ctx, async () => {
       const wanted = settingsOf(ctx);
       const alertingConfig = parseAlertingConfig(wanted.config.alerting, 'alerting');
-      const { bus, config, settings, id, time, log } = await joinCluster(ctx, wanted);
+      const { bus, config, settings, id, time, log, facts, watch } = await joinForLong(ctx, wanted);
       const alerting = await runAlerting({
         bus,
+        firstGeneration: facts.firstGeneration,
         redisUrl: settings.urls.redis,
         config: alertingConfig,
         time,
@@ -34,8 +35,9 @@ what they get, is the section "alerting" of the configuration.`,
       });
       return {
         facts: { id, metricsPort: metrics.port },
-        failed: alerting.failed,
+        failed: Promise.race([alerting.failed, watch.failed]),
         stop: async () => {
+          watch.stop();
           await alerting.stop();
           stopBeating();
           await metrics.close();

@@ -7,7 +7,7 @@ import type { Command } from './command.ts';
 import { runRole } from './role.ts';
 import { startLive } from './roles/live.ts';
 import { prometheusText, startHeartbeat } from './roles/observe.ts';
-import { joinCluster, roleOptions } from './roles/setup.ts';
+import { joinForLong, roleOptions } from './roles/setup.ts';
 
 export const command: Command = {
   about: `Leads the cluster: assigns partitions to workers, sends ticks, removes what nobody needs any more. Run as many as you like:
@@ -16,7 +16,7 @@ one leads, the others stand by. Serves the API and the dashboard.`,
   longRunning: true,
   run: (ctx) =>
     runRole(ctx, async () => {
-      const { bus, store, facts, config, settings, id, time, log } = await joinCluster(ctx);
+      const { bus, store, facts, config, settings, id, time, log, watch } = await joinForLong(ctx);
       const coordinator = new Coordinator({
         bus,
         store,
@@ -45,7 +45,9 @@ one leads, the others stand by. Serves the API and the dashboard.`,
       const stopBeating = startHeartbeat(bus, 'coordinator', id, 'none', () => coordinator.counters());
       return {
         facts: { id, url: api.url },
+        failed: watch.failed,
         stop: async () => {
+          watch.stop();
           await api.close();
           live.stop();
           await coordinator.stop();

@@ -4,7 +4,7 @@ import { Gateway } from '#ingest/mod.ts';
 import type { Command } from './command.ts';
 import { runRole } from './role.ts';
 import { prometheusText, startHeartbeat } from './roles/observe.ts';
-import { joinCluster, roleOptions } from './roles/setup.ts';
+import { joinForLong, roleOptions } from './roles/setup.ts';
 
 export const command: Command = {
   about:
@@ -13,7 +13,7 @@ export const command: Command = {
   longRunning: true,
   run: (ctx) =>
     runRole(ctx, async () => {
-      const { bus, facts, config, id, time } = await joinCluster(ctx);
+      const { bus, facts, config, id, time, watch } = await joinForLong(ctx);
       const gateway: Gateway = new Gateway({
         bus,
         partitions: facts.partitions,
@@ -38,7 +38,9 @@ export const command: Command = {
       const stopBeating = startHeartbeat(bus, 'gateway', id, 'records', counters);
       return {
         facts: { port: gateway.port },
+        failed: watch.failed,
         stop: async () => {
+          watch.stop();
           await gateway.stop();
           stopBeating();
           await bus.close();

@@ -5,7 +5,7 @@ import { startStorage, type WriterStats } from '#storage/mod.ts';
 import type { Command } from './command.ts';
 import { runRole } from './role.ts';
 import { prometheusText, serveMetrics, startHeartbeat } from './roles/observe.ts';
-import { joinCluster, roleOptions } from './roles/setup.ts';
+import { joinForLong, roleOptions } from './roles/setup.ts';
 
 const storageNiceness = 10;
 /** A failed insert that the next try puts right is nobody's concern, ms. */
@@ -25,7 +25,7 @@ ClickHouse's HTTP interface, or a server named by CLICKHOUSE_URL.`,
   longRunning: true,
   run: (ctx) =>
     runRole(ctx, async () => {
-      const { bus, config, settings, id, dataDir, time, log } = await joinCluster(ctx);
+      const { bus, config, settings, id, dataDir, time, log, facts, watch } = await joinForLong(ctx);
       // Inserts and merges come in bursts of whole cores; detection and alerts beside them must not wait for those.
       setPriority(storageNiceness);
       const { ports, servers, storage: keep } = config;
@@ -46,6 +46,7 @@ ClickHouse's HTTP interface, or a server named by CLICKHOUSE_URL.`,
           findingsDays: keep.findingsTtlDays,
           rollupsDays: keep.rollupsTtlDays,
         },
+        writer: { firstGeneration: facts.firstGeneration },
         time,
         log: { info: log, warn: log, error: log },
       });
@@ -59,8 +60,9 @@ ClickHouse's HTTP interface, or a server named by CLICKHOUSE_URL.`,
       });
       return {
         facts: { id, metricsPort: metrics.port, url: storage.url },
-        failed: storage.done.then(() => new Promise<never>(() => {})),
+        failed: Promise.race([storage.done.then(() => new Promise<never>(() => {})), watch.failed]),
         stop: async () => {
+          watch.stop();
           await storage.drain();
           stopBeating();
           await metrics.close();

@@ -4,7 +4,7 @@
  * that it was replaced does no harm.
  */
 import { createHash } from 'node:crypto';
-import type { Bus, Cancel, ClusterFacts } from '#bus/mod.ts';
+import { type Bus, type Cancel, type ClusterFacts, generationAfter, unpackFacts } from '#bus/mod.ts';
 import {
   buckets,
   decodeMarks,
@@ -46,7 +46,7 @@ interface StoredAnalysis {
 
 export class Leader {
   private readonly options: LeaderOptions;
-  private facts: ClusterFacts = { partitions: 0, generation: 0, logsCreatedMs: 0 };
+  private facts: ClusterFacts = { partitions: 0, generation: 0, firstGeneration: 0, logsCreatedMs: 0 };
   private timers: Cancel[] = [];
   private readonly placement: Placement;
   private purging = false;
@@ -59,8 +59,7 @@ export class Leader {
   }
 
   async start(): Promise<void> {
-    await this.settleGeneration();
-    await this.publishAnalysis();
+    await this.publishAnalysis(await this.settleGeneration());
     if (this.stopped) return;
     const { time } = this.options;
     this.timers = [
@@ -80,24 +79,27 @@ export class Leader {
     this.timers = [];
   }
 
-  /** R3: raises the generation where LOGS is not the stream, or not as long, as positions say. */
-  private async settleGeneration(): Promise<void> {
+  /** R3: raises the generation where LOGS is not the stream, or not as long, as positions say. True where it did. */
+  private async settleGeneration(): Promise<boolean> {
     const { bus, store, log } = this.options;
     for (;;) {
       const entry = await store.get(keys.facts);
       if (entry === null) throw new Error('the cluster has no facts');
-      const facts = unpack(entry.value) as ClusterFacts;
-      const info = await bus.streams.info(streams.logs);
+      const facts = unpackFacts(entry.value);
+      // In this order: the stream grows and is checkpointed meanwhile.
       const highest = await this.highestPosition(facts);
+      const info = await bus.streams.info(streams.logs);
       this.facts = facts;
-      if (!needsNewGeneration(info, facts, highest)) return;
-      const next = { ...facts, generation: facts.generation + 1, logsCreatedMs: info.createdMs };
+      if (!needsNewGeneration(info, facts, highest)) return false;
+      const generation = generationAfter(facts.generation, info.createdMs);
+      const next = { ...facts, generation, logsCreatedMs: info.createdMs };
       if ((await store.update(keys.facts, pack(next), entry.revision)) === null) continue;
       log(
         `The LOGS stream ends at ${info.lastSequence}, but positions up to ${highest} are known: it was made anew or lost its tail. Generation ${next.generation} begins; records that were only in the lost part are gone.`,
       );
       this.facts = next;
-      return;
+      this.purged = [];
+      return true;
     }
   }
 
@@ -120,8 +122,11 @@ export class Leader {
     );
   }
 
-  /** A changed analysis configuration becomes the next version and is told to every partition through its stream (R2). */
-  private async publishAnalysis(): Promise<void> {
+  /**
+   * A changed analysis configuration becomes the next version and is told to every partition through its stream (R2).
+   * `again`: the stream may have lost what was told.
+   */
+  private async publishAnalysis(again: boolean): Promise<void> {
     const { bus, store, analysis, log } = this.options;
     const hash = createHash('sha256').update(pack(analysis)).digest('hex');
     const entry = await store.get(keys.analysisConfig);
@@ -143,7 +148,7 @@ export class Leader {
       if (!(await write(stored))) throw new Error('another leader wrote the analysis configuration');
       log(`Analysis configuration version ${stored.version} goes to all partitions.`);
     }
-    if (stored.published) return;
+    if (stored.published && !(again && stored.version > 0)) return;
     const data = encodeLogsMessage({
       kind: 'control',
       control: { kind: 'analysis', version: stored.version, config: stored.config },
@@ -176,6 +181,8 @@ export class Leader {
     this.purging = true;
     const { bus, retainLogs } = this.options;
     try {
+      // LOGS may be made anew, or lose its tail in a server's crash, while this process leads.
+      if (await this.settleGeneration()) await this.publishAnalysis(true);
       if (!retainLogs) {
         const needed = (await this.pointers(this.facts)).map((pointer) => neededFrom(pointer, this.facts.generation));
         for (const { partition, below } of planPurge(needed, this.purged)) {

@@ -17,7 +17,7 @@ export interface StorageOptions {
   retention?: Retention;
   time: Time;
   log: WriterOptions['log'];
-  writer?: Pick<WriterOptions, 'limits' | 'lingerMs' | 'lingerMaxMs'>;
+  writer?: Pick<WriterOptions, 'limits' | 'lingerMs' | 'lingerMaxMs' | 'firstGeneration'>;
   /** How long a server may take to answer at first, in ms, default 60_000. */
   waitMs?: number;
 }

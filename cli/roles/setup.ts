@@ -12,6 +12,7 @@ import {
 } from '#bus/mod.ts';
 import type { CommandContext, OptionSpec } from '../command.ts';
 import type { Config } from '../config/mod.ts';
+import { type ClusterWatch, watchCluster } from './same-cluster.ts';
 import { clientOptions, type Settings, settingsOf } from '../settings.ts';
 
 export const roleOptions: Readonly<Record<string, OptionSpec>> = {
@@ -32,6 +33,15 @@ export interface ClusterSetup extends RoleSetup {
   bus: Bus;
   facts: ClusterFacts;
   store: KeyValue;
+}
+
+/** For roles, which live on: with a watch over the cluster being the one that they joined. */
+export async function joinForLong(
+  ctx: CommandContext,
+  settings?: Settings,
+): Promise<ClusterSetup & { watch: ClusterWatch }> {
+  const setup = await joinCluster(ctx, settings);
+  return { ...setup, watch: watchCluster(setup) };
 }
 
 export function setUpRole(ctx: CommandContext, settings: Settings = settingsOf(ctx)): RoleSetup {

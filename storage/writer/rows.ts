@@ -72,8 +72,12 @@ export interface Versioned<R> {
   version: number;
 }
 
-/** Versions grow within a generation, and a later generation outranks all of an earlier one. */
-const rankOfGeneration = 2 ** 16;
+/**
+ * The rank of a version is (generation << 32) + version, carried over: a later generation outranks an earlier one. It
+ * does because generations are seconds (see `generationAfter` of #bus), and no stream takes 2^32 messages a second.
+ * Clusters from before that count 1, 2, 3 and go on as they began: (generation << 48) + version.
+ */
+const countedGenerationsMax = 2 ** 16;
 
 function versioned<R>(fields: readonly Field<R>[]): Field<Versioned<R>>[] {
   return [
@@ -95,10 +99,11 @@ function versioned<R>(fields: readonly Field<R>[]): Field<Versioned<R>>[] {
       name: 'VersionRank',
       type: 'UInt64',
       write: (out, rows) => {
-        // (generation << 48) + version, beyond what a double holds exactly: by halves.
+        // Beyond what a double holds exactly: by halves.
         for (const { generation, version } of rows) {
+          const high = generation < countedGenerationsMax ? generation * 65536 : generation;
           out.uint32(version >>> 0);
-          out.uint32(((generation % rankOfGeneration) * 65536 + Math.floor(version / 4294967296)) >>> 0);
+          out.uint32((high + Math.floor(version / 4294967296)) >>> 0);
         }
       },
     },

@@ -42,6 +42,8 @@ export interface WriterOptions {
   idleCommitMs?: number;
   /** First and longest pause before a failed insert is tried again, in ms, default 250 and 10_000. */
   retryMs?: { first: number; max: number };
+  /** Generation that the cluster began with, default 1; results of earlier ones are refused. */
+  firstGeneration?: number;
   /** Names this writer in its record, default `process.pid` and time. */
   owner?: string;
   /**
@@ -173,7 +175,7 @@ export class Session {
   }
 
   private begin(): void {
-    this.state = new WriterState(this.keeper.value);
+    this.state = new WriterState(this.keeper.value, this.options.firstGeneration);
     this.builder = this.newBuilder();
     this.counts.committed = this.keeper.value.position;
   }

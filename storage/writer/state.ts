@@ -49,8 +49,11 @@ export class WriterState {
   /** Parts of sections that are not whole yet, and where the first of them stands in RESULTS. */
   private readonly parts = new Map<number, { first: number; pieces: Uint8Array[] }>();
   private readonly recovered: boolean;
+  private readonly firstGeneration: number;
 
-  constructor(record: Pick<WriterRecord, 'position' | 'marks' | 'recovered'>) {
+  /** `firstGeneration`: what names an earlier one was published by a worker of a cluster that was wiped. */
+  constructor(record: Pick<WriterRecord, 'position' | 'marks' | 'recovered'>, firstGeneration = 1) {
+    this.firstGeneration = firstGeneration;
     this.sequence = record.position;
     this.recovered = record.recovered;
     for (const [partition, mark] of Object.entries(record.marks))
@@ -61,6 +64,7 @@ export class WriterState {
   take(sequence: number, message: ResultsMessage): Taken {
     this.sequence = sequence;
     const { partition } = message;
+    if (message.generation < this.firstGeneration) return { verdict: 'duplicate' };
     const mark = this.marks.get(partition) ?? this.firstMark(message);
     const admission = admit(mark, message, message.part);
     if (admission.verdict === 'duplicate' || admission.verdict === 'gap') return { verdict: admission.verdict };
