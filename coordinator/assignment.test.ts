@@ -37,6 +37,12 @@ const ownedBy = ({ owners }: Assignment, id: string): number[] =>
 const share = (assignment: Assignment, id: string): number => ownedBy(assignment, id).length;
 
 describe('plan', () => {
+  it('ends with more workers than partitions, whose weights do not add up to their sum exactly', () => {
+    const weights = [61.5867273804505, 85.30683993513402];
+    const { assignment } = settle(start(2), ['a', 'b', 'c', 'd', 'e'], weights);
+    expect(new Set(assignment.owners).size).toBe(2);
+  });
+
   it('gives everything to the only worker, and nothing to nobody', () => {
     expect(plan({ present: start(4), members: [], weights: even(4), draining: none, rebalance: true })).toBeNull();
     const { assignment } = settle(start(4), ['a'], even(4));

@@ -179,7 +179,8 @@ function evenLevel(order: Int32Array, givable: readonly number[], { targets, loa
     total -= weight;
     workers--;
   }
-  return total / workers;
+  // Subtracting all that there is may leave a little less than nothing.
+  return Math.max(total, 0) / workers;
 }
 
 /** Least gain worth a move, as a share of the level: rounding errors are none. */
