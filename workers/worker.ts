@@ -286,6 +286,16 @@ export class Worker {
     return times.length === 0 ? 0 : Math.max(0, this.options.time.now() - Math.min(...times));
   }
 
+  /** Abandons everything at once: what is unfinished reaches nobody. */
+  async stop(): Promise<void> {
+    this.leaving = true;
+    this.stopBeating();
+    this.stopWatching();
+    const runners = [...this.held.values()].map(({ runner }) => runner);
+    this.held.clear();
+    await Promise.allSettled(runners.map((runner) => runner.stop()));
+  }
+
   /** Drains: every partition finishes what it read, checkpoints and is let go. What takes too long is abandoned. */
   async drain(): Promise<void> {
     const { time, log } = this.options;
