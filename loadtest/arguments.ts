@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LogweirError } from '#protocol/mod.ts';
+import { type UnitKind, unitKinds } from './faults/fleet.ts';
 
 /** Each with a cluster of its own to which something bad happens. */
 export const faultScenarios = [
@@ -33,6 +34,8 @@ export interface Arguments {
   faults: number;
   /** In which the faults come. */
   minutes: number;
+  /** Kinds of processes that are hit; empty for all. */
+  only: UnitKind[];
   /** Throughput: all records come from one service. */
   oneService: boolean;
   profileDir: string | undefined;
@@ -61,6 +64,7 @@ Faults of streams and messages, each with the same checks afterwards:
   --rate N          latency and faults: logs per second, default 20000; faults holds back where the machine is too slow
   --faults N        faults: how many, default 50
   --minutes M       faults: within which they come, default 10
+  --only KIND,…     faults: hit these alone: worker, coordinator, gateway, storage, alerting, redis, nats
   --seed S          faults: what is random follows from it, default 1
   --connections N   requests unacknowledged at once, default 64
   --one-service     throughput: all records come from one service, as large as a hot one can be
@@ -94,6 +98,7 @@ export function parseArguments(argv: readonly string[], cwd: string): Arguments 
     seed: whole(values.seed, '--seed', 1, 0, 4_294_967_295),
     faults: whole(values.faults, '--faults', 50, 1, 10_000),
     minutes: positive(values.minutes, '--minutes', 10, 10_000),
+    only: kinds(values.only),
     oneService: values['one-service'] === true,
     profileDir: values.profile === undefined ? undefined : resolve(cwd, values.profile),
   };
@@ -110,6 +115,7 @@ function parse(argv: readonly string[]) {
     seed: text,
     faults: text,
     minutes: text,
+    only: text,
     'one-service': flag,
     profile: text,
     json: flag,
@@ -127,6 +133,15 @@ function whole(given: string | undefined, option: string, fallback: number, min:
   const value = /^\d+$/.test(given) ? Number(given) : Number.NaN;
   if (value >= min && value <= max) return value;
   throw usage(`${option} must be a whole number from ${min} to ${max}, not "${given}".`);
+}
+
+function kinds(given: string | undefined): UnitKind[] {
+  const names = given === undefined ? [] : given.split(',');
+  return names.map((name) => {
+    const kind = unitKinds.find((one) => one === name);
+    if (kind !== undefined) return kind;
+    throw usage(`--only takes ${unitKinds.join(', ')}, not "${name}".`);
+  });
 }
 
 function positive(given: string | undefined, option: string, fallback: number, max: number): number {

@@ -23,6 +23,7 @@ describe('the command line', () => {
       seed: 1,
       faults: 50,
       minutes: 10,
+      only: [],
       oneService: false,
       profileDir: undefined,
     });
@@ -52,6 +53,7 @@ describe('the command line', () => {
     [['latency', 'throughput'], 'There is no scenario "throughput"'],
     [['latency', '--seconds', '0'], '--seconds must be a whole number from 1 to 3600, not "0".'],
     [['faults', '--minutes', '0'], '--minutes must be a number over 0 and up to 10000, not "0".'],
+    [['faults', '--only', 'nats,wroker'], 'not "wroker"'],
     [['latency', '--rate', 'fast'], '--rate must be a whole number from 100 to 10000000, not "fast".'],
     [['latency', '--wrokers', '2'], "Unknown option '--wrokers'."],
   ])('refuses %j', (argv, message) => {

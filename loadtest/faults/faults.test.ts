@@ -33,6 +33,11 @@ describe('the schedule', () => {
     expect(planned.map(({ number }) => number)).toEqual(planned.map((_, index) => index + 1));
   });
 
+  it('hits what it is told to hit', () => {
+    const only = schedule({ ...options, only: ['nats', 'worker'] });
+    expect(new Set(only.map(({ kind }) => kind))).toEqual(new Set(['nats', 'worker']));
+  });
+
   it('lets faults overlap, but hits no unit that is away', () => {
     const overlaps = planned.filter((one) =>
       planned.some((other) => other !== one && other.atMs < one.atMs && other.atMs + other.awayMs > one.atMs),

@@ -35,7 +35,7 @@ export async function faults(context: ScenarioContext): Promise<FaultsReport> {
         UnitKind,
         string[]
       >;
-      const planned = schedule({ seed, faults: args.faults, durationMs, units });
+      const planned = schedule({ seed, faults: args.faults, durationMs, units, only: args.only });
       note(
         `Seed ${seed}. Sending ${rate} logs/s; ${planned.length} faults within ${minutes} min, after ${quietMs / 1_000} s without.`,
       );

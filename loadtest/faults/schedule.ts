@@ -20,6 +20,8 @@ export interface ScheduleOptions {
   durationMs: number;
   /** Names of the units of each kind. */
   units: Readonly<Record<UnitKind, readonly string[]>>;
+  /** Kinds that are hit; none named: all. */
+  only?: readonly UnitKind[];
 }
 
 /** Of every twenty faults: the parts that keep state and order come more often. */
@@ -44,10 +46,10 @@ const restMs = 500;
  * At random times, so that faults come in bunches and overlap; a unit that is away is not hit again. Every kind is
  * killed and frozen at least once where there are enough faults.
  */
-export function schedule({ seed, faults, durationMs, units }: ScheduleOptions): Fault[] {
+export function schedule({ seed, faults, durationMs, units, only = [] }: ScheduleOptions): Fault[] {
   const random = new Random(seed);
   const times = Array.from({ length: faults }, () => random.next() * durationMs).sort((a, b) => a - b);
-  const kinds = dealKinds(random, faults);
+  const kinds = dealKinds(random, faults, only.length === 0 ? unitKinds : only);
   const backMs = new Map<string, number>();
   const planned = times.map((wantedMs, index) => {
     const { kind, how } = kinds[index] as Pick<Fault, 'kind' | 'how'>;
@@ -62,11 +64,11 @@ export function schedule({ seed, faults, durationMs, units }: ScheduleOptions): 
   return planned.sort((a, b) => a.atMs - b.atMs).map((fault, index) => ({ number: index + 1, ...fault }));
 }
 
-function dealKinds(random: Random, faults: number): Pick<Fault, 'kind' | 'how'>[] {
+function dealKinds(random: Random, faults: number, from: readonly UnitKind[]): Pick<Fault, 'kind' | 'how'>[] {
   const deck: Pick<Fault, 'kind' | 'how'>[] = [];
-  for (const kind of unitKinds) for (const how of ['kill', 'freeze'] as const) deck.push({ kind, how });
+  for (const kind of from) for (const how of ['kill', 'freeze'] as const) deck.push({ kind, how });
   shuffle(random, deck);
-  const bag = unitKinds.flatMap((kind) => new Array<UnitKind>(weights[kind]).fill(kind));
+  const bag = from.flatMap((kind) => new Array<UnitKind>(weights[kind]).fill(kind));
   while (deck.length < faults) deck.push({ kind: random.pick(bag), how: random.next() < 0.6 ? 'kill' : 'freeze' });
   const dealt = deck.slice(0, faults);
   shuffle(random, dealt);
