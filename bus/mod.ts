@@ -26,3 +26,4 @@ export type {
   Subscription,
 } from './ports.ts';
 export { type Cancel, sleep, systemTime, type Time } from './time.ts';
+export { reserveBytesOf, Room } from './room.ts';

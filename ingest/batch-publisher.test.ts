@@ -1,15 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryBus, systemTime, type Time } from '#bus/mod.ts';
-import { decodeLogsMessage, LogweirError, RecordView, streams, viewOf } from '#protocol/mod.ts';
+import { MemoryBus, reserveBytesOf, systemTime, type Time } from '#bus/mod.ts';
+import { decodeLogsMessage, encodeLogsMessage, LogweirError, RecordView, streams, viewOf } from '#protocol/mod.ts';
 import { BatchPublisher, Ticket } from './batch-publisher.ts';
 import { adaptLinger, lingerMsMax, lingerMsMaxBusy, lingerMsMin } from './linger.ts';
 
-async function setup(options: Partial<{ giveUpAfterMs: number; pendingBytesMax: number; time: Time }> = {}) {
+async function setup(
+  options: Partial<{ giveUpAfterMs: number; pendingBytesMax: number; time: Time }> = {},
+  bytesMax = 1e9,
+) {
   const bus = new MemoryBus(Date.now);
   await bus.streams.ensure({
     name: streams.logs,
     subjects: ['logs.*'],
-    bytesMax: 1e9,
+    bytesMax,
     replicas: 1,
     duplicateWindowMs: 60_000,
   });
@@ -53,6 +56,26 @@ describe('BatchPublisher', () => {
     expect(rows.map((row) => Number(row.split(':')[1])).reduce((a, b) => a + b)).toBe(100);
     expect(rows.length).toBeLessThanOrEqual(4);
     expect(publisher.pendingBytes).toBe(0);
+  });
+
+  it('refuses records before the stream is full, so that ticks still get in', async () => {
+    const { bus, publisher } = await setup({}, 100_000);
+    const send = async (): Promise<unknown> => {
+      const ticket = new Ticket();
+      for (let i = 0; i < 20; i++)
+        publisher.add(record('s', Array.from({ length: 60 }, () => Math.random()).join()), ticket, Date.now());
+      return ticket.done().then(
+        () => null,
+        (error: LogweirError) => error.code,
+      );
+    };
+    let refused: unknown = null;
+    for (let i = 0; i < 100 && refused === null; i++) refused = await send();
+    expect(refused).toBe('STREAM_FULL');
+    const { bytes } = await bus.streams.info(streams.logs);
+    expect(bytes).toBeLessThanOrEqual(100_000 - reserveBytesOf(100_000));
+    const tick = encodeLogsMessage({ kind: 'tick' });
+    for (let i = 0; i < 60; i++) await bus.streams.publish('logs.0', tick);
   });
 
   it('settles an empty ticket at once', async () => {

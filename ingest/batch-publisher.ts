@@ -6,7 +6,7 @@
  * request with an Idempotency-Key came as one number, so no later record may be stored where an earlier one was not.
  */
 import { Masker } from '#analysis/templates/mod.ts';
-import { type Bus, type Cancel, sleep, type Time } from '#bus/mod.ts';
+import { type Bus, type Cancel, Room, sleep, type Time } from '#bus/mod.ts';
 import {
   BatchBuilder,
   encodeLogsMessage,
@@ -15,6 +15,7 @@ import {
   partitionOf,
   type RecordBatch,
   type RecordView,
+  streams,
   subjects,
 } from '#protocol/mod.ts';
 import { adaptLinger, lingerMsMin } from './linger.ts';
@@ -113,6 +114,7 @@ export class BatchPublisher {
   private lastPartition = -1;
   private readonly openLanes = new Set<Lane>();
   private readonly masker = new Masker();
+  private readonly room: Room;
   private counter = 0;
   private lingerMs = lingerMsMin;
   private publishedThisSecond = 0;
@@ -127,6 +129,7 @@ export class BatchPublisher {
 
   constructor(options: BatchPublisherOptions) {
     this.options = options;
+    this.room = new Room(options.bus.streams, streams.logs, options.time);
     this.lanes = new Array(options.partitions);
     this.secondStartedMs = options.time.now();
   }
@@ -172,7 +175,7 @@ export class BatchPublisher {
     this.flush();
     for (let partition = 0; partition < this.options.partitions; partition++) {
       while (this.busy(partition)) await sleep(this.options.time, 5);
-      await this.publishRetrying(partition, data);
+      await this.publishRetrying(partition, data, null);
     }
   }
 
@@ -255,7 +258,7 @@ export class BatchPublisher {
       const pending = lane.queue.shift();
       if (pending === undefined) break;
       try {
-        await this.publishRetrying(lane.partition, this.encode(lane, pending.batch));
+        await this.publishRetrying(lane.partition, this.encode(lane, pending.batch), this.room);
         this.settle(pending, null);
       } catch (error) {
         this.failAll(lane, pending, error as LogweirError);
@@ -275,12 +278,14 @@ export class BatchPublisher {
     return encodeLogsMessage({ kind: 'batch', batch, masked });
   }
 
-  private async publishRetrying(partition: number, data: Uint8Array): Promise<void> {
+  /** `room`: asked before each try; null for what may take the last of the stream. */
+  private async publishRetrying(partition: number, data: Uint8Array, room: Room | null): Promise<void> {
     const { bus, time, giveUpAfterMs, publisherId } = this.options;
     const messageId = `${publisherId}.${++this.counter}`;
     const deadline = time.now() + giveUpAfterMs;
     for (let pause = retryMsMin; ; pause = Math.min(pause * 2, retryMsMax)) {
       try {
+        await room?.take(data.length);
         this.publishedThisSecond++;
         await bus.streams.publish(subjects.logs(partition), data, {
           messageId,
