@@ -23,6 +23,7 @@ const view: ClusterView = {
   partitions: 4,
   leader: null,
   epoch: 2,
+  moving: 0,
   workers: [
     seen('w1', 'worker', [
       [3, 5],

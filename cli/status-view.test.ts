@@ -24,6 +24,7 @@ const view: ClusterView = {
   partitions: 4,
   leader: 'coordinator',
   epoch: 3,
+  moving: 0,
   workers: [beat('worker', 'worker-1', [0, 1]), beat('worker', 'worker-2', [2, 3])],
   gateways: [beat('gateway', 'gateway', [])],
   others: [],
@@ -41,6 +42,11 @@ describe('status', () => {
     expect(text).toMatch(/worker-2\s+worker\s+7\s+2\s+1\.2 k\/s\s+30 ms\s+150 MB/);
     expect(text).toMatch(/LOGS\s+5\s+2\.0 kB\s+8\.0 GB/);
     expect(text).toContain('and 2 more services');
+    const leaving = beat('worker', 'worker-3', [1]);
+    leaving.beat.leaving = true;
+    const drained = renderStatus({ ...view, moving: 1, workers: [leaving] });
+    expect(drained).toContain('1 running on 1 workers, 1 on the way (epoch 3');
+    expect(drained).toContain('worker-3 (draining)');
     expect(renderStatus({ ...view, leader: null, services: [] })).toContain('led by nobody');
   });
 

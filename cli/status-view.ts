@@ -17,14 +17,14 @@ export function renderStatus(view: ClusterView): string {
   const owned = view.workers.reduce((sum, { beat }) => sum + beat.partitions.length, 0);
   const records = view.workers.reduce((sum, { beat }) => sum + beat.recordsPerSecond, 0);
   const lines = [
-    `${view.partitions} partitions, ${owned} running on ${view.workers.length} workers (epoch ${view.epoch}, led by ${view.leader ?? 'nobody'})`,
+    `${view.partitions} partitions, ${owned} running on ${view.workers.length} workers${view.moving === 0 ? '' : `, ${view.moving} on the way`} (epoch ${view.epoch}, led by ${view.leader ?? 'nobody'})`,
     `${rate(records)} analysed`,
     '',
     ...table(
       [
         ['process', 'role', 'pid', 'partitions', 'records', 'lag', 'memory'],
         ...[...view.gateways, ...view.workers, ...view.others].map(({ beat }) => [
-          beat.id,
+          beat.leaving ? `${beat.id} (draining)` : beat.id,
           beat.role,
           String(beat.pid),
           beat.role === 'worker' ? String(beat.partitions.length) : '',
@@ -67,11 +67,13 @@ export function statusJson(view: ClusterView): unknown {
     partitions: view.partitions,
     leader: view.leader,
     epoch: view.epoch,
+    moving: view.moving,
     processes: [...view.gateways, ...view.workers, ...view.others].map(({ beat }) => ({
       id: beat.id,
       role: beat.role,
       host: beat.host,
       pid: beat.pid,
+      draining: beat.leaving,
       recordsPerSecond: beat.recordsPerSecond,
       rssBytes: beat.rssBytes,
       partitions: beat.partitions.map(({ partition }) => partition),

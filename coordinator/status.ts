@@ -1,12 +1,15 @@
 /** The cluster as one picture: for `logweir status`, the API and the dashboard. Pure over what was heard. */
 import type { StreamInfo } from '#bus/mod.ts';
-import { type Heartbeat, unpack } from '#protocol/mod.ts';
+import type { Heartbeat } from '#protocol/mod.ts';
 import type { Membership, Seen } from './membership.ts';
+import { readAssignment } from './placement.ts';
 
 export interface ClusterView {
   partitions: number;
   leader: string | null;
   epoch: number;
+  /** Partitions on their way from one worker to another. */
+  moving: number;
   workers: Seen[];
   gateways: Seen[];
   others: Seen[];
@@ -25,11 +28,13 @@ export interface ViewInput {
 
 export function viewCluster(input: ViewInput): ClusterView {
   const { membership, nowMs } = input;
+  const assignment = input.assignment === null ? null : readAssignment(input.assignment);
   const workers = membership.alive('worker', nowMs);
   return {
     partitions: input.partitions,
     leader: input.leader,
-    epoch: input.assignment === null ? 0 : (unpack(input.assignment) as { epoch: number }).epoch,
+    epoch: assignment?.epoch ?? 0,
+    moving: assignment?.moves.length ?? 0,
     workers,
     gateways: membership.alive('gateway', nowMs),
     others: [
