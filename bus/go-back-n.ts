@@ -8,6 +8,8 @@ import type { LogweirError } from '#protocol/mod.ts';
 interface Entry {
   subject: string;
   data: Uint8Array;
+  /** Counts the times it was sent; only the last one's outcome is of interest, 0 = it is to be sent. */
+  sending: number;
   acknowledged: boolean;
   resolve: () => void;
 }
@@ -29,9 +31,9 @@ const backoffMsMax = 2_000;
 export class GoBackN {
   private readonly options: GoBackNOptions;
   private queue: Entry[] = [];
-  /** Index of the first entry that was not sent in this attempt. */
+  /** Index of the first entry that is to be sent. */
   private next = 0;
-  private attempt = 0;
+  private sendings = 0;
   private backoffMs = backoffMsMin;
   private waiting = false;
   private stopped = false;
@@ -60,7 +62,7 @@ export class GoBackN {
   send(subject: string, data: Uint8Array): Promise<void> {
     this.bytes += data.length;
     const sent = new Promise<void>((resolve) => {
-      this.queue.push({ subject, data, acknowledged: false, resolve });
+      this.queue.push({ subject, data, sending: 0, acknowledged: false, resolve });
     });
     this.tail = sent;
     this.pump();
@@ -94,17 +96,18 @@ export class GoBackN {
   private pump(): void {
     while (!this.waiting && !this.stopped && this.next < this.queue.length && this.next < this.options.window) {
       const entry = this.queue[this.next] as Entry;
-      const attempt = this.attempt;
+      const sending = ++this.sendings;
+      entry.sending = sending;
       this.next++;
       this.options.publish(entry.subject, entry.data).then(
-        () => this.onAck(entry, attempt),
-        (error: Error) => this.onFailure(entry, attempt, error),
+        () => this.onAck(entry, sending),
+        (error: Error) => this.onFailure(entry, sending, error),
       );
     }
   }
 
-  private onAck(entry: Entry, attempt: number): void {
-    if (attempt !== this.attempt || this.stopped) return;
+  private onAck(entry: Entry, sending: number): void {
+    if (sending !== entry.sending || this.stopped) return;
     entry.acknowledged = true;
     this.backoffMs = backoffMsMin;
     let done = 0;
@@ -120,13 +123,17 @@ export class GoBackN {
     this.pump();
   }
 
-  private onFailure(entry: Entry, attempt: number, error: Error): void {
-    if (attempt !== this.attempt || this.stopped) return;
-    const index = this.queue.indexOf(entry);
-    this.attempt++;
-    this.next = Math.max(index, 0);
-    for (let i = this.next; i < this.queue.length; i++) (this.queue[i] as Entry).acknowledged = false;
+  /** What was sent before it is still under way, and heard of as usual: it may yet fail, and then goes first. */
+  private onFailure(entry: Entry, sending: number, error: Error): void {
+    if (sending !== entry.sending || this.stopped) return;
+    this.next = this.queue.indexOf(entry);
+    for (let i = this.next; i < this.queue.length; i++) {
+      const later = this.queue[i] as Entry;
+      later.sending = 0;
+      later.acknowledged = false;
+    }
     this.options.onRetry?.(error, this.queue.length);
+    if (this.waiting) return;
     this.waiting = true;
     const pause = this.backoffMs;
     this.backoffMs = Math.min(this.backoffMs * 2, backoffMsMax);
