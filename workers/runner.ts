@@ -1,6 +1,7 @@
 /**
  * Runs one partition: the thin shell around the pure function. Reads LOGS in order from the checkpoint on, publishes
  * ANOMALIES at once and RESULTS gathered, and commits a checkpoint at S only when everything up to S is acknowledged.
+ * After a broken connection it makes sure that the stream is still the one it read (`resume.ts`).
  */
 import { type Bus, type Cancel, GoBackN, sleep, type Subscription, type Time } from '#bus/mod.ts';
 import {
@@ -13,9 +14,12 @@ import {
   subjects,
   decodeResults,
 } from '#protocol/mod.ts';
-import type { CheckpointStore } from './checkpoints.ts';
+import type { CheckpointBudget } from './checkpoint-budget.ts';
+import { type CheckpointCounts, Checkpointer } from './checkpointer.ts';
+import type { CheckpointStore, Position } from './checkpoints.ts';
 import { Gather } from './gather.ts';
 import { Partition, type PartitionOutput, type ServiceCount } from './partition.ts';
+import { Resume } from './resume.ts';
 import type { Turns } from './turns.ts';
 
 export interface RunnerOptions {
@@ -34,7 +38,10 @@ export interface RunnerOptions {
   resultsLingerMs: number;
   /** How long sequences that gave nothing may wait, ms. */
   emptyLingerMs: number;
-  checkpointEveryMs: number;
+  /** Shared by the partitions of a process: how often they checkpoint. */
+  budget: CheckpointBudget;
+  /** Partitions that share it. */
+  running: () => number;
 }
 
 export interface RunnerCounts {
@@ -45,7 +52,8 @@ export interface RunnerCounts {
   duplicates: number;
   deadLetters: number;
   anomalies: number;
-  checkpoints: number;
+  /** Times that the stream no longer held what the state needed. */
+  streamGaps: number;
   /** Greatest age of a message when it was taken, since the last heartbeat, ms: how far behind the stream we are. */
   lagMs: number;
   sequence: number;
@@ -55,6 +63,10 @@ export interface RunnerCounts {
 const gatherBytes = 400 * 1024;
 const timerMs = 50;
 const checkpointSlots = 16;
+/** A drain tries so often to leave a checkpoint behind, so long apart. */
+const drainTriesMax = 3;
+const drainRetryMs = 500;
+const reconnectLookMs = 100;
 const window = 64;
 const queueBytesMax = 16 * 1024 * 1024;
 /** A partition without records is checkpointed this much more rarely: ticks alone change little. */
@@ -69,12 +81,13 @@ export class PartitionRunner {
     duplicates: 0,
     deadLetters: 0,
     anomalies: 0,
-    checkpoints: 0,
+    streamGaps: 0,
     lagMs: 0,
     sequence: 0,
   };
   private readonly options: RunnerOptions;
   private readonly publisher: GoBackN;
+  private readonly checkpointer: Checkpointer;
   private partition: Partition;
   private gather: Gather;
   private gatheredSince = 0;
@@ -83,9 +96,13 @@ export class PartitionRunner {
   private stopping = false;
   /** The analysis of a message threw half way: this state must not become a checkpoint. */
   private broken = false;
-  private checkpointing: Promise<void> = Promise.resolve();
+  private checkpointing: Promise<unknown> = Promise.resolve();
+  /** When the last one was tried; infinite while one is under way. */
   private lastCheckpointMs: number;
-  private lastCheckpointSequence = 0;
+  private checkpointSequence = 0;
+  private resume = new Resume({ generation: 0, state: null, published: null, known: [] });
+  /** The connection broke since the subscription began: what it gives may be of another stream. */
+  private wasAway = false;
   private recordsAtCheckpoint = 0;
   /** Sequences whose analysis threw, and what it threw: dead letters when met again. */
   private readonly poison = new Map<number, string>();
@@ -96,7 +113,9 @@ export class PartitionRunner {
     this.gather = new Gather(options.partition, options.generation, 0);
     // Partitions start together; their checkpoints must not come together for ever.
     const spread = (options.partition % checkpointSlots) / checkpointSlots;
-    this.lastCheckpointMs = options.time.now() - spread * options.checkpointEveryMs;
+    this.lastCheckpointMs = options.time.now() - spread * options.budget.everyMs(options.running());
+    const { checkpoints: store, partition, epoch, generation, time, budget, log } = options;
+    this.checkpointer = new Checkpointer({ store, partition, epoch, generation, time, budget, log });
     this.publisher = new GoBackN({
       publish: (subject, data) => options.bus.streams.publish(subject, data),
       sleep: (ms) => sleep(options.time, ms),
@@ -115,11 +134,24 @@ export class PartitionRunner {
     };
   }
 
+  get generation(): number {
+    return this.options.generation;
+  }
+
   /** Restores and starts to read. Settles once reading has begun; `ended` says how it ends. */
   async start(): Promise<void> {
     await this.restore();
     this.subscription = await this.subscribe();
     this.running = this.run();
+  }
+
+  get checkpointCounts(): Readonly<CheckpointCounts> {
+    return this.checkpointer.counts;
+  }
+
+  /** When the newest checkpoint was committed, ms; 0 before the first. */
+  get checkpointedMs(): number {
+    return this.checkpointer.committedMs;
   }
 
   /** Settles when the partition was let go; rejects where it cannot go on. */
@@ -129,35 +161,73 @@ export class PartitionRunner {
 
   private subscribe(): Promise<Subscription> {
     const { bus, partition } = this.options;
+    this.wasAway = false;
     return bus.streams.consume(streams.logs, {
       subject: subjects.logs(partition),
-      fromSequence: this.partition.sequence + 1,
+      fromSequence: this.resume.fromSequence,
     });
   }
 
   /** The newest checkpoint not above what RESULTS holds, which heals any gap, a lost tail included. */
   private async restore(): Promise<void> {
-    const { bus, checkpoints, partition, generation, log } = this.options;
+    const { bus, partition, generation } = this.options;
     const tail = await bus.streams.last(streams.results, subjects.results(partition));
     const info = await bus.streams.info(streams.results);
-    let limit: { generation: number; sequence: number } | null = null;
+    let published: (Position & { timeMs: number }) | null = null;
+    let limit: Position | null = null;
     if (tail !== null) {
       const last = decodeResults(tail.data);
-      limit = { generation: last.generation, sequence: last.part === null || last.part.last ? last.to : last.from };
+      const sequence = last.part === null || last.part.last ? last.to : last.from;
+      published = { generation: last.generation, sequence, timeMs: tail.timeMs };
+      limit = published;
     } else if (info.lastSequence === 0) {
       // RESULTS never held a message: nothing that a checkpoint covers can have reached a reader.
       limit = { generation, sequence: 0 };
     }
-    const found = await checkpoints.load(partition, limit, log);
-    if (found === null) {
-      this.partition = new Partition(partition);
-    } else {
-      this.partition = Partition.restore(found.state, partition);
-      if (found.entry.generation < generation) this.partition.startGeneration();
-    }
+    const { partition: state, at, known, pointerLost } = await this.checkpointer.restore(limit);
+    const logs = await bus.streams.info(streams.logs);
+    if (at !== null && at.generation === generation && logs.lastSequence < at.sequence)
+      throw streamChanged(partition, at.sequence, `ends at ${logs.lastSequence}`);
+    if (published !== null) known.push(published);
+    // Whatever an unreadable pointer knew was purged by it.
+    if (pointerLost && logs.firstSequence > 1) known.push({ generation, sequence: 1 });
+    this.resume = new Resume({
+      generation,
+      state: at === null ? null : { ...at, streamMs: state.streamMs },
+      published,
+      known,
+    });
+    if (at !== null && at.generation < generation) state.startGeneration();
+    this.partition = state;
     this.broken = false;
-    this.gather = new Gather(partition, generation, this.partition.sequence);
-    this.lastCheckpointSequence = this.partition.sequence;
+    this.gather = new Gather(partition, generation, state.sequence);
+    this.gatheredSince = 0;
+    this.checkpointSequence = state.sequence;
+  }
+
+  /** The same state goes on from the same position, of which the stream must say the same as before. */
+  private async resumeHere(): Promise<void> {
+    const { partition, generation } = this.options;
+    const { sequence, streamMs } = this.partition;
+    const lastSequence = await this.lastOfLogs();
+    if (this.stopping) return;
+    if (this.resume.isInheriting) return this.restore();
+    if (lastSequence < sequence) throw streamChanged(partition, sequence, `ends at ${lastSequence}`);
+    const state = sequence === 0 ? null : { generation, sequence, streamMs };
+    this.resume = new Resume({ generation, state, published: null, known: [] });
+  }
+
+  /** End of the stream, asked until the server answers. */
+  private async lastOfLogs(): Promise<number> {
+    const { bus, time } = this.options;
+    for (;;) {
+      try {
+        if (bus.connected || this.stopping) return (await bus.streams.info(streams.logs)).lastSequence;
+      } catch {
+        if (this.stopping) return 0;
+      }
+      await sleep(time, reconnectLookMs);
+    }
   }
 
   private async run(): Promise<void> {
@@ -167,26 +237,38 @@ export class PartitionRunner {
       for (;;) {
         try {
           await this.read();
-          return;
+          if (!this.stopping) await this.resumeHere();
+          if (this.stopping) return;
         } catch (error) {
           if (!(error instanceof PoisonError)) throw error;
           this.options.log(`partition ${this.options.partition}: ${error.message}`);
           this.poison.set(error.sequence, error.message);
           await this.subscription?.stop();
           await this.publisher.idle();
+          // One that is under way may still commit, and is of the state that is given up here.
+          await this.checkpointing;
+          if (this.stopping) return;
           await this.restore();
-          this.subscription = await this.subscribe();
         }
+        this.subscription = await this.subscribe();
+        if (this.stopping) await this.subscription.stop();
       }
     } finally {
       stopTimer();
     }
   }
 
+  /** Ends when stopped, and where the connection broke. */
   private async read(): Promise<void> {
+    const { options } = this;
     for await (const message of this.subscription as Subscription) {
-      if (this.stopping) return;
-      const processingMs = this.options.time.now();
+      if (this.stopping || this.wasAway) return;
+      const processingMs = options.time.now();
+      const gap = this.resume.gapBefore(message.sequence);
+      if (gap !== null) this.tellGap(gap.from, gap.to);
+      const share = this.resume.share(message);
+      if (share === null) throw streamChanged(options.partition, message.sequence, 'holds another message there');
+      if (share === 'skip') continue;
       let output: PartitionOutput;
       try {
         output = this.partition.step(message, this.poison.get(message.sequence) ?? null);
@@ -194,15 +276,25 @@ export class PartitionRunner {
         this.broken = true;
         throw new PoisonError(message.sequence, cause);
       }
+      if (share === 'state') continue;
       this.count(output, processingMs - message.timeMs);
       if (output.section.anomalies.length > 0) this.publishAnomalies(output, processingMs);
       for (const ready of this.gather.add(output.section)) this.publishResults(ready);
       if (this.gatheredSince === 0) this.gatheredSince = processingMs;
       if (this.gather.bytes >= gatherBytes) this.cut();
       if (this.publisher.queuedBytes >= queueBytesMax) await this.publisher.room();
-      const turn = this.options.turns.next();
+      const turn = options.turns.next();
       if (turn !== null) await turn;
     }
+  }
+
+  /** The chain goes on over it: what is gone can be refused, but never given. */
+  private tellGap(from: number, to: number): void {
+    const { partition, generation, log } = this.options;
+    this.counts.streamGaps++;
+    log(
+      `partition ${partition}: the LOGS stream no longer holds messages ${from} to ${to} of generation ${generation}, which the state lacks; they are a gap in the analysis, which goes on after it.`,
+    );
   }
 
   private count(output: PartitionOutput, lagMs: number): void {
@@ -251,14 +343,27 @@ export class PartitionRunner {
   }
 
   private onTimer(): void {
+    this.watchConnection();
     const now = this.options.time.now();
     const linger = this.gather.worthSending ? this.options.resultsLingerMs : this.options.emptyLingerMs;
     if (this.gatheredSince !== 0 && now - this.gatheredSince >= linger) this.cut();
+    if (this.broken || this.stopping || this.resume.isInheriting) return;
     const quiet = this.counts.records === this.recordsAtCheckpoint;
-    const every = this.options.checkpointEveryMs * (quiet ? idleCheckpointFactor : 1);
-    if (this.broken) return;
-    if (now - this.lastCheckpointMs >= every && this.partition.sequence > this.lastCheckpointSequence)
+    const { budget, running } = this.options;
+    const every = budget.everyMs(running()) * (quiet ? idleCheckpointFactor : 1);
+    if (now - this.lastCheckpointMs >= every && this.partition.sequence > this.checkpointSequence)
       this.checkpointInTurn();
+  }
+
+  /** While NATS was away its LOGS may have become shorter, and the client goes on as if nothing had happened. */
+  private watchConnection(): void {
+    if (!this.options.bus.connected) this.wasAway = true;
+    else if (this.wasAway) void this.subscription?.stop();
+  }
+
+  /** The stream may have changed without the connection breaking: reads on only once that is known. */
+  checkStream(): void {
+    this.wasAway = true;
   }
 
   /** The partitions of a process come due together, and states are large: each waits for a turn of its own. */
@@ -266,36 +371,22 @@ export class PartitionRunner {
     this.lastCheckpointMs = Number.POSITIVE_INFINITY;
     const turn = this.options.turns.next() ?? Promise.resolve();
     this.checkpointing = turn.then(() => {
-      if (this.stopping) return undefined;
-      if (!this.broken) {
-        this.checkpoint();
-        return this.checkpointing;
-      }
+      if (!this.broken && !this.stopping) return this.checkpoint();
       this.lastCheckpointMs = this.options.time.now();
-      return undefined;
+      return false;
     });
   }
 
   /** State is taken now, at S; it is committed when every message up to S is acknowledged. One at a time. */
-  private checkpoint(): void {
-    const { checkpoints, epoch, generation, partition, time, log } = this.options;
+  private async checkpoint(): Promise<boolean> {
     const { sequence } = this.partition;
     this.lastCheckpointMs = Number.POSITIVE_INFINITY;
-    this.lastCheckpointSequence = sequence;
     this.recordsAtCheckpoint = this.counts.records;
     this.cut();
-    const state = this.partition.snapshot();
-    this.checkpointing = this.publisher
-      .idle()
-      .then(async () => {
-        const refused = await checkpoints.save(partition, state, { epoch, generation, sequence });
-        if (refused === null) this.counts.checkpoints++;
-        else log(`partition ${partition}: checkpoint at ${sequence} not written, ${refused}.`);
-      })
-      .catch((error: Error) => log(`partition ${partition}: checkpoint failed, ${error.message}`))
-      .then(() => {
-        this.lastCheckpointMs = time.now();
-      });
+    const saved = await this.checkpointer.save(this.partition, this.publisher.idle());
+    if (saved) this.checkpointSequence = sequence;
+    this.lastCheckpointMs = this.options.time.now();
+    return saved;
   }
 
   /** Finishes: what was read is published, acknowledged and checkpointed, then the partition is let go. */
@@ -304,9 +395,11 @@ export class PartitionRunner {
     await this.subscription?.stop();
     await this.running.catch(() => {});
     await this.checkpointing;
-    if (this.partition.sequence > this.lastCheckpointSequence) {
-      this.checkpoint();
-      await this.checkpointing;
+    const due = (): boolean =>
+      !this.broken && !this.resume.isInheriting && this.partition.sequence > this.checkpointSequence;
+    for (let tries = 0; due() && tries < drainTriesMax; tries++) {
+      if (tries > 0) await sleep(this.options.time, drainRetryMs);
+      if (await this.checkpoint()) break;
     }
     this.publisher.stop();
   }
@@ -318,6 +411,14 @@ export class PartitionRunner {
     await this.subscription?.stop();
     await this.running.catch(() => {});
   }
+}
+
+function streamChanged(partition: number, sequence: number, what: string): LogweirError {
+  return new LogweirError(
+    'STREAM_CHANGED',
+    `The LOGS stream is not the one that partition ${partition} read up to ${sequence}: it ${what}.`,
+    'The coordinator begins a new generation, and the partition goes on.',
+  );
 }
 
 class PoisonError extends LogweirError {

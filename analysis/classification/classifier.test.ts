@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { pack, unpack } from '#protocol/frame.ts';
 import { Classifier, type Classification } from './classifier.ts';
 import { classificationDefaults } from './config.ts';
 import { trainAlone } from './train.ts';
@@ -40,7 +41,7 @@ describe('Classifier', () => {
     for (const cut of [0, 1, 2, 19, 64, 121, 200]) {
       const first = new Classifier(config, model);
       run(first, 0, cut);
-      const stored = JSON.parse(JSON.stringify(first.snapshot()));
+      const stored = unpack(pack(first.snapshot()));
       const second = Classifier.restore(config, model, stored);
       expect(run(second, cut, 240)).toEqual(answers.slice(cut));
       expect(second.snapshot()).toEqual(whole.snapshot());

@@ -131,7 +131,7 @@ export class Classifier {
     };
   }
 
-  /** Plain data (numbers, strings, arrays), safe for JSON and MessagePack; null when nothing was learned. */
+  /** Plain data (numbers, strings, arrays, bytes), safe for MessagePack; null when nothing was learned. */
   snapshot(): unknown {
     if (this.#learned === 0 && this.#version === 0) return null;
     const state: ClassifierState = {

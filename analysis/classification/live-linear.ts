@@ -1,3 +1,4 @@
+import { doublesFrom } from '#protocol/number-bytes.ts';
 import type { Features } from './features.ts';
 import { type FtrlOptions, ftrlWeight } from './softmax-learner.ts';
 
@@ -66,12 +67,29 @@ export class LiveLinear {
     for (const { id } of sizes.slice(0, Math.ceil(sizes.length / 2))) this.#sums.delete(id);
   }
 
-  /** `[id, z0, n0, z1, n1, …]` per feature, by id. */
-  snapshot(): number[][] {
-    return Array.from(this.#sums, ([id, sums]) => [id, ...sums]).sort((a, b) => (a[0] as number) - (b[0] as number));
+  /** Per feature, by id: id, how many sums follow, z0, n0, z1, n1, …; doubles as bytes. */
+  snapshot(): Uint8Array {
+    const ids = [...this.#sums.keys()].sort((a, b) => a - b);
+    let size = 0;
+    for (const sums of this.#sums.values()) size += 2 + sums.length;
+    const numbers = new Float64Array(size);
+    let at = 0;
+    for (const id of ids) {
+      const sums = this.#sums.get(id) as number[];
+      numbers[at++] = id;
+      numbers[at++] = sums.length;
+      for (let i = 0; i < sums.length; i++) numbers[at++] = sums[i] as number;
+    }
+    return new Uint8Array(numbers.buffer);
   }
 
-  restore(from: readonly (readonly number[])[]): void {
-    for (const [id, ...sums] of from) if (id !== undefined) this.#sums.set(id, sums);
+  restore(from: Uint8Array): void {
+    const numbers = doublesFrom(from);
+    for (let at = 0; at < numbers.length; ) {
+      const id = numbers[at] as number;
+      const end = at + 2 + (numbers[at + 1] as number);
+      this.#sums.set(id, Array.from(numbers.subarray(at + 2, end)));
+      at = end;
+    }
   }
 }

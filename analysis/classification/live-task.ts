@@ -16,7 +16,7 @@ export interface LiveTaskState {
   /** Labels refused because `categoriesMax` was reached. */
   refused: number;
   memory: [string, number[]][];
-  linear: number[][];
+  linear: Uint8Array;
   track: TrackRecordState;
 }
 

@@ -4,6 +4,7 @@
  * or never changes is no measurement and left alone.
  */
 import { bucketMiddle, bucketOf, type ObservedEvent, sampleOf, type WindowState } from '#analysis/windows/mod.ts';
+import { doublesFrom } from '#protocol/number-bytes.ts';
 import type { DetectorsConfig } from './config.ts';
 import { figure, span } from './describe.ts';
 import { Incident, type IncidentSnapshot, type StepContext, templateText } from './incident.ts';
@@ -49,28 +50,14 @@ interface Track {
   sample: string;
 }
 
-/** Numbers of a track that move with records, in this order: without names a checkpoint is a third as large. */
-const movingNumbers = ['count', 'sum', 'squares', 'rises', 'lastValue'] as const satisfies readonly (keyof Track)[];
-
-/** Those that move when a window closes. */
-const learnedNumbers = [
-  'slot',
-  'place',
-  'learned',
-  'mean',
-  'variance',
-  'spread',
-  'rising',
-  'idle',
-  'highWindows',
-  'highFromMs',
-  'level',
-  'z',
-] as const satisfies readonly Exclude<keyof Track, 'sample'>[];
+/** Numbers of a track that move with records, and those that move when a window closes, as their lists give them. */
+const movingWidth = 5;
+const learnedWidth = 12;
 
 export interface LatencyShiftSnapshot {
-  moving: { numbers: number[]; samples: string[] };
-  learned: { numbers: number[]; incident: IncidentSnapshot | null };
+  /** Doubles as bytes, track after track. */
+  moving: { numbers: Uint8Array; samples: string[] };
+  learned: { numbers: Uint8Array; incident: IncidentSnapshot | null };
 }
 
 export class LatencyShiftDetector {
@@ -143,23 +130,50 @@ export class LatencyShiftDetector {
   }
 
   movingState(): LatencyShiftSnapshot['moving'] {
-    return {
-      numbers: numbersOf(this.tracks, movingNumbers),
-      samples: this.tracks.map(({ sample }) => sample),
-    };
+    const { tracks } = this;
+    const numbers = new Float64Array(tracks.length * movingWidth);
+    let at = 0;
+    for (const track of tracks) {
+      numbers[at++] = track.count;
+      numbers[at++] = track.sum;
+      numbers[at++] = track.squares;
+      numbers[at++] = track.rises;
+      numbers[at++] = track.lastValue;
+    }
+    return { numbers: new Uint8Array(numbers.buffer), samples: tracks.map(({ sample }) => sample) };
   }
 
   learnedState(): LatencyShiftSnapshot['learned'] {
-    return { numbers: numbersOf(this.tracks, learnedNumbers), incident: this.incident?.snapshot() ?? null };
+    const { tracks } = this;
+    const numbers = new Float64Array(tracks.length * learnedWidth);
+    let at = 0;
+    for (const track of tracks) {
+      numbers[at++] = track.slot;
+      numbers[at++] = track.place;
+      numbers[at++] = track.learned;
+      numbers[at++] = track.mean;
+      numbers[at++] = track.variance;
+      numbers[at++] = track.spread;
+      numbers[at++] = track.rising;
+      numbers[at++] = track.idle;
+      numbers[at++] = track.highWindows;
+      numbers[at++] = track.highFromMs;
+      numbers[at++] = track.level;
+      numbers[at++] = track.z;
+    }
+    return { numbers: new Uint8Array(numbers.buffer), incident: this.incident?.snapshot() ?? null };
   }
 
   restore({ moving, learned }: LatencyShiftSnapshot): void {
+    const movingNumbers = doublesFrom(moving.numbers);
+    const learnedNumbers = doublesFrom(learned.numbers);
     this.tracks = moving.samples.map((sample, i) => {
-      const track = emptyTrack(0, 0);
-      setNumbers(track, movingNumbers, moving.numbers, i);
-      setNumbers(track, learnedNumbers, learned.numbers, i);
-      track.sample = sample;
-      return track;
+      const [count, sum, squares, rises, lastValue] = movingNumbers.subarray(i * movingWidth) as unknown as Five;
+      const [slot, place, windows, mean, variance, spread, rising, idle, highWindows, highFromMs, level, z] =
+        learnedNumbers.subarray(i * learnedWidth) as unknown as Twelve;
+      const moved = { count, sum, squares, rises, lastValue };
+      const known = { learned: windows, mean, variance, spread, rising, idle, highWindows, highFromMs, level, z };
+      return { slot, place, ...moved, ...known, sample };
     });
     this.reindex();
     this.incident = learned.incident === null ? null : Incident.restore(learned.incident);
@@ -258,17 +272,8 @@ export class LatencyShiftDetector {
   }
 }
 
-type NumberOfTrack = Exclude<keyof Track, 'sample'>;
-
-function numbersOf(tracks: readonly Track[], keys: readonly NumberOfTrack[]): number[] {
-  const numbers: number[] = [];
-  for (const track of tracks) for (const key of keys) numbers.push(track[key]);
-  return numbers;
-}
-
-function setNumbers(track: Track, keys: readonly NumberOfTrack[], numbers: readonly number[], index: number): void {
-  for (const [at, key] of keys.entries()) track[key] = numbers[index * keys.length + at] as number;
-}
+type Five = [number, number, number, number, number];
+type Twelve = [...Five, ...Five, number, number];
 
 /** Value at a mean of bucket numbers, between the middles of the two buckets beside it. */
 function valueAt(bucket: number): number {

@@ -1,10 +1,13 @@
 /** Records and errors of the last span of event time, in 60 buckets: O(1) per record. */
+import { int32Bytes, int32From } from '#protocol/number-bytes.ts';
+
 const bucketsPerSpan = 60;
 
 export interface SlidingSnapshot {
   headBucket: number;
-  records: number[];
-  errors: number[];
+  /** 32-bit integers as bytes. */
+  records: Uint8Array;
+  errors: Uint8Array;
 }
 
 export class SlidingCounts {
@@ -56,14 +59,14 @@ export class SlidingCounts {
   }
 
   snapshot(): SlidingSnapshot {
-    return { headBucket: this.head, records: [...this.recordRing], errors: [...this.errorRing] };
+    return { headBucket: this.head, records: int32Bytes(this.recordRing), errors: int32Bytes(this.errorRing) };
   }
 
   static restore(spanMs: number, state: SlidingSnapshot): SlidingCounts {
     const counts = new SlidingCounts(spanMs);
     counts.head = state.headBucket;
-    counts.recordRing.set(state.records);
-    counts.errorRing.set(state.errors);
+    counts.recordRing.set(int32From(state.records));
+    counts.errorRing.set(int32From(state.errors));
     for (let i = 0; i < bucketsPerSpan; i++) {
       counts.records += counts.recordRing[i] as number;
       counts.errors += counts.errorRing[i] as number;

@@ -6,6 +6,7 @@
  *     can (generalisation, merge, eviction) clears it.
  * M2  No template covers another: who generalises takes in all that it now covers.
  */
+import { doubleBytes, doublesFrom } from '#protocol/number-bytes.ts';
 import { LineCache } from './cache.ts';
 import { type TemplateConfig, templateDefaults } from './config.ts';
 import { type CountOf, proseMin, widening } from './generalise.ts';
@@ -38,7 +39,7 @@ interface Entry {
   mergedAt: number;
 }
 
-/** What moves with every line. Arrays are little-endian doubles, a third of the time that packing numbers takes. */
+/** What moves with every line. Lists are doubles as bytes. */
 interface CountsState {
   lines: number;
   counts: Uint8Array;
@@ -274,9 +275,9 @@ export class TemplateMiner {
     const size = this.#entries.length;
     const state: CountsState = {
       lines: this.#lines,
-      counts: bytesOf(this.#counts, size),
-      lastSeenMs: bytesOf(this.#lastSeenMs, size),
-      lastLine: bytesOf(this.#lastLine, size),
+      counts: doubleBytes(this.#counts.subarray(0, size)),
+      lastSeenMs: doubleBytes(this.#lastSeenMs.subarray(0, size)),
+      lastLine: doubleBytes(this.#lastLine.subarray(0, size)),
     };
     return state;
   }
@@ -504,9 +505,3 @@ function mix(hash: number): number {
 const lineKey = (a: number, b: number): number => (a >>> 0) * 0x200000 + (b >>> 11);
 
 const hex8 = (n: number): string => (n >>> 0).toString(16).padStart(8, '0');
-
-const bytesOf = (numbers: Float64Array, size: number): Uint8Array =>
-  new Uint8Array(numbers.slice(0, size).buffer, 0, size * 8);
-
-/** Copied, since bytes out of a message lie at any address. */
-const doublesFrom = (bytes: Uint8Array): Float64Array => new Float64Array(Uint8Array.from(bytes).buffer);

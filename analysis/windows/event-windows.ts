@@ -12,7 +12,7 @@
 import type { WindowRow } from '#protocol/findings.ts';
 import type { WindowsConfig } from './config.ts';
 import { windowRow } from './row.ts';
-import { type WindowSnapshot, WindowState } from './window.ts';
+import { WindowState } from './window.ts';
 
 /**
  * A window that just closed. `learn` is false for the empty windows of a gap too long to be normal; `partial` is true
@@ -28,10 +28,10 @@ export interface ClosedWindow {
 export interface EventWindowsSnapshot {
   /** started, newestMs, watermarkMs, closedUntilMs, everClosed, emptyRun: moved by ticks too. */
   times: number[];
-  /** Moved by records. */
-  open: WindowSnapshot[];
-  /** Moved by windows that close, and by late records. */
-  closed: { closed: WindowSnapshot[]; dirty: number[] };
+  /** Moved by records; each window packed. */
+  open: Uint8Array[];
+  /** Moved by windows that close, and by late records; each window packed. */
+  closed: { closed: Uint8Array[]; dirty: number[] };
 }
 
 type TimesTuple = [number, number, number, number, number, number];
@@ -170,13 +170,13 @@ export class EventWindows {
     ];
   }
 
-  openState(): WindowSnapshot[] {
-    return this.openWindows().map((window) => window.snapshot());
+  openState(): Uint8Array[] {
+    return this.openWindows().map((window) => window.bytes());
   }
 
   closedState(): EventWindowsSnapshot['closed'] {
     return {
-      closed: this.closed.map((window) => window.snapshot()),
+      closed: this.closed.map((window) => window.bytes()),
       dirty: [...this.dirty].sort((a, b) => a - b),
     };
   }
@@ -190,8 +190,11 @@ export class EventWindows {
     windows.setClosedUntil(closedUntilMs);
     windows.everClosed = everClosed === 1;
     windows.emptyRun = emptyRun;
-    for (const window of state.open) windows.open.set(window[0], WindowState.restore(window, config.sizeMs));
-    windows.closed = state.closed.closed.map((window) => WindowState.restore(window, config.sizeMs));
+    for (const bytes of state.open) {
+      const window = WindowState.fromBytes(bytes, config.sizeMs);
+      windows.open.set(window.startMs, window);
+    }
+    windows.closed = state.closed.closed.map((bytes) => WindowState.fromBytes(bytes, config.sizeMs));
     for (const startMs of state.closed.dirty) windows.dirty.add(startMs);
     return windows;
   }

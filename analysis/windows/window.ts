@@ -1,3 +1,4 @@
+import { pack, unpack } from '#protocol/frame.ts';
 import { sampleOf } from './sample.ts';
 import { type SketchSnapshot, ValueSketch } from './sketch.ts';
 
@@ -42,7 +43,7 @@ export interface ObservedEvent {
 }
 
 /** Without names: a service keeps some thirty windows, and its checkpoint is mostly these. */
-export type WindowSnapshot = [
+type WindowSnapshot = [
   startMs: number,
   counts: number[],
   newTemplates: number,
@@ -82,6 +83,8 @@ export class WindowState {
   errorSamples: string[] = [];
   samples: string[] = [];
   private errorSampleSlots: number[] = [];
+  /** Of a closed window, packed: a service keeps some thirty of them, which a checkpoint need not pack again. */
+  private packed: Uint8Array | null = null;
   private seen = nothingSeen;
 
   constructor(startMs: number, sizeMs: number) {
@@ -112,6 +115,7 @@ export class WindowState {
   }
 
   add(event: ObservedEvent, timeMs: number): void {
+    if (this.closed) this.packed = null;
     const severityClass = classOfSeverity[event.severityNumber] ?? 0;
     this.counts[severityClass]!++;
     if (timeMs > this.newestMs) this.newestMs = timeMs;
@@ -144,12 +148,25 @@ export class WindowState {
 
   /** Drops what only the detectors needed, once they have seen the window. */
   strip(): void {
+    this.packed = null;
     this.slotRecords = noCounts;
     this.slotErrors = noCounts;
     this.slotWarnings = noCounts;
     this.errorSamples = [];
     this.errorSampleSlots = [];
     this.samples = [];
+  }
+
+  /** `snapshot`, packed. */
+  bytes(): Uint8Array {
+    if (!this.closed) return pack(this.snapshot());
+    // Copied out of the packer's pool, which it would keep whole.
+    this.packed ??= Uint8Array.from(pack(this.snapshot()));
+    return this.packed;
+  }
+
+  static fromBytes(bytes: Uint8Array, sizeMs: number): WindowState {
+    return WindowState.restore(unpack(bytes) as WindowSnapshot, sizeMs);
   }
 
   snapshot(): WindowSnapshot {
@@ -160,7 +177,7 @@ export class WindowState {
     }
     return [
       this.startMs,
-      [...this.counts],
+      Array.from(this.counts),
       this.newTemplates,
       this.late,
       this.newestMs - this.startMs,
@@ -174,7 +191,7 @@ export class WindowState {
     ];
   }
 
-  static restore(state: WindowSnapshot, sizeMs: number): WindowState {
+  private static restore(state: WindowSnapshot, sizeMs: number): WindowState {
     const [startMs, counts, newTemplates, late, newestOffsetMs, publishedCount, values, seen, slots] = state;
     const window = new WindowState(startMs, sizeMs);
     window.counts.set(counts);

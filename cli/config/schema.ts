@@ -61,6 +61,13 @@ export const schema = {
       'Bytes that may wait for the stream before requests get 503.',
     ),
   },
+  workers: {
+    checkpointEveryMs: whole(
+      5_000,
+      { min: 500, max: 600_000 },
+      'Time between two checkpoints of a partition, in ms; longer, up to 30 s, where that would take over 2 % of a core.',
+    ),
+  },
   storage: {
     logsTtlDays: whole(30, day, 'Days that logs are kept, counted from when they were received.'),
     findingsTtlDays: whole(180, day, 'Days that windows, templates, anomalies, alerts and incidents are kept.'),
