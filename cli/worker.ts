@@ -3,7 +3,7 @@ import { Worker } from '#workers/mod.ts';
 import type { Command } from './command.ts';
 import { runRole } from './role.ts';
 import { prometheusText, serveMetrics } from './roles/observe.ts';
-import { joinCluster, roleOptions } from './roles/setup.ts';
+import { joinForLong, roleOptions } from './roles/setup.ts';
 
 export const command: Command = {
   about: `Analyses partitions: templates, classification, windows, detectors. Start more of them, here or on other machines, to
@@ -13,8 +13,16 @@ add capacity; SIGTERM hands the partitions over.`,
   longRunning: true,
   run: (ctx) =>
     runRole(ctx, async () => {
-      const { bus, facts, store, config, id, time, log } = await joinCluster(ctx);
-      const worker = await Worker.start({ bus, store, facts, id, time, log });
+      const { bus, facts, store, config, id, time, log, watch } = await joinForLong(ctx);
+      const worker = await Worker.start({
+        bus,
+        store,
+        facts,
+        id,
+        time,
+        log,
+        checkpointEveryMs: config.workers.checkpointEveryMs,
+      });
       const metrics = await serveMetrics({
         host: config.ports.bindHost,
         port: config.ports.metrics,
@@ -23,8 +31,12 @@ add capacity; SIGTERM hands the partitions over.`,
       });
       return {
         facts: { id, metricsPort: metrics.port },
+        failed: watch.failed,
         stop: async () => {
-          await worker.drain();
+          watch.stop();
+          // What it holds is of streams that are gone: nothing of it may reach the new ones.
+          if (watch.changed) await worker.stop();
+          else await worker.drain();
           await metrics.close();
           await bus.close();
         },
