@@ -67,6 +67,7 @@ export interface Streams {
   consume(stream: StreamName, options: ConsumeOptions): Promise<Subscription>;
   /** Newest message of a subject, or null. */
   last(stream: StreamName, subject: string): Promise<StreamMessage | null>;
+  /** @throws LogweirError NATS_UNAVAILABLE */
   info(stream: StreamName): Promise<StreamInfo>;
   /** Removes a subject's (or all) messages below a sequence. */
   purge(stream: StreamName, below: number, subject?: string): Promise<void>;

@@ -58,7 +58,13 @@ export class Gateway {
       pendingBytesMax,
       giveUpAfterMs: options.giveUpAfterMs ?? giveUpAfterMsDefault,
     });
-    this.app = fastify({ bodyLimit: limits.bodyBytesMax, logger: false, keepAliveTimeout: 65_000 });
+    // What comes while it closes is finished like the rest: fastify's own refusal knows no Retry-After.
+    this.app = fastify({
+      bodyLimit: limits.bodyBytesMax,
+      logger: false,
+      keepAliveTimeout: 65_000,
+      return503OnClosing: false,
+    });
     this.app.removeAllContentTypeParsers();
     this.app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     this.app.setErrorHandler((error, _request, reply) =>

@@ -1,0 +1,113 @@
+/** kill -9 of the storage process in the middle of its inserts, again and again: tables, views and ledger agree. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TempNats } from '#bus/testing/nats-server.ts';
+import { type Bus, connectNats, openCluster } from '#bus/mod.ts';
+import { encodeResults, subjects } from '#protocol/mod.ts';
+import { readWriterRecord } from '#storage/mod.ts';
+import { makeSection } from '#storage/testing/sections.ts';
+
+const kills = 6;
+const rowsPerSection = 500;
+const partitions = 4;
+const day = 86_400_000;
+
+const directory = mkdtempSync(join(tmpdir(), 'logweir-killed-'));
+let nats: TempNats;
+let bus: Bus;
+let child: ChildProcess | null = null;
+
+beforeAll(async () => {
+  nats = await TempNats.start();
+  bus = await connectNats({ url: nats.url, name: 'test' });
+  await openCluster(bus);
+});
+afterAll(async () => {
+  child?.kill('SIGKILL');
+  await bus.close();
+  await nats.end();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** Resolves to where it serves queries. */
+function startStorageProcess(): Promise<string> {
+  const started = spawn(process.execPath, [join(import.meta.dirname, 'storage-process.ts'), directory, nats.url], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, UV_THREADPOOL_SIZE: '8' },
+  });
+  child = started;
+  let told = '';
+  started.stderr?.on('data', (data: Buffer) => {
+    told += data.toString();
+  });
+  return new Promise((resolve, reject) => {
+    started.stdout?.once('data', (data: Buffer) => resolve(data.toString().trim()));
+    started.once('exit', (code) => reject(new Error(`The storage process ended with ${code}:\n${told}`)));
+  });
+}
+
+async function kill(): Promise<void> {
+  const { child: running } = { child };
+  if (running === null) return;
+  running.removeAllListeners('exit');
+  const gone = new Promise((resolve) => running.once('exit', resolve));
+  running.kill('SIGKILL');
+  await gone;
+}
+
+async function ask(url: string, sql: string): Promise<string> {
+  const response = await fetch(url, { method: 'POST', body: `${sql} FORMAT TSV` });
+  const text = (await response.text()).trim();
+  if (!response.ok) throw new Error(text);
+  return text;
+}
+
+describe('the storage process, killed in the middle', () => {
+  it(`stores every row once, in tables, views and ledger, over ${kills} kills`, async () => {
+    let sequence = 0;
+    let rows = 0;
+    let inDoubt = 0;
+    const publishing = { over: false };
+    const publish = (async () => {
+      while (!publishing.over) {
+        const from = sequence++;
+        for (let partition = 0; partition < partitions; partition++) {
+          // Three days a section: an insert is whole per day and no more.
+          const startMs = Date.UTC(2026, 0, 1) + (sequence % 20) * day;
+          const section = makeSection({ sequence, rows: rowsPerSection, startMs, stepMs: (3 * day) / rowsPerSection });
+          const message = { partition, generation: 1, from, to: sequence, sections: [section], part: null };
+          await bus.streams.publish(subjects.results(partition), encodeResults(message));
+          rows += rowsPerSection;
+        }
+        await sleep(50);
+      }
+    })();
+    for (let i = 0; i < kills; i++) {
+      await startStorageProcess();
+      await sleep(150 + ((i * 97) % 400));
+      await kill();
+      if ((await readWriterRecord(bus))?.inDoubt) inDoubt++;
+    }
+    publishing.over = true;
+    await publish;
+    const url = await startStorageProcess();
+    await expect
+      .poll(async () => (await readWriterRecord(bus))?.position, { timeout: 120_000, interval: 100 })
+      .toBe((await bus.streams.info('RESULTS')).lastSequence);
+    const count = String(rows);
+    expect(await ask(url, 'SELECT count(), uniqExact(Partition, Sequence, Body) FROM logweir.otel_logs')).toBe(
+      `${count}\t${count}`,
+    );
+    for (const rollup of ['logs_1m', 'logs_1h'])
+      expect(await ask(url, `SELECT sum(Logs) FROM logweir.${rollup}`)).toBe(count);
+    expect(await ask(url, 'SELECT sum(Rows), sum(DeadLetters) FROM logweir.ledger FINAL')).toBe(`${count}\t0`);
+    expect(inDoubt).toBeGreaterThan(2);
+    console.info(`${kills} kills, ${inDoubt} with a block in doubt, ${count} rows: each stored once.`);
+    await kill();
+  }, 300_000);
+});
