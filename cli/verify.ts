@@ -37,10 +37,10 @@ interface Compared {
 
 async function verify(ctx: CommandContext, cluster: ClusterSetup): Promise<number> {
   const { bus, facts, settings } = cluster;
-  if (facts.generation > 1)
+  if (facts.generation !== facts.firstGeneration)
     throw new LogweirError(
       'CLUSTER_MISMATCH',
-      `The LOGS stream was made anew or lost its tail (generation ${facts.generation}): what the analysis had learned before is not in it, so nobody can fold it again.`,
+      `The LOGS stream was made anew or lost its tail since it began: what the analysis had learned before is not in it, so nobody can fold it again.`,
       'Check the counts instead, with "logweir reconcile".',
     );
   const clickHouse = new HttpClickHouse({ url: settings.urls.clickhouse });

@@ -43,7 +43,7 @@ export async function storedRequests(url: string): Promise<Map<number, StoredReq
  * earlier one. Counts the requests for which that is broken.
  */
 export async function outOfOrder(url: string, connections: number): Promise<number> {
-  const place = 'Generation * 1099511627776 + Sequence';
+  const place = '(Generation, Sequence)';
   const text = await query(
     url,
     `SELECT countIf(lo < before) FROM (
