@@ -42,6 +42,7 @@ describe('advance', () => {
     expect(advance(pointer, entry(99, ['b'], 6)).verdict).toBe('stop');
     expect(advance(pointer, entry(101, ['b'], 5)).verdict).toBe('commit');
     expect(advance(pointer, entry(1, ['b'], 6, 2)).verdict).toBe('commit');
+    expect(advance(pointer, entry(1, ['b'], 1, 2)).verdict).toBe('commit');
   });
 
   it('lets the start of the stream stand in until two checkpoints share no object (C2)', () => {

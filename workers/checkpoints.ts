@@ -9,7 +9,7 @@
  * C3  An object is deleted only after the pointer stopped naming it. What a crashed save left behind is swept once it
  *     was seen unnamed twice.
  * C4  A higher epoch in the pointer means that another owner took over; the position of a readable checkpoint never
- *     falls.
+ *     falls. Epochs of an earlier generation count for nothing: they may be of a cluster that was wiped.
  */
 import { createHash } from 'node:crypto';
 import type { KeyValue, Objects } from '#bus/mod.ts';
@@ -77,7 +77,8 @@ export function advance(
   damaged: ReadonlySet<string> = new Set(),
 ): Commit {
   const known = present?.entries ?? [];
-  const owner = known[0]?.epoch ?? 0;
+  const latest = known[0];
+  const owner = latest === undefined || latest.generation < entry.generation ? 0 : latest.epoch;
   if (owner > entry.epoch) return { verdict: 'stop', reason: `epoch ${owner} owns the partition` };
   const readable = known.filter(({ chain }) => !chain.some(({ name }) => damaged.has(name)));
   const newest = readable[0];

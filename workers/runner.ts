@@ -28,6 +28,8 @@ export interface RunnerOptions {
   partition: number;
   epoch: number;
   generation: number;
+  /** Generation that the cluster began with, default 1; what is of an earlier one is not of this cluster. */
+  firstGeneration?: number;
   time: Time;
   /** Shared by the partitions of a process. */
   turns: Turns;
@@ -170,13 +172,14 @@ export class PartitionRunner {
 
   /** The newest checkpoint not above what RESULTS holds, which heals any gap, a lost tail included. */
   private async restore(): Promise<void> {
-    const { bus, partition, generation } = this.options;
+    const { bus, partition, generation, firstGeneration = 1 } = this.options;
     const tail = await bus.streams.last(streams.results, subjects.results(partition));
     const info = await bus.streams.info(streams.results);
     let published: (Position & { timeMs: number }) | null = null;
     let limit: Position | null = null;
-    if (tail !== null) {
-      const last = decodeResults(tail.data);
+    const last = tail === null ? null : decodeResults(tail.data);
+    // What a worker of a wiped cluster published here says nothing of this one.
+    if (tail !== null && last !== null && last.generation >= firstGeneration) {
       const sequence = last.part === null || last.part.last ? last.to : last.from;
       published = { generation: last.generation, sequence, timeMs: tail.timeMs };
       limit = published;

@@ -143,6 +143,7 @@ export class Worker {
       partition,
       epoch,
       generation,
+      firstGeneration: this.options.facts.firstGeneration,
       time,
       turns: this.turns,
       log,
