@@ -106,7 +106,10 @@ const yearsBack = 20;
 const archiveRequests = 1;
 const dayMs = 86_400_000;
 
-/** Requests whose records lie a day apart over twenty years: more days than ClickHouse takes in one insert. */
+/**
+ * Requests whose records lie a day apart over twenty years, the newest first: more days than ClickHouse takes in one
+ * insert. Late data, so that the gaps between them make no windows.
+ */
 export function twentyYears(context: ScenarioContext): Promise<FaultsReport> {
   return disaster('twenty-years', context, async (rig) => {
     const days = yearsBack * 365;
@@ -115,7 +118,7 @@ export function twentyYears(context: ScenarioContext): Promise<FaultsReport> {
       const request = ownRequests + n;
       const lines = Array.from({ length: days }, (_, day) =>
         JSON.stringify({
-          timestamp: new Date(now - (days - day) * dayMs).toISOString(),
+          timestamp: new Date(now - day * dayMs).toISOString(),
           [requestAttribute]: String(request),
           [lineAttribute]: String(day),
           level: 'INFO',
