@@ -31,6 +31,8 @@ export class Resume {
   private readonly from: ResumeFrom;
   /** Reads what an earlier generation may have taken. */
   private inherits: boolean;
+  /** Positions of the state are of another generation, and say nothing of messages that are news. */
+  private readonly isHandedOver: boolean;
   private isFirst = true;
 
   constructor(from: ResumeFrom) {
@@ -38,6 +40,7 @@ export class Resume {
     const { generation, state, published } = from;
     const before = (one: Position | null): boolean => one !== null && one.generation < generation;
     this.inherits = before(state) || (state === null && before(published));
+    this.isHandedOver = this.inherits;
     this.fromSequence = state === null || this.inherits ? 1 : Math.max(state.sequence, 1);
   }
 
@@ -58,7 +61,7 @@ export class Resume {
       this.inherits = false;
       return 'whole';
     }
-    if (state === null || message.sequence > state.sequence) return 'whole';
+    if (this.isHandedOver || state === null || message.sequence > state.sequence) return 'whole';
     return message.timeMs <= state.streamMs ? 'skip' : null;
   }
 
@@ -67,7 +70,7 @@ export class Resume {
     if (!this.isFirst) return null;
     this.isFirst = false;
     const { generation, state, known } = this.from;
-    if (this.inherits) return null;
+    if (this.isHandedOver) return null;
     const at = state?.sequence ?? 0;
     const missed = known.some((one) => one.generation === generation && one.sequence > at && one.sequence < sequence);
     return missed ? { from: at + 1, to: sequence - 1 } : null;

@@ -1,0 +1,431 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { admit, MemoryBus, type Objects, startMark, type Streams, systemTime } from '#bus/mod.ts';
+import {
+  BatchBuilder,
+  buckets,
+  decodeResults,
+  encodeLogsMessage,
+  keys,
+  LogweirError,
+  objectBuckets,
+  pack,
+  RecordView,
+  type Section,
+  streams,
+  subjects,
+  viewOf,
+} from '#protocol/mod.ts';
+import { CheckpointBudget } from './checkpoint-budget.ts';
+import { CheckpointStore } from './checkpoints.ts';
+import { emptyFold, PartitionFold } from './fold.ts';
+import { Partition } from './partition.ts';
+import { PartitionRunner } from './runner.ts';
+import { Turns } from './turns.ts';
+
+const partition = 5;
+
+/** A cluster of one partition. Bodies that begin with "poison" make the analysis throw. */
+class Bench {
+  bus!: MemoryBus;
+  objects!: Objects;
+  store!: CheckpointStore;
+  said: string[] = [];
+  nowMs = 1_700_000_000_000;
+  runner: PartitionRunner | null = null;
+  poisoned: ReadonlySet<number> = new Set();
+
+  async open(): Promise<void> {
+    this.bus = new MemoryBus(() => this.nowMs);
+    await this.addStreams();
+    this.objects = await this.bus.objects(objectBuckets.checkpoints);
+    this.store = new CheckpointStore(await this.bus.keyValue(buckets.checkpoints), this.objects);
+  }
+
+  private async addStreams(): Promise<void> {
+    const settings = { bytesMax: 1e9, replicas: 1, duplicateWindowMs: 1_000 };
+    await this.bus.streams.ensure({ ...settings, name: streams.logs, subjects: ['logs.*'] });
+    await this.bus.streams.ensure({ ...settings, name: streams.results, subjects: ['results.*'] });
+    await this.bus.streams.ensure({ ...settings, name: streams.anomalies, subjects: ['anomalies.*'] });
+  }
+
+  /** LOGS as another server would bring it: made anew, or with its newest messages gone. */
+  async changeLogs(keepUpTo: number): Promise<void> {
+    const { bus } = this;
+    const before = (
+      bus as unknown as {
+        byName: Map<string, { messages: { sequence: number }[]; lastSequence: number; bytes: number }>;
+      }
+    ).byName;
+    const logs = before.get(streams.logs)!;
+    logs.messages = logs.messages.filter(({ sequence }) => sequence <= keepUpTo);
+    logs.lastSequence = keepUpTo;
+  }
+
+  async send(body: string): Promise<number> {
+    this.nowMs += 1_000;
+    const builder = new BatchBuilder('live', 'test');
+    const record = { service: 'a', body, timeMs: this.nowMs, severityNumber: 9, severityText: 'INFO' };
+    builder.add(viewOf(record, { observedMs: this.nowMs, service: 'x' }, new RecordView()), 1);
+    const batch = builder.take()!;
+    const { sequence } = await this.bus.streams.publish(
+      subjects.logs(partition),
+      encodeLogsMessage({ kind: 'batch', batch }),
+    );
+    return sequence;
+  }
+
+  async start(generation = 1, epoch = 1, everyMs = 3_600_000): Promise<PartitionRunner> {
+    this.runner = new PartitionRunner({
+      bus: this.bus,
+      checkpoints: this.store,
+      partition,
+      epoch,
+      generation,
+      time: { ...systemTime, now: () => this.nowMs },
+      turns: new Turns(systemTime),
+      log: (text) => this.said.push(text),
+      onServices: () => {},
+      resultsLingerMs: 0,
+      emptyLingerMs: 0,
+      budget: new CheckpointBudget({ everyMs }),
+      running: () => 1,
+    });
+    await this.runner.start();
+    this.runner.ended.catch(() => {});
+    return this.runner;
+  }
+
+  /** Until the runner has taken everything up to a sequence and published it. */
+  async upTo(sequence: number): Promise<void> {
+    await expect
+      .poll(async () => (await this.published()).mark.sequence, { timeout: 8_000, interval: 5 })
+      .toBe(sequence);
+  }
+
+  /** A runner that takes everything up to a sequence, and leaves a checkpoint there. */
+  async runUpTo(sequence: number): Promise<void> {
+    const runner = await this.start();
+    await this.upTo(sequence);
+    await runner.drain();
+  }
+
+  /** As a reader sees RESULTS: sections taken once, marks moved; throws at a gap. */
+  async published(): Promise<{ sections: Section[]; mark: typeof startMark }> {
+    const info = await this.bus.streams.info(streams.results);
+    const subscription = await this.bus.streams.consume(streams.results, { fromSequence: 1 });
+    let mark = startMark;
+    const sections: Section[] = [];
+    if (info.lastSequence > 0)
+      for await (const message of subscription) {
+        const result = decodeResults(message.data);
+        const admission = admit(mark, result);
+        if (admission.verdict === 'gap') throw new Error(`gap at ${result.from}, mark ${mark.sequence}`);
+        if (admission.verdict === 'take') {
+          for (const section of result.sections) if (section.sequence > admission.above) sections.push(section);
+          mark = admission.mark;
+        }
+        if (message.sequence === info.lastSequence) break;
+      }
+    await subscription.stop();
+    return { sections, mark };
+  }
+
+  /** State of the newest checkpoint, and what a fold of the whole stream comes to. */
+  async statesAgree(): Promise<void> {
+    const fold = new PartitionFold(partition);
+    const result = emptyFold();
+    const subscription = await this.bus.streams.consume(streams.logs, {
+      fromSequence: 1,
+      subject: subjects.logs(partition),
+    });
+    const { lastSequence } = await this.bus.streams.info(streams.logs);
+    for await (const message of subscription) {
+      fold.take(message, result);
+      if (message.sequence === lastSequence) break;
+    }
+    const report = { problems: [], damaged: new Set<string>(), known: [], pointerLost: false };
+    const loaded = await this.store.load(partition, null, (chain) => Partition.restore(chain, partition), report);
+    const folded = (fold as unknown as { partition: Partition }).partition;
+    expect(loaded?.state.sequence).toBe(lastSequence);
+    expect(Buffer.compare(loaded!.state.snapshot(), folded.snapshot())).toBe(0);
+  }
+}
+
+let bench: Bench;
+const step = Partition.prototype.step;
+
+beforeEach(async () => {
+  bench = new Bench();
+  await bench.open();
+  vi.spyOn(Partition.prototype, 'step').mockImplementation(function (this: Partition, message, poisoned = null) {
+    const output = step.call(this, message, poisoned);
+    // Thrown after the state was touched: what is left of it must not become a checkpoint.
+    if (poisoned === null && bench.poisoned.has(message.sequence)) throw new Error('a bug in the analysis');
+    return output;
+  });
+});
+
+afterEach(async () => {
+  await bench.runner?.stop();
+  vi.restoreAllMocks();
+});
+
+describe('a message whose analysis throws', () => {
+  it.each([
+    ['one', [4]],
+    ['two in a row', [4, 5]],
+    ['the first of all', [1]],
+    ['the last', [8]],
+    ['every other', [2, 4, 6, 8]],
+  ])('is a dead letter, changes no state, and leaves the chain whole: %s', async (_, poisoned) => {
+    bench.poisoned = new Set(poisoned);
+    for (let i = 1; i <= 8; i++) await bench.send(`order ${i} of customer ${i * 7} shipped`);
+    const runner = await bench.start();
+    await bench.upTo(8);
+    await runner.drain();
+    const { sections } = await bench.published();
+    expect(sections.filter(({ deadLetter }) => deadLetter !== null).map(({ sequence }) => sequence)).toEqual(poisoned);
+    expect(sections.find(({ sequence }) => sequence === poisoned[0])?.deadLetter).toMatch(/message \d failed: a bug/);
+    expect(sections.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(bench.said.filter((text) => text.includes('a bug in the analysis')).length).toBeGreaterThanOrEqual(
+      poisoned.length,
+    );
+    await bench.statesAgree();
+  });
+
+  it('is met right after a checkpoint, and again by the next owner', async () => {
+    for (let i = 1; i <= 4; i++) await bench.send(`order ${i} shipped`);
+    const first = await bench.start();
+    await bench.upTo(4);
+    await first.drain();
+    bench.poisoned = new Set([5]);
+    await bench.send('poison');
+    await bench.send('order 6 shipped');
+    const second = await bench.start(1, 2);
+    await bench.upTo(6);
+    await second.stop();
+    await (await bench.start(1, 3)).drain();
+    const last = await bench.start(1, 4);
+    await expect.poll(() => last.counts.sequence).toBe(6);
+    await last.drain();
+    expect((await bench.published()).sections.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6]);
+    await bench.statesAgree();
+  });
+
+  it('does not mix with a checkpoint in flight', async () => {
+    const put = bench.objects.put.bind(bench.objects);
+    let letGo = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    let began = (): void => {};
+    const inFlight = new Promise<void>((resolve) => {
+      began = resolve;
+    });
+    bench.objects.put = async (name, bytes) => {
+      began();
+      await held;
+      await put(name, bytes);
+    };
+    for (let i = 1; i <= 4; i++) await bench.send(`order ${i} shipped`);
+    const runner = await bench.start(1, 1, 1);
+    await bench.upTo(4);
+    bench.nowMs += 10;
+    await inFlight;
+    bench.poisoned = new Set([5]);
+    await bench.send('poison');
+    await bench.send('order 6 shipped');
+    await expect.poll(() => bench.said.join()).toMatch(/a bug/);
+    letGo();
+    await bench.upTo(6);
+    await runner.drain();
+    expect((await bench.published()).sections.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6]);
+    await bench.statesAgree();
+  });
+});
+
+describe('checkpoints of a running partition', () => {
+  it('go on as changes, and a drain during one leaves the newest behind', async () => {
+    const runner = await bench.start(1, 1, 1);
+    for (let i = 1; i <= 40; i++) {
+      await bench.upTo(await bench.send(`order ${i} of customer ${i * 7} shipped`));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await bench.send('one more');
+    await bench.upTo(41);
+    await runner.drain();
+    expect(runner.checkpointCounts.checkpoints).toBeGreaterThan(3);
+    expect((await bench.store.pointer(partition))?.entries[0]?.sequence).toBe(41);
+    await bench.statesAgree();
+  });
+
+  it('survive that the bus is away during saves', async () => {
+    const put = bench.objects.put.bind(bench.objects);
+    let failures = 3;
+    bench.objects.put = (name, bytes) =>
+      failures-- > 0 ? Promise.reject(new LogweirError('NATS_UNAVAILABLE', 'NATS is away.', '')) : put(name, bytes);
+    const runner = await bench.start(1, 1, 1);
+    for (let i = 1; i <= 20; i++) {
+      await bench.upTo(await bench.send(`order ${i} shipped`));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await runner.drain();
+    expect(runner.checkpointCounts.checkpointFailures).toBe(3);
+    await bench.statesAgree();
+  });
+
+  it('are refused to a zombie, which leaves what the present owner needs', async () => {
+    for (let i = 1; i <= 4; i++) await bench.send(`order ${i} shipped`);
+    const zombie = await bench.start(1, 1);
+    await bench.upTo(4);
+    const owner = await bench.start(1, 2);
+    await bench.upTo(4);
+    await bench.send('order 5 shipped');
+    await bench.upTo(5);
+    await owner.drain();
+    await zombie.drain();
+    expect(bench.said.join()).toMatch(/not written, epoch 2 owns the partition/);
+    await bench.statesAgree();
+  });
+});
+
+describe('a stream that no longer reaches back', () => {
+  it('is told of as a gap with its range, and readers go on', async () => {
+    for (let i = 1; i <= 6; i++) await bench.send(`order ${i} shipped`);
+    await bench.runUpTo(6);
+    await bench.bus.streams.purge(streams.logs, 7, subjects.logs(partition));
+    for (const name of await bench.objects.list()) await bench.objects.put(name, new Uint8Array([1]));
+    await bench.send('order 7 shipped');
+    const runner = await bench.start(1, 2);
+    await bench.upTo(7);
+    expect(runner.counts.streamGaps).toBe(1);
+    expect(runner.checkpointCounts.checkpointFallbacks).toBe(1);
+    expect(bench.said.join('\n')).toMatch(
+      /checkpoint at 6 cannot be used, object .* is corrupt; the stream is replayed/,
+    );
+    expect(bench.said.join('\n')).toMatch(/no longer holds messages 1 to 6 of generation 1/);
+    // A new checkpoint takes the place of the damaged one.
+    await runner.drain();
+    expect((await bench.store.pointer(partition))?.entries.map(({ sequence }) => sequence)).toEqual([7, 0]);
+  });
+
+  it('is told of where the pointer is lost too', async () => {
+    for (let i = 1; i <= 6; i++) await bench.send(`order ${i} shipped`);
+    await bench.runUpTo(6);
+    await bench.bus.streams.purge(streams.logs, 7, subjects.logs(partition));
+    await bench.bus.streams.purge(streams.results, 99);
+    await (await bench.bus.keyValue(buckets.checkpoints)).put(keys.checkpoint(partition), pack('nonsense'));
+    await bench.send('order 7 shipped');
+    const runner = await bench.start(1, 2);
+    await expect.poll(() => runner.counts.sequence).toBe(7);
+    expect(runner.counts.streamGaps).toBe(1);
+    expect(bench.said.join('\n')).toMatch(/pointer is damaged/);
+  });
+
+  it('is no gap where the stream holds everything that a damaged checkpoint stood for', async () => {
+    for (let i = 1; i <= 6; i++) await bench.send(`order ${i} shipped`);
+    await bench.runUpTo(6);
+    for (const name of await bench.objects.list()) await bench.objects.delete(name);
+    await bench.send('order 7 shipped');
+    const runner = await bench.start(1, 2);
+    await bench.upTo(7);
+    await runner.drain();
+    expect(runner.counts.streamGaps).toBe(0);
+    await bench.statesAgree();
+  });
+});
+
+describe('a LOGS stream that lost its tail', () => {
+  const ends = async (runner: PartitionRunner): Promise<unknown> =>
+    runner.ended.then(() => null).catch((error: unknown) => error);
+  /** Sequences whose rows a reader stored, by generation. */
+  async function rows(): Promise<string[]> {
+    const { sections } = await bench.published();
+    return sections.map(
+      ({ batch, sequence }) =>
+        `${sequence}:${Buffer.from(batch?.body ?? [])
+          .toString()
+          .slice(1)}`,
+    );
+  }
+
+  it('is not read under the old generation; under the next nothing is counted twice', async () => {
+    for (let i = 1; i <= 6; i++) await bench.send(`old ${i}`);
+    const first = await bench.start();
+    await bench.upTo(6);
+    await first.drain();
+    await bench.changeLogs(4);
+    await expect(bench.start(1, 2)).rejects.toMatchObject({ code: 'STREAM_CHANGED' });
+    for (let i = 5; i <= 9; i++) await bench.send(`new ${i}`);
+    // Grown beyond the checkpoint again: only the message at its position tells.
+    const second = await bench.start(1, 2);
+    expect(await ends(second)).toMatchObject({ code: 'STREAM_CHANGED' });
+    const third = await bench.start(2, 3);
+    await expect.poll(() => third.counts.sequence).toBe(9);
+    await third.drain();
+    expect(await rows()).toEqual([
+      '1:old 1',
+      '2:old 2',
+      '3:old 3',
+      '4:old 4',
+      '5:old 5',
+      '6:old 6',
+      '5:new 5',
+      '6:new 6',
+      '7:new 7',
+      '8:new 8',
+      '9:new 9',
+    ]);
+    const fourth = await bench.start(2, 4);
+    await bench.upTo(await bench.send('new 10'));
+    await fourth.drain();
+    expect((await rows()).at(-1)).toBe('10:new 10');
+  });
+
+  it('is noticed by a worker that runs while it happens', async () => {
+    for (let i = 1; i <= 6; i++) await bench.send(`old ${i}`);
+    const runner = await bench.start();
+    await bench.upTo(6);
+    const ended = ends(runner);
+    (bench.bus as { connected: boolean }).connected = false;
+    await bench.changeLogs(3);
+    await bench.send('new 4');
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    (bench.bus as { connected: boolean }).connected = true;
+    expect(await ended).toMatchObject({ code: 'STREAM_CHANGED' });
+    // It never had a checkpoint: what its results say is not said again, and what they lack is.
+    const next = await bench.start(2, 2);
+    await expect.poll(() => next.counts.sequence).toBe(4);
+    await next.drain();
+    console.log(await debug());
+    expect((await rows()).slice(6)).toEqual(['4:new 4']);
+  });
+
+  it('goes on in place where the connection broke and nothing changed', async () => {
+    for (let i = 1; i <= 3; i++) await bench.send(`order ${i} shipped`);
+    const runner = await bench.start();
+    await bench.upTo(3);
+    const { info } = bench.bus.streams;
+    let failures = 2;
+    (bench.bus.streams as { info: Streams['info'] }).info = (name) =>
+      failures-- > 0 ? Promise.reject(new Error('still away')) : info(name);
+    (bench.bus as { connected: boolean }).connected = false;
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    await bench.send('order 4 shipped');
+    (bench.bus as { connected: boolean }).connected = true;
+    await bench.upTo(4);
+    await runner.drain();
+    await bench.statesAgree();
+  });
+
+  it('was made anew: everything in it is news', async () => {
+    for (let i = 1; i <= 6; i++) await bench.send(`old ${i}`);
+    await bench.runUpTo(6);
+    await bench.changeLogs(0);
+    for (let i = 1; i <= 3; i++) await bench.send(`new ${i}`);
+    const runner = await bench.start(2, 2);
+    await expect.poll(() => runner.counts.sequence).toBe(3);
+    await runner.drain();
+    expect((await rows()).slice(6)).toEqual(['1:new 1', '2:new 2', '3:new 3']);
+  });
+});
