@@ -28,6 +28,8 @@ const lookWithinMs = 1_000;
 export class Delivery {
   /** Answers that were no acknowledgement, by status; 0 where none came. */
   readonly refusals = new Map<number, number>();
+  /** What the first answer of each status said that a client should not see: neither "send again" nor yes. */
+  readonly unexpected = new Map<number, string>();
   onAcknowledged: (acknowledged: Acknowledged) => void = () => {};
   private readonly gateways: readonly string[];
   private readonly agents: Agent[];
@@ -73,6 +75,8 @@ export class Delivery {
       }
       const status = answer?.status ?? 0;
       this.refusals.set(status, (this.refusals.get(status) ?? 0) + 1);
+      if (status !== 0 && status !== 503 && !this.unexpected.has(status))
+        this.unexpected.set(status, answer?.text.slice(0, 400) ?? '');
       at = gateway + 1;
       await sleep(againAfterMs);
     }

@@ -40,7 +40,13 @@ export async function disaster(
       await rig.pause(warmMs);
       await rig.stopSending();
       context.note('Waiting until everything is stored, then checking it …');
-      const checks = [await rig.drained(), ...(await rig.checkRecords()), await rig.checkAlerts(), ...own];
+      const checks = [
+        await rig.drained(),
+        ...(await rig.checkRecords()),
+        await rig.checkAlerts(),
+        rig.checkAnswers(),
+        ...own,
+      ];
       checks.push(...(await Promise.all(rig.checkProofs())));
       return reportOf(name, rig, checks, Date.now() - startedMs);
     },

@@ -48,7 +48,13 @@ export async function faults(context: ScenarioContext): Promise<FaultsReport> {
       await rig.pause(quietMs);
       await rig.stopSending();
       note('Waiting until everything is stored, then checking it …');
-      const checks = [await rig.drained(), ...(await rig.checkRecords()), await rig.checkAlerts(), healedCheck(rig)];
+      const checks = [
+        await rig.drained(),
+        ...(await rig.checkRecords()),
+        await rig.checkAlerts(),
+        rig.checkAnswers(),
+        healedCheck(rig),
+      ];
       checks.push(...(await Promise.all(rig.checkProofs())));
       const { probes } = rig;
       return {

@@ -52,11 +52,7 @@ export function faultsLines(report: FaultsReport): string[] {
   const lines = [
     `${report.scenario}, seed ${report.seed}: ${report.faults.length} faults in ${report.seconds} s, ${thousands(report.acknowledged)} records ` +
       `acknowledged, ${thousands(report.reachedPerSecond)} logs/s (asked: ${thousands(report.ratePerSecond)}; held back for ${report.heldBackSeconds} s)`,
-    `${thousands(report.requestsRetried)} requests sent again; answers other than 200: ${
-      Object.entries(report.refusals)
-        .map(([status, count]) => `${status === '0' ? 'none' : status} ×${count}`)
-        .join(', ') || 'none'
-    }`,
+    `${thousands(report.requestsRetried)} requests sent again.`,
   ];
   if (healing.length > 0) {
     const rows = healing.map((one) => [

@@ -201,6 +201,18 @@ export class Rig {
     };
   }
 
+  /** A shipper gives up on most answers but 503 and 429: a cluster that is only away must not give others. */
+  checkAnswers(): Check {
+    const { unexpected, refusals } = this.delivery;
+    const all = [...refusals].map(([status, count]) => `${status === 0 ? 'none' : status} ×${count}`);
+    return {
+      name: 'answers',
+      ok: unexpected.size === 0,
+      said: `other than 200: ${all.join(', ') || 'none'}`,
+      examples: [...unexpected].map(([status, text]) => `${status}: ${text}`),
+    };
+  }
+
   checkProofs(): Promise<Check>[] {
     const { signal } = this.context;
     return [verify(this.fleet, signal), reconcile(this.fleet, signal)];

@@ -59,6 +59,7 @@ it('keeps every promise while its processes die and stand still', async () => {
     'order',
     'rollups',
     'alerts',
+    'answers',
     'healed',
     'logweir verify',
     'logweir reconcile',
