@@ -7,8 +7,8 @@ import { parseSeriesRow } from './series-row.ts';
 export const command: Command = {
   about: [
     'Finds anomalies in raw data, without labels and in one pass.',
-    '--series: rows "timestamp,value" become "timestamp,value,anomaly_score" (0–1). A score rests on the rows before it',
-    'only; from stdin each row is answered before the next one is needed.',
+    '--series: rows "timestamp,value" become "timestamp,value,anomaly_score" (0–1, an alarm from 0.5, once per',
+    'incident). A score rests on the rows before it only; from stdin each row is answered before the next one is needed.',
     '--sequences: lines are grouped by the key that the regular expression finds (a trace, block or request id); prints',
     'the anomalous keys, with --json every key: {"key":"…","anomalous":true,"score":0.97}.',
   ].join('\n'),
@@ -42,30 +42,46 @@ async function detectSeries(ctx: CommandContext): Promise<number> {
   const { SeriesDetector } = await import('#analysis/detectors/mod.ts');
   const detector = new SeriesDetector();
   const out = new LineWriter(ctx);
+  const json = ctx.args.flag('json');
   let line = 0;
   let rows = 0;
   let unreadable = 0;
+  let firstUnreadable = '';
+  let header = false;
   for (const batch of lineBatches(ctx, ctx.args.positionals[0])) {
     for (const bytes of batch) {
       const text = lineText(bytes);
       line++;
       if (text.trim() === '') continue;
       const row = parseSeriesRow(text);
-      if (row === undefined && line === 1) {
-        if (!ctx.args.flag('json')) await out.line(`${text},anomaly_score`);
+      if (row === undefined && rows === 0 && !header) {
+        header = true;
+        if (!json) await out.line(`${text},anomaly_score`);
         continue;
       }
-      if (row === undefined) unreadable++;
       rows++;
-      const score = Number(detector.score(row?.timeMs ?? Number.NaN, row?.value ?? Number.NaN).toFixed(6));
+      if (row === undefined && unreadable++ === 0)
+        firstUnreadable = `Line ${line} is not "timestamp,value": ${quoted(text)}`;
+      const score = row === undefined ? 0 : Number(detector.observe(row.timeMs, row.value).toFixed(6));
       const fields = { timestamp: row?.timestamp ?? text, value: row?.value ?? null, anomaly_score: score };
-      await out.line(ctx.args.flag('json') ? JSON.stringify(fields) : `${text},${score}`);
+      await out.line(json ? JSON.stringify(fields) : `${text},${score}`);
     }
     await out.flush();
   }
-  if (unreadable > 0) ctx.note(`logweir: ${unreadable} rows are not "timestamp,value" with a number; they scored 0.`);
-  return rows === 0 ? exitCodes.nothing : exitCodes.ok;
+  if (unreadable === 0) return rows === 0 ? exitCodes.nothing : exitCodes.ok;
+  const more = unreadable === 1 ? '' : ` and ${unreadable - 1} more like it`;
+  if (unreadable === rows) {
+    throw new LogweirError(
+      'INPUT_UNREADABLE',
+      `No row could be read. ${firstUnreadable}${more}.`,
+      'Give rows of a time and a number, such as "2026-01-31 12:00:00,51.5".',
+    );
+  }
+  ctx.note(`logweir: ${firstUnreadable}${more}. Rows without a number score 0.`);
+  return exitCodes.ok;
 }
+
+const quoted = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
 
 async function detectSequences(ctx: CommandContext, key: string): Promise<number> {
   const { KeyedSequenceDetector } = await import('#analysis/detectors/mod.ts');

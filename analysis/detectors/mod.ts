@@ -12,5 +12,5 @@ export {
 } from './config.ts';
 export type { AnalysisHost, Findings, TemplateInfo } from './incident.ts';
 export { type KeyedSequenceOptions, KeyedSequenceDetector, type SequenceVerdict } from './sequences.ts';
-export { SeriesDetector } from './series.ts';
+export { SeriesDetector, type SeriesSnapshot } from './series.ts';
 export { ServiceAnalysis, type ServiceAnalysisSnapshot, type ServiceIdentity } from './service.ts';

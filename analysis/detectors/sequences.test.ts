@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LogweirError } from '#protocol/errors.ts';
-import { KeyedSequenceDetector, SeriesDetector } from './mod.ts';
-import { randomOf } from './test-stream.ts';
+import { KeyedSequenceDetector } from './mod.ts';
 
 describe('KeyedSequenceDetector', () => {
   function lines(keys: number, odd: ReadonlySet<number>): string[] {
@@ -42,43 +41,5 @@ describe('KeyedSequenceDetector', () => {
     expect(detector.line('nothing here')).toEqual([]);
     expect(detector.end()).toEqual([]);
     expect(() => new KeyedSequenceDetector({ key: '(' })).toThrow(LogweirError);
-  });
-});
-
-describe('SeriesDetector', () => {
-  const random = randomOf(11);
-  const values = Array.from({ length: 3000 }, (_, i) => {
-    const wave = 10 + 3 * Math.sin((i * 2 * Math.PI) / 288) + random();
-    return i >= 2200 && i < 2220 ? wave + 25 : wave;
-  });
-
-  it('scores an outlier above everything ordinary', () => {
-    const detector = new SeriesDetector();
-    const scores = values.map((value, i) => detector.score(i * 300_000, value));
-    const highest = Math.max(...scores);
-    expect(scores.indexOf(highest)).toBeGreaterThanOrEqual(2200);
-    expect(scores.indexOf(highest)).toBeLessThan(2225);
-    expect(Math.max(...scores.slice(500, 2200))).toBeLessThan(highest * 0.7);
-  });
-
-  it('is causal, finite, within 0 to 1, and indifferent to scale', () => {
-    const whole = new SeriesDetector();
-    const cut = new SeriesDetector();
-    const scaled = new SeriesDetector();
-    const all = values.map((value, i) => whole.score(i * 300_000, value));
-    expect(values.slice(0, 1500).map((value, i) => cut.score(i * 300_000, value))).toEqual(all.slice(0, 1500));
-    const doubled = values.map((value, i) => scaled.score(i * 300_000, value * 1024));
-    for (const [i, score] of all.entries()) {
-      expect(score >= 0 && score <= 1).toBe(true);
-      expect(doubled[i]).toBeCloseTo(score, 6);
-    }
-    const wild = new SeriesDetector();
-    for (const value of [Number.NaN, Infinity, 0, 0, 0, 1e308, -1e308, 5e-324, 0].concat(
-      Array(300).fill(7),
-      [1e300, 7],
-    )) {
-      const score = wild.score(0, value);
-      expect(score >= 0 && score <= 1).toBe(true);
-    }
   });
 });

@@ -1,93 +1,90 @@
 /**
- * Anomalies in a numeric series, row by row: each score rests on the rows before it and on nothing else. Four views
- * of the series (value, change, short mean, short spread) are each compared with their own past: how many typical
- * deviations away, and how far outside everything seen. After an alarm the score is held down for a while, since
- * one incident is one finding. Memory is fixed.
+ * Anomalies in a numeric series, row by row: a score rests on the rows before it and on nothing else, not on the
+ * length of the series, its scale or its dates. Nineteen views of a row (value, change, short means and spreads,
+ * similarity to earlier stretches and to the same time of earlier days, quiet) are each measured against the highest
+ * that they ever showed, and combined without weights: weights learned from labelled series did not hold on others.
  */
+import { HighMark, type HighMarkSnapshot } from './series-record.ts';
+import { SeriesViews, type SeriesViewsSnapshot, viewsTotal } from './series-views.ts';
 
-/** Rows over which the past fades to 1/e. */
-const horizon = 1000;
-/** Rows of the short mean and spread. */
-const shortRows = 12;
-/** Rows before the first score above 0. */
-const warmupRows = 100;
-/** Share of the rows so far, and least rows, for which a finding keeps the score down. */
-const restShare = 0.05;
-const restRowsMin = 100;
-
-/** One view of the series and its past. */
-class View {
-  private rows = 0;
-  private center = 0;
-  private scale = 0;
-  private low = 0;
-  private high = 0;
-
-  /** Surprise of a value, ≥ 0, before it is learned. */
-  surprise(value: number): number {
-    if (this.rows === 0) {
-      this.center = value;
-      this.low = value;
-      this.high = value;
-    }
-    const distance = Math.abs(value - this.center);
-    const scale = Math.max(this.scale, 1e-9 * Math.abs(this.center), 1e-12);
-    const range = Math.max(this.high - this.low, scale);
-    const outside = Math.max(0, value - this.high, this.low - value) / range;
-    const surprise = distance === 0 ? 0 : Math.min(distance / scale, 50) * Math.min(1, outside * 4);
-    this.rows++;
-    const rate = 1 / Math.min(this.rows, horizon);
-    const clipped = this.rows > warmupRows ? Math.min(distance, 5 * scale) : distance;
-    this.center += rate * clipped * Math.sign(value - this.center);
-    this.scale += rate * (clipped - this.scale);
-    this.low = Math.min(value, this.low + (this.center - this.low) * 0.0005);
-    this.high = Math.max(value, this.high - (this.high - this.center) * 0.0005);
-    return surprise;
-  }
-}
+/** Between the mean of the views (0) and the highest one (∞). */
+const sharpness = 7;
+const ratioMax = 4;
+/** Combined ratio that is an alarm, score 0.5. */
+const alarmRatio = 0.72;
+/** An incident is over after this share of the rows so far, within bounds, without another alarm. */
+const restRowsMin = 40;
+const restRowsMax = 500;
+const restShare = 0.02;
+/** What is left of the score of a row that is no alarm, or no news. */
+const quietFactor = 0.4;
 
 export class SeriesDetector {
   private rows = 0;
-  private readonly recent = new Float64Array(shortRows);
-  private previous = 0;
-  private readonly views = [new View(), new View(), new View(), new View()];
   private restUntil = 0;
-  private restFrom = 0;
-  private restScore = 0;
+  /** Ratio to an alarm that was told last. */
+  private told = 0;
+  private readonly views = new SeriesViews();
+  private readonly records = Array.from({ length: viewsTotal }, () => new HighMark());
+  private readonly seen = new Float64Array(viewsTotal);
 
   /**
-   * Score of a row, 0–1, from the rows up to and with it. A value that is no number scores 0 and teaches nothing.
-   * @param _timestampMs ms since 1970; rows are taken to be evenly spaced, as series of metrics are
+   * Score of a row, 0–1, from the rows up to and with it; from 0.5 it is an alarm. A value that is no number scores
+   * 0 and teaches nothing.
+   * @param timeMs ms since 1970; NaN where it is not known: then there are no seasons. Rows are otherwise taken to be
+   *   evenly spaced, as series of metrics are
    */
-  score(_timestampMs: number, given: number): number {
-    if (!Number.isFinite(given)) return 0;
-    // Far from where squares and sums would overflow.
-    const value = Math.max(-1e150, Math.min(1e150, given));
-    this.recent[this.rows % shortRows] = value;
-    const n = Math.min(this.rows + 1, shortRows);
-    let mean = 0;
-    for (let i = 0; i < n; i++) mean += (this.recent[i] as number) / n;
-    let spread = 0;
-    for (let i = 0; i < n; i++) spread += Math.abs((this.recent[i] as number) - mean) / n;
-    const seen = [value, this.rows === 0 ? 0 : value - this.previous, mean, spread];
-    this.previous = value;
+  observe(timeMs: number, value: number): number {
+    if (!Number.isFinite(value)) return 0;
+    // Far from where differences would overflow.
+    this.views.observe(timeMs, Math.max(-1e150, Math.min(1e150, value)), this.seen);
     this.rows++;
-    let surprise = 0;
-    for (const [i, view] of this.views.entries()) surprise = Math.max(surprise, view.surprise(seen[i] as number));
-    if (this.rows <= warmupRows) return 0;
-    return this.rested(surprise / (surprise + 10));
+    let sum = 0;
+    for (let i = 0; i < viewsTotal; i++) {
+      const ratio = (this.records[i] as HighMark).observe(this.seen[i] as number);
+      if (ratio > 0) sum += Math.expm1(sharpness * Math.min(ratio, ratioMax));
+    }
+    const combined = Math.log1p(sum / viewsTotal) / sharpness;
+    // In steps, since what rises slowly crosses the level of an alarm by next to nothing: no score hangs on digits.
+    const alarms = Math.floor((combined / alarmRatio) * 4) / 4;
+    const score = 1 - 2 ** -alarms;
+    return this.isNews(alarms) ? score : score * quietFactor;
   }
 
-  private rested(score: number): number {
-    if (this.rows < this.restUntil) {
-      const left = (this.restUntil - this.rows) / (this.restUntil - this.restFrom);
-      if (score <= this.restScore) return score * (1 - left) * 0.5;
-    }
-    if (score > 0.4) {
-      this.restFrom = this.rows;
-      this.restUntil = this.rows + Math.max(restRowsMin, Math.round(restShare * this.rows));
-      this.restScore = score;
-    }
-    return score;
+  /** One incident is one finding: until it is over, only what is twice as unusual as what was told is told again. */
+  private isNews(alarms: number): boolean {
+    if (alarms < 1) return false;
+    const news = this.rows >= this.restUntil || alarms >= 2 * this.told;
+    if (news) this.told = alarms;
+    this.restUntil = this.rows + Math.max(restRowsMin, Math.min(restRowsMax, Math.round(restShare * this.rows)));
+    return news;
   }
+
+  snapshot(): SeriesSnapshot {
+    return {
+      rows: this.rows,
+      restUntil: this.restUntil,
+      told: this.told,
+      views: this.views.snapshot(),
+      records: this.records.map((record) => record.snapshot()),
+    };
+  }
+
+  static restore(state: SeriesSnapshot): SeriesDetector {
+    const detector = new SeriesDetector();
+    detector.rows = state.rows;
+    detector.restUntil = state.restUntil;
+    detector.told = state.told;
+    detector.views.restore(state.views);
+    for (const [i, record] of state.records.entries()) detector.records[i]?.restore(record);
+    return detector;
+  }
+}
+
+export interface SeriesSnapshot {
+  rows: number;
+  restUntil: number;
+  told: number;
+  views: SeriesViewsSnapshot;
+  records: HighMarkSnapshot[];
 }

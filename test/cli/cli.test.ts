@@ -161,6 +161,17 @@ describe('filters', () => {
     expect((await once(child, 'close'))[0]).toBe(0);
   });
 
+  it.each([
+    ['', '', 3, ''],
+    ['timestamp,value\n', 'timestamp,value,anomaly_score\n', 3, ''],
+    ['1,2\n\n3,\n5,x\n', '1,2,0\n3,,0\n5,x,0\n', 0, 'Line 3 is not "timestamp,value": "3," and 1 more like it.'],
+    ['t,v\n"a;b"\n', 't,v,anomaly_score\n"a;b",0\n', 1, 'No row could be read. Line 2 is not "timestamp,value"'],
+  ])('answers the series %j', (input, output, exitCode, message) => {
+    const { stdout, stderr, status } = logweir(['detect', '--series'], input);
+    expect({ stdout, status }).toEqual({ stdout: output, status: exitCode });
+    expect(stderr).toContain(message);
+  });
+
   it('finds the one sequence that differs', () => {
     const lines = Array.from({ length: 200 }, (_, i) =>
       i === 150 ? [`open b${i}`, `panic in b${i}`] : [`open b${i}`, `write b${i}`, `close b${i}`],

@@ -1,0 +1,186 @@
+/** How unusual a number is among all that came before it, in memory that does not grow. */
+
+/** An even sample of the past, sorted: every number at first, every second, fourth, … one later. */
+export class Sample {
+  private readonly capacity: number;
+  private readonly strideMax: number;
+  /** In order of arrival; a ring once the stride has reached its end. */
+  private kept: number[] = [];
+  private oldest = 0;
+  private stride = 1;
+  private skip = 0;
+  private readonly sorted: Float64Array;
+
+  constructor(capacity: number, strideMax: number) {
+    this.capacity = capacity;
+    this.strideMax = strideMax;
+    this.sorted = new Float64Array(capacity);
+  }
+
+  add(value: number): void {
+    if (this.skip > 0) {
+      this.skip--;
+      return;
+    }
+    if (this.kept.length === this.capacity && this.stride < this.strideMax) {
+      this.kept = this.kept.filter((_, i) => i % 2 === 0);
+      this.stride *= 2;
+      this.sort();
+    }
+    if (this.kept.length < this.capacity) {
+      this.insert(value, this.kept.length);
+      this.kept.push(value);
+    } else {
+      const from = this.rankOf(this.kept[this.oldest] as number, this.capacity);
+      this.sorted.copyWithin(from, from + 1, this.capacity);
+      this.insert(value, this.capacity - 1);
+      this.kept[this.oldest] = value;
+      this.oldest = (this.oldest + 1) % this.capacity;
+    }
+    this.skip = this.stride - 1;
+  }
+
+  /** The number below which this share (0–1) of the sample lies; 0 when nothing was added. */
+  quantile(share: number): number {
+    const last = this.kept.length - 1;
+    if (last < 0) return 0;
+    const at = Math.floor(share * last);
+    const low = this.sorted[at] as number;
+    return at === last ? low : low + (share * last - at) * ((this.sorted[at + 1] as number) - low);
+  }
+
+  snapshot(): SampleSnapshot {
+    return {
+      kept: [...this.kept.slice(this.oldest), ...this.kept.slice(0, this.oldest)],
+      stride: this.stride,
+      skip: this.skip,
+    };
+  }
+
+  restore(state: SampleSnapshot): void {
+    this.kept = state.kept.slice();
+    this.oldest = 0;
+    this.stride = state.stride;
+    this.skip = state.skip;
+    this.sort();
+  }
+
+  private sort(): void {
+    this.sorted.set(this.kept);
+    this.sorted.subarray(0, this.kept.length).sort();
+  }
+
+  private insert(value: number, length: number): void {
+    const at = this.rankOf(value, length);
+    this.sorted.copyWithin(at + 1, at, length);
+    this.sorted[at] = value;
+  }
+
+  private rankOf(value: number, length: number): number {
+    let low = 0;
+    let high = length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.sorted[middle] as number) < value) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+export interface SampleSnapshot {
+  kept: number[];
+  stride: number;
+  skip: number;
+}
+
+/** Numbers over which a highest one is remembered: 16 blocks of 1024, then block by block forgotten. */
+const blockSize = 1024;
+const blocksMax = 16;
+
+/** Highest of the last 16,000 numbers or so. */
+export class Highest {
+  value = -Infinity;
+  private blocks: number[] = [];
+  private current = -Infinity;
+  private inBlock = 0;
+
+  add(value: number): void {
+    if (value > this.current) this.current = value;
+    if (value > this.value) this.value = value;
+    if (++this.inBlock < blockSize) return;
+    this.blocks.push(this.current);
+    if (this.blocks.length > blocksMax) this.blocks.shift();
+    this.value = Math.max(...this.blocks);
+    this.current = -Infinity;
+    this.inBlock = 0;
+  }
+
+  snapshot(): HighestSnapshot {
+    const { value, current, inBlock } = this;
+    return { value, blocks: this.blocks.slice(), current, inBlock };
+  }
+
+  restore(state: HighestSnapshot): void {
+    this.value = state.value;
+    this.blocks = state.blocks.slice();
+    this.current = state.current;
+    this.inBlock = state.inBlock;
+  }
+}
+
+export interface HighestSnapshot {
+  value: number;
+  blocks: number[];
+  current: number;
+  inBlock: number;
+}
+
+/** Numbers before the first verdict. */
+const learnedMin = 100;
+/** The sample covers some 4,000 numbers. */
+const sampleSize = 128;
+const sampleStrideMax = 32;
+
+/**
+ * Place of a number on the way from what is common to the highest ever seen: 1 equals the record. Numbers that come
+ * by chance beat the record once in as many rows as there were, whatever their distribution; that is what makes
+ * different views of different series comparable, and what a deviation in units of spread does not give.
+ */
+export class HighMark {
+  private readonly sample = new Sample(sampleSize, sampleStrideMax);
+  private readonly highest = new Highest();
+  private learned = 0;
+
+  /** @param value ≥ 0; NaN where there is nothing to say: 0, and nothing learned. */
+  observe(value: number): number {
+    if (Number.isNaN(value)) return 0;
+    let ratio = 0;
+    if (this.learned >= learnedMin) {
+      const common = this.sample.quantile(0.8);
+      if (value > common) {
+        const spread = 0.3 * (this.sample.quantile(0.9) - this.sample.quantile(0.5));
+        ratio = (value - common) / Math.max(this.highest.value - common, spread, 1e-3 * common, 1e-9);
+      }
+    } else this.learned++;
+    this.sample.add(value);
+    this.highest.add(value);
+    return ratio;
+  }
+
+  snapshot(): HighMarkSnapshot {
+    return { sample: this.sample.snapshot(), highest: this.highest.snapshot(), learned: this.learned };
+  }
+
+  restore(state: HighMarkSnapshot): void {
+    this.sample.restore(state.sample);
+    this.highest.restore(state.highest);
+    this.learned = state.learned;
+  }
+}
+
+export interface HighMarkSnapshot {
+  sample: SampleSnapshot;
+  highest: HighestSnapshot;
+  learned: number;
+}
