@@ -54,11 +54,12 @@ export function watchCluster(options: { bus: Bus; store: KeyValue; facts: Cluste
 /** Null where it is the same, or where nobody can tell at present. */
 async function difference(bus: Bus, store: KeyValue, facts: ClusterFacts): Promise<string | null> {
   try {
+    // First, as a server without streams does not answer at all when it is asked for a key.
+    await bus.streams.info(streams.logs);
     const now = await readFacts(store);
     if (now.firstGeneration !== facts.firstGeneration)
       return `it began with generation ${now.firstGeneration}, not ${facts.firstGeneration}`;
     if (now.partitions !== facts.partitions) return `it has ${now.partitions} partitions, not ${facts.partitions}`;
-    await bus.streams.info(streams.logs);
     return null;
   } catch (error) {
     if (error instanceof LogweirError && error.code === 'CLUSTER_NOT_FOUND') return 'its facts are gone';
