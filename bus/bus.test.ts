@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { streams } from '#protocol/mod.ts';
+import { type StreamName, streams } from '#protocol/mod.ts';
 import { type Bus, connectNats, MemoryBus } from './mod.ts';
 import { natsServerPath, TempNats } from './testing/nats-server.ts';
 
@@ -118,6 +118,29 @@ function contract(name: string, start: () => Promise<{ bus: Bus; end: () => Prom
 
 contract('memory', async () => ({ bus: new MemoryBus(() => 1_700_000_000_000), end: async () => {} }));
 
+function storingObjects(): void {
+  it('takes a torn object for a missing one, and leaves nothing of a deleted one behind', async () => {
+    const server = await TempNats.start();
+    const bus = await connectNats({ url: server.url, name: 'test' });
+    const stream = 'OBJ_things' as StreamName;
+    try {
+      const objects = await bus.objects('things');
+      await objects.put('torn', new Uint8Array(400_000).fill(7));
+      await objects.put('empty', new Uint8Array(0));
+      expect(await objects.get('empty')).toHaveLength(0);
+      await objects.delete('empty');
+      await bus.streams.purge(stream, 3, '$O.things.C.*');
+      expect(await objects.get('torn')).toBeNull();
+      await objects.delete('torn');
+      expect((await bus.streams.info(stream)).messages).toBe(0);
+      expect(await objects.list()).toEqual([]);
+    } finally {
+      await bus.close();
+      await server.end();
+    }
+  });
+}
+
 function reconnecting(): void {
   it('says that it is not connected while the server is away, and goes on when it is back', async () => {
     const server = await TempNats.start();
@@ -159,6 +182,7 @@ function reconnecting(): void {
 
 if (natsServerPath !== null) {
   reconnecting();
+  storingObjects();
   contract('nats', async () => {
     const server = await TempNats.start();
     const bus = await connectNats({ url: server.url, name: 'test' });

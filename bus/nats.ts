@@ -274,8 +274,26 @@ class NatsBus implements Bus {
     const store = await new Objm(this.client).create(bucket, { replicas: this.replicas, storage: StorageType.File });
     return {
       put: async (name, data) => void (await store.putBlob({ name }, data)),
-      get: (name) => store.getBlob(name),
-      delete: async (name) => void (await store.delete(name).catch(orNull)),
+      get: async (name) => {
+        const info = await store.info(name).catch(orNull);
+        if (info === null || info.deleted) return null;
+        // The client waits for ever for chunks that are not there: a server that crashed may have lost some.
+        const chunks = `$O.${bucket}.C.${info.nuid}`;
+        const { state } = await this.manager.streams.info(`OBJ_${bucket}`, { subjects_filter: chunks });
+        if (info.size > 0 && (state.subjects?.[chunks] ?? 0) < info.chunks) return null;
+        return store.getBlob(name).catch((error: unknown) => {
+          if (error instanceof Error && /corrupt object/.test(error.message)) return null;
+          throw error;
+        });
+      },
+      delete: async (name) => {
+        const info = await store.info(name).catch(orNull);
+        if (info === null) return;
+        // Not the client's own delete, which leaves a message behind for every name that ever was.
+        const meta = Buffer.from(name).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+        await this.manager.streams.purge(`OBJ_${bucket}`, { filter: `$O.${bucket}.M.${meta}` });
+        await this.manager.streams.purge(`OBJ_${bucket}`, { filter: `$O.${bucket}.C.${info.nuid}` });
+      },
       list: async () => (await store.list()).filter((info) => !info.deleted).map((info) => info.name),
     };
   }

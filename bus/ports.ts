@@ -93,8 +93,9 @@ export interface KeyValue {
 }
 
 export interface Objects {
-  put(name: string, data: Uint8Array): Promise<void>;
+  /** Null also for one that is torn or corrupt, as far as the server tells. */
   get(name: string): Promise<Uint8Array | null>;
+  put(name: string, data: Uint8Array): Promise<void>;
   delete(name: string): Promise<void>;
   list(): Promise<string[]>;
 }

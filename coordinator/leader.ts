@@ -17,7 +17,7 @@ import {
   unpack,
 } from '#protocol/mod.ts';
 import { readAlertsRecord, readWriterRecord } from '#storage/mod.ts';
-import type { CheckpointPointer } from '#workers/mod.ts';
+import { type CheckpointPointer, readPointer } from '#workers/mod.ts';
 import { Placement, type PlacementOptions } from './placement.ts';
 import { needsNewGeneration, neededFrom, planPurge } from './retention.ts';
 
@@ -90,17 +90,25 @@ export class Leader {
       const highest = await this.highestPosition(facts);
       const info = await bus.streams.info(streams.logs);
       this.facts = facts;
-      if (!needsNewGeneration(info, facts, highest)) return false;
+      if (!needsNewGeneration(info, facts, highest) && !this.isToldOfChange(facts)) return false;
       const generation = generationAfter(facts.generation, info.createdMs);
       const next = { ...facts, generation, logsCreatedMs: info.createdMs };
       if ((await store.update(keys.facts, pack(next), entry.revision)) === null) continue;
       log(
-        `The LOGS stream ends at ${info.lastSequence}, but positions up to ${highest} are known: it was made anew or lost its tail. Generation ${next.generation} begins; records that were only in the lost part are gone.`,
+        `The LOGS stream ends at ${info.lastSequence}, and positions up to ${highest} are known of another: it was made anew or lost its tail. Generation ${next.generation} begins; records that were only in the lost part are gone.`,
       );
       this.facts = next;
       this.purged = [];
       return true;
     }
+  }
+
+  /** A worker met other messages than those it had read, though the stream has grown past its positions since. */
+  private isToldOfChange(facts: ClusterFacts): boolean {
+    const { membership, time } = this.options;
+    return membership
+      .alive('worker', time.now())
+      .some(({ beat }) => beat.counters['streamChangedGeneration'] === facts.generation);
   }
 
   private async highestPosition(facts: ClusterFacts): Promise<number> {
@@ -117,7 +125,7 @@ export class Leader {
     return Promise.all(
       Array.from({ length: facts.partitions }, async (_, partition) => {
         const entry = await bucket.get(keys.checkpoint(partition));
-        return entry === null ? null : (unpack(entry.value) as CheckpointPointer);
+        return entry === null ? null : readPointer(entry.value);
       }),
     );
   }

@@ -4,9 +4,10 @@ import { neededFrom, needsNewGeneration, planPurge } from './retention.ts';
 const entry = (sequence: number, generation = 1) => ({ chain: [], epoch: 1, generation, sequence });
 
 describe('retention by need', () => {
-  it('keeps what the oldest kept checkpoint of this generation needs', () => {
+  it('keeps what the oldest kept checkpoint needs', () => {
     expect(neededFrom({ format: 2, entries: [entry(900), entry(700), entry(500)] }, 1)).toBe(501);
-    expect(neededFrom({ format: 2, entries: [entry(20, 2), entry(700)] }, 2)).toBe(21);
+    expect(neededFrom({ format: 2, entries: [entry(20, 2), entry(700)] }, 2)).toBeNull();
+    expect(neededFrom({ format: 2, entries: [entry(20, 2), entry(10, 2)] }, 2)).toBe(11);
     expect(neededFrom({ format: 2, entries: [entry(700)] }, 2)).toBeNull();
     expect(neededFrom(null, 1)).toBeNull();
   });

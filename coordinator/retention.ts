@@ -8,15 +8,13 @@ import type { CheckpointPointer } from '#workers/mod.ts';
 const purgeStepMessages = 256;
 
 /**
- * First LOGS sequence that a partition still needs: the one after its oldest kept checkpoint of this generation.
- * Null while nothing is known to be free.
+ * First LOGS sequence that a partition still needs: the one after its oldest kept checkpoint. Null while nothing is
+ * known to be free: a checkpoint of an earlier generation needs the stream from its start.
  */
 export function neededFrom(pointer: CheckpointPointer | null, generation: number): number | null {
-  const sequences = (pointer?.entries ?? [])
-    .filter((entry) => entry.generation === generation)
-    .map((entry) => entry.sequence);
-  if (sequences.length === 0) return null;
-  return Math.min(...sequences) + 1;
+  const entries = pointer?.entries ?? [];
+  if (entries.length === 0 || entries.some((entry) => entry.generation !== generation)) return null;
+  return Math.min(...entries.map(({ sequence }) => sequence)) + 1;
 }
 
 export interface PurgeDecision {
