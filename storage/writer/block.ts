@@ -38,12 +38,18 @@ export interface BlockLimits {
   bytesMax: number;
   /** ClickHouse partitions that one insert may touch, default 50; over 100 ClickHouse refuses it for ever. */
   partitionsMax: number;
+  /**
+   * A block over more days is read back after a restart, not repeated, default 2_500: its parts come near the number
+   * of tokens that a table remembers (10,000), and the first of them may be forgotten when the last is in.
+   */
+  daysByTokenMax: number;
 }
 
 export const blockLimitsDefault: Readonly<BlockLimits> = {
   rowsMax: 300_000,
   bytesMax: 128 * 1024 ** 2,
   partitionsMax: 50,
+  daysByTokenMax: 2_500,
 };
 
 /** Sizes a block's first buffers: most blocks of a quiet cluster are small, and those of a busy one grow in a few steps. */

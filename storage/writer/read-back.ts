@@ -9,6 +9,7 @@
  *   added to it. (Exact while retention has not removed other rows of those very minutes.)
  */
 import type { Mark } from '#bus/mod.ts';
+import { LogweirError } from '#protocol/mod.ts';
 import type { ClickHouse } from '../engine/port.ts';
 import { database, severityOfRow } from '../schema.ts';
 import type { IsStored, PlacedSection } from './block.ts';
@@ -76,8 +77,15 @@ function isBefore(a: { generation: number; sequence: number }, b: { generation: 
   return a.generation < b.generation || (a.generation === b.generation && a.sequence < b.sequence);
 }
 
-/** @throws ClickHouseError */
+/** @throws ClickHouseError, LogweirError TIMEOUT while an insert is still running */
 async function readBack(clickHouse: ClickHouse, marks: Readonly<Record<string, Mark>>): Promise<ReadBack> {
+  // A server goes on with what a killed writer had sent: what that stores would come after we looked.
+  const [[running = 0] = []] = await rowsOf(
+    clickHouse,
+    `SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND query LIKE '%INSERT INTO ${database}.%'`,
+  );
+  if (running > 0)
+    throw new LogweirError('TIMEOUT', 'An insert of the writer before is still running.', 'It is waited for.');
   const advanced: Record<string, Mark> = { ...marks };
   const ledger = await rowsOf(
     clickHouse,

@@ -405,6 +405,29 @@ describe('a block that ClickHouse refuses', () => {
   });
 });
 
+describe('a block that spans twenty years of days', () => {
+  it('is stored whole though its writer was killed in the middle: it is read back, as tokens may be forgotten', async () => {
+    const bus = await LossyBus.open();
+    const days = 120;
+    const stepMs = 61 * 86_400_000;
+    await publish(bus, 151, 0, [
+      makeSection({ sequence: 1, rows: days, startMs: Date.UTC(2005, 0, 1), stepMs }),
+      makeSection({ sequence: 2, rows: 10, startMs: Date.UTC(2005, 0, 1), stepMs: stepMs * 5 }),
+    ]);
+    const killed = await start(bus, { clickHouse: dying(2), owner: 'killed', limits: { daysByTokenMax: 100 } });
+    await soon(() => rowsOf(151)).toMatch(/^1\d\d\t/);
+    expect((await readWriterRecord(bus))?.inDoubt).toMatchObject({ apart: true });
+    await killed.stop();
+    const next = await start(bus, { owner: 'next' });
+    // Two and a half thousand parts: seconds, and a minute where others use the machine.
+    await expect.poll(async () => (await readWriterRecord(bus))?.position, { timeout: 110_000 }).toBe(1);
+    expect(await rowsOf(151)).toBe(`${days + 10}\t${days + 10}`);
+    expect(await ledgerOf(151)).toBe(`${days + 10}\t0`);
+    expect(await rollupsAgree()).toBe('1\t1');
+    await next.drain();
+  });
+});
+
 describe('two writers', () => {
   it('do no harm: one that slept through its replacement looks at the record before it inserts', async () => {
     const bus = await LossyBus.open();

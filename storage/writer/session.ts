@@ -88,11 +88,6 @@ export interface Kept {
 const lingerPerBlock = 20;
 /** Between two readings of RESULTS from its beginning, ms. */
 const rewindEveryMs = 60_000;
-/**
- * A block over more days is read back after a restart, not repeated: its parts come near the number of tokens that a
- * table remembers (10,000), and the first of them may be forgotten when the last is in.
- */
-const daysByTokenMax = 2_500;
 
 export class Session {
   readonly done: Promise<void>;
@@ -317,7 +312,7 @@ export class Session {
         to,
         token: blockToken(record.resultsCreatedMs, record.position, to, builder.digest()),
         partitionsMax: this.limits.partitionsMax,
-        apart: builder.days > daysByTokenMax,
+        apart: builder.days > this.limits.daysByTokenMax,
       };
       await this.commit({ ...record, inDoubt }); // W1
       await this.store(builder, inDoubt);
