@@ -67,15 +67,13 @@ export class LiveLinear {
     for (const { id } of sizes.slice(0, Math.ceil(sizes.length / 2))) this.#sums.delete(id);
   }
 
-  /** Per feature, by id: id, how many sums follow, z0, n0, z1, n1, …; doubles as bytes. */
+  /** Per feature: id, how many sums follow, z0, n0, z1, n1, …; doubles as bytes. In their order, which `restore` keeps. */
   snapshot(): Uint8Array {
-    const ids = [...this.#sums.keys()].sort((a, b) => a - b);
     let size = 0;
     for (const sums of this.#sums.values()) size += 2 + sums.length;
     const numbers = new Float64Array(size);
     let at = 0;
-    for (const id of ids) {
-      const sums = this.#sums.get(id) as number[];
+    for (const [id, sums] of this.#sums) {
       numbers[at++] = id;
       numbers[at++] = sums.length;
       for (let i = 0; i < sums.length; i++) numbers[at++] = sums[i] as number;

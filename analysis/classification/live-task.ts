@@ -7,7 +7,7 @@ import { voteLogs } from './nearest-learner.ts';
 import { argmax, logSoftmax, pool } from './probability.ts';
 import { softmaxScores } from './softmax-learner.ts';
 import { learnerNames, modelVotes, type TaskModel } from './task-model.ts';
-import { newTrackRecord, poolWeightsOf, record, type TrackRecordState } from './track-record.ts';
+import { copyTrackRecord, newTrackRecord, poolWeightsOf, record, type TrackRecordState } from './track-record.ts';
 
 /** Everything that one question learned online; what a snapshot holds. */
 export interface LiveTaskState {
@@ -175,7 +175,7 @@ export class LiveTask {
       refused: live.refused,
       memory: live.memory.snapshot(),
       linear: live.linear.snapshot(),
-      track: structuredClone(live.track),
+      track: copyTrackRecord(live.track),
     };
   }
 
@@ -185,7 +185,7 @@ export class LiveTask {
     live.refused = state.refused;
     live.memory.restore(state.memory);
     live.linear.restore(state.linear);
-    live.track = structuredClone(state.track);
+    live.track = copyTrackRecord(state.track);
     this.#live = live;
   }
 }

@@ -49,6 +49,23 @@ export function newTrackRecord(): TrackRecordState {
   };
 }
 
+/** `structuredClone` takes far longer, and this is done for every service in every base. */
+export function copyTrackRecord(state: TrackRecordState): TrackRecordState {
+  const copyOf = (of: LearnerRecord): LearnerRecord => ({
+    records: of.records,
+    losses: of.losses.slice(),
+    accuracies: of.accuracies.slice(),
+  });
+  return {
+    ...state,
+    known: copyOf(state.known),
+    novel: copyOf(state.novel),
+    histogram: state.histogram.slice(),
+    histogramRight: state.histogramRight.slice(),
+    confusion: state.confusion.map(([cell, records]) => [cell, records]),
+  };
+}
+
 /** One prediction whose truth is known. `logs`: log-probabilities of the truth per learner. */
 export interface Outcome {
   /** Was the text's template remembered? */
