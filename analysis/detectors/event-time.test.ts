@@ -164,6 +164,16 @@ describe('event time', () => {
   });
 });
 
+describe('records that jump again and again', () => {
+  it('give a bounded number of empty windows each, however they come', () => {
+    const driver = new Driver();
+    const records = 4_000;
+    for (let i = 0; i < records; i++) driver.send([at(i * 5 * 86_400 * second)]);
+    expect(driver.out.windows.length).toBeLessThan(20_160 + 9 * records);
+    expect(driver.windows().filter((row) => row.logCount === 1).length).toBeGreaterThanOrEqual(records - 2);
+  });
+});
+
 describe('ticks', () => {
   it('close the windows of an idle live service after the idle timeout, then give empty ones', () => {
     const driver = new Driver({ live: true });

@@ -126,7 +126,7 @@ export class ServiceAnalysis {
     // Empty windows follow stream time only where the service's own time does; last year's file has no present.
     const near = Math.abs(this.lastArrivalStreamMs - windows.newestMs) <= this.jumpMs;
     const emptyUntilMs = windows.newestMs + idleMs - config.windows.idleTimeoutMs - config.windows.allowedDisorderMs;
-    if (near) this.closeUpTo(Math.max(newestEndMs, emptyUntilMs), windows.newestMs + idleMs);
+    if (near) this.closeUpTo(Math.max(newestEndMs, emptyUntilMs), windows.newestMs + idleMs, true);
     else this.closeUpTo(newestEndMs, windows.newestMs);
     this.detectors.releaseSequences(windows.newestMs, this.context);
   }
@@ -278,9 +278,9 @@ export class ServiceAnalysis {
     detectors.observe(event, timeMs, isError, context, this.openWindows);
   }
 
-  private closeUpTo(watermarkMs: number, elapsedMs: number): void {
+  private closeUpTo(watermarkMs: number, elapsedMs: number, byTick = false): void {
     const { windows, context } = this;
-    const closed: ClosedWindow[] = windows.advance(watermarkMs, elapsedMs);
+    const closed: ClosedWindow[] = windows.advance(watermarkMs, elapsedMs, byTick);
     context.watermarkMs = windows.watermarkMs;
     for (const one of closed) {
       context.out.windows.push(windows.row(this.identity, one.window, context.sequence));

@@ -6,8 +6,9 @@
  * W2  A window closes once, when the watermark has reached its end; windows close in order of time.
  * W3  Which windows close, and with what in them, follows from the records and their order, never from how they
  *     were batched. Ticks close windows only where the caller says so.
- * W4  Memory is bounded: open windows by the disorder, closed ones by lateness and rolling span, and a gap gives at
- *     most `emptyWindowsMax` empty windows.
+ * W4  Memory and work are bounded: open windows by the disorder, closed ones by lateness and rolling span. A gap gives
+ *     at most `emptyWindowsMax` empty windows, and records that jump again and again at most `emptyPerRecord` each
+ *     beyond an allowance: 18 KB of records five days apart would else be 176,000 windows.
  */
 import type { WindowRow } from '#protocol/findings.ts';
 import type { WindowsConfig } from './config.ts';
@@ -26,7 +27,7 @@ export interface ClosedWindow {
 
 /** `EventWindows` in three parts that change at different paces. */
 export interface EventWindowsSnapshot {
-  /** started, newestMs, watermarkMs, closedUntilMs, everClosed, emptyRun: moved by ticks too. */
+  /** started, newestMs, watermarkMs, closedUntilMs, everClosed, emptyRun, emptyAllowance: moved by ticks too. */
   times: number[];
   /** Moved by records; each window packed. */
   open: Uint8Array[];
@@ -34,7 +35,12 @@ export interface EventWindowsSnapshot {
   closed: { closed: Uint8Array[]; dirty: number[] };
 }
 
-type TimesTuple = [number, number, number, number, number, number];
+type TimesTuple = [number, number, number, number, number, number, number];
+
+/** Empty windows that records may cause at once after a time without gaps: a week of 30 s windows. */
+const emptyAllowanceMax = 20_160;
+/** What a newer record adds to the allowance. */
+const emptyPerRecord = 8;
 
 export class EventWindows {
   started = false;
@@ -47,6 +53,7 @@ export class EventWindows {
   closedUntilMs = 0;
   private everClosed = false;
   private emptyRun = 0;
+  private emptyAllowance = emptyAllowanceMax;
   private readonly config: WindowsConfig;
   private open = new Map<number, WindowState>();
   private closed: WindowState[] = [];
@@ -71,6 +78,8 @@ export class EventWindows {
   /** A newer event; the caller closes windows when `nextCloseAtMs` is reached. */
   newer(timeMs: number): void {
     this.newestMs = timeMs;
+    if (this.emptyAllowance < emptyAllowanceMax)
+      this.emptyAllowance = Math.min(this.emptyAllowance + emptyPerRecord, emptyAllowanceMax);
     const watermarkMs = timeMs - this.config.allowedDisorderMs;
     if (watermarkMs > this.watermarkMs) this.watermarkMs = watermarkMs;
   }
@@ -114,8 +123,9 @@ export class EventWindows {
   /**
    * Raises the watermark and closes what it passed, with the empty windows between, oldest first (W1, W2).
    * @param elapsedMs event time that is known to have run out; later windows are partial
+   * @param byTick stream time moved, which is slow enough by itself: its empty windows cost no allowance
    */
-  advance(watermarkMs: number, elapsedMs: number): ClosedWindow[] {
+  advance(watermarkMs: number, elapsedMs: number, byTick = false): ClosedWindow[] {
     if (watermarkMs > this.watermarkMs) this.watermarkMs = watermarkMs;
     const untilMs = this.startOf(this.watermarkMs);
     if (!this.started || untilMs <= this.closedUntilMs) return [];
@@ -124,14 +134,14 @@ export class EventWindows {
     let atMs = this.closedUntilMs;
     for (const window of this.openWindows()) {
       if (window.startMs >= untilMs) break;
-      this.closeEmpty(atMs, window.startMs, result);
+      this.closeEmpty(atMs, window.startMs, byTick, result);
       this.open.delete(window.startMs);
       this.keepClosed(window, result, true, elapsedMs);
       this.emptyRun = 0;
       this.everClosed = true;
       atMs = window.endMs;
     }
-    this.closeEmpty(atMs, untilMs, result);
+    this.closeEmpty(atMs, untilMs, byTick, result);
     this.setClosedUntil(untilMs);
     this.current = null;
     this.prune();
@@ -167,6 +177,7 @@ export class EventWindows {
       this.closedUntilMs,
       this.everClosed ? 1 : 0,
       this.emptyRun,
+      this.emptyAllowance,
     ];
   }
 
@@ -183,13 +194,15 @@ export class EventWindows {
 
   static restore(config: WindowsConfig, state: EventWindowsSnapshot): EventWindows {
     const windows = new EventWindows(config);
-    const [started, newestMs, watermarkMs, closedUntilMs, everClosed, emptyRun] = state.times as TimesTuple;
+    const [started, newestMs, watermarkMs, closedUntilMs, everClosed, emptyRun, emptyAllowance] =
+      state.times as TimesTuple;
     windows.started = started === 1;
     windows.newestMs = newestMs;
     windows.watermarkMs = watermarkMs;
     windows.setClosedUntil(closedUntilMs);
     windows.everClosed = everClosed === 1;
     windows.emptyRun = emptyRun;
+    windows.emptyAllowance = emptyAllowance;
     for (const bytes of state.open) {
       const window = WindowState.fromBytes(bytes, config.sizeMs);
       windows.open.set(window.startMs, window);
@@ -205,11 +218,13 @@ export class EventWindows {
   }
 
   /** Nothing before the first window with records is a gap. */
-  private closeEmpty(fromMs: number, untilMs: number, result: ClosedWindow[]): void {
+  private closeEmpty(fromMs: number, untilMs: number, byTick: boolean, result: ClosedWindow[]): void {
     const { sizeMs, emptyWindowsMax } = this.config;
     if (!this.everClosed) return;
     const gap = Math.round((untilMs - fromMs) / sizeMs);
-    const count = Math.min(gap, Math.max(0, emptyWindowsMax - this.emptyRun));
+    const allowed = byTick ? gap : this.emptyAllowance;
+    const count = Math.min(gap, allowed, Math.max(0, emptyWindowsMax - this.emptyRun));
+    if (!byTick) this.emptyAllowance -= count;
     for (let i = 0; i < count; i++) {
       this.keepClosed(new WindowState(fromMs + i * sizeMs, sizeMs), result, gap <= emptyWindowsMax, untilMs);
     }
