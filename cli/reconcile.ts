@@ -58,6 +58,7 @@ async function reconcile(ctx: CommandContext, cluster: ClusterSetup): Promise<nu
     return known;
   };
   const first = new Map<number, number>();
+  const lastEarlier = new Map<number, number>();
   for await (const message of recordedLogs(bus, { fromStart: false })) {
     const partition = partitionOfSubject(message.subject);
     if (message.sequence > (marks.get(partition) ?? 0)) continue;
@@ -71,6 +72,9 @@ async function reconcile(ctx: CommandContext, cluster: ClusterSetup): Promise<nu
       one.deadLetters++;
       one.deadRows += (rows ?? 0) - storedOfDead;
     }
+    // Between what is left of an earlier generation and the first of this one lie messages without rows, and under their
+    // sequences that generation may have stored what was lost.
+    if (generation !== facts.generation && rows !== 0) lastEarlier.set(partition, message.sequence);
     if (rows === null) {
       one.undecodable++;
       if (storedOfDead === undefined) one.unaccounted++;
@@ -79,6 +83,7 @@ async function reconcile(ctx: CommandContext, cluster: ClusterSetup): Promise<nu
   for (const [partition, from] of first) {
     const one = account(partition);
     for (const range of rangesOf(facts.generation, begins.get(partition), from, marks.get(partition) ?? 0)) {
+      if (range.generation !== facts.generation) range.to = Math.min(range.to, lastEarlier.get(partition) ?? 0);
       const of = `Generation = ${range.generation} AND Partition = ${partition}`;
       const bound = `${of} AND Sequence BETWEEN ${range.from} AND ${range.to}`;
       one.storedRows += await count(clickHouse, `SELECT count() FROM logweir.otel_logs WHERE ${bound}`);

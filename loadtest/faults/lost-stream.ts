@@ -14,8 +14,9 @@ import {
   decodeLogsMessage,
   decodeResults,
   LogweirError,
-  noIdempotencyKey,
   partitionOfSubject,
+  type RecordBatch,
+  StringCursor,
   streams,
   uint16At,
 } from '#protocol/mod.ts';
@@ -23,6 +24,7 @@ import type { ScenarioContext } from '../scenario.ts';
 import { disaster } from './disasters.ts';
 import { freePorts } from './fleet.ts';
 import type { Check, FaultsReport } from './report.ts';
+import { requestAttribute } from './requests.ts';
 import type { Rig } from './rig.ts';
 
 const moreMs = 8_000;
@@ -108,6 +110,7 @@ async function recover(rig: Rig, what: string): Promise<Check[]> {
 
 /** Which records are in the part of LOGS behind `kept` and in no RESULTS: those may be gone. */
 async function rememberLost(rig: Rig, kept: number): Promise<void> {
+  rig.streamLost = true;
   const copy = mkdtempSync(join(tmpdir(), 'logweir-postmortem-'));
   const [port = 0] = await freePorts(1);
   const store = join(copy, 'jetstream');
@@ -119,9 +122,8 @@ async function rememberLost(rig: Rig, kept: number): Promise<void> {
     const covered = await coveredByResults(connection);
     await eachMessage(connection, streams.logs, kept + 1, (subject, sequence, data) => {
       if (sequence <= (covered.get(partitionOfSubject(subject)) ?? 0)) return;
-      for (const name of namesOf(data, rig.name)) {
-        const request = Number(name);
-        if (Number.isInteger(request)) rig.lost.set(request, (rig.lost.get(request) ?? 0) + 1);
+      for (const name of namesOf(data)) {
+        if (typeof name === 'number') rig.lost.set(name, (rig.lost.get(name) ?? 0) + 1);
         else rig.lostProbes.add(name);
       }
     });
@@ -186,21 +188,31 @@ async function eachMessage(
   }
 }
 
-/** What the run calls the request of every record in a batch, from its idempotency key: `<run>-<name>`, and the body's hash. */
-function namesOf(data: Uint8Array, run: string): string[] {
+/** The request of every record of the load in a batch, and the service of every other one: an event's is its own. */
+function namesOf(data: Uint8Array): (number | string)[] {
+  let batch: RecordBatch;
   try {
     const message = decodeLogsMessage(data);
-    if (message.kind !== 'batch' || message.batch.idempotency === null) return [];
-    const { keys, index } = message.batch.idempotency;
-    const names: string[] = [];
-    for (let row = 0; row < message.batch.rows; row++) {
-      const at = uint16At(index, row);
-      const key = at === noIdempotencyKey ? '' : (keys[at]?.split('\0')[0] ?? '');
-      if (key.startsWith(`${run}-`)) names.push(key.slice(run.length + 1));
-    }
-    return names;
+    if (message.kind !== 'batch') return [];
+    batch = message.batch;
   } catch (error) {
     if (error instanceof LogweirError) return [];
     throw error;
   }
+  const { attributes, service } = batch;
+  const names: (number | string)[] = [];
+  const values = attributes === null ? null : new StringCursor(attributes.values);
+  let pair = 0;
+  for (let row = 0; row < batch.rows; row++) {
+    let name: number | string = service.values[uint16At(service.index, row)] ?? '';
+    const pairs = attributes === null ? 0 : uint16At(attributes.counts, row);
+    for (let n = 0; n < pairs; n++, pair++) {
+      values?.advance();
+      const key = attributes?.keys.values[uint16At(attributes.keys.index, pair)];
+      if (key === requestAttribute && values !== null)
+        name = Number(Buffer.from(attributes!.values.subarray(values.start, values.end)).toString());
+    }
+    names.push(name);
+  }
+  return names;
 }

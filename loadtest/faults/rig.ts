@@ -44,6 +44,7 @@ export class Rig {
   readonly name: string;
   /** Records by request that may be gone, as they were only in a lost part of LOGS. */
   readonly lost = new Map<number, number>();
+  streamLost = false;
   /** Events that may be gone so. */
   readonly lostProbes = new Set<string>();
   /** Whether senders wait while storage owes too much. */
@@ -213,9 +214,11 @@ export class Rig {
     };
   }
 
-  checkProofs(): Promise<Check>[] {
+  /** Where a part of LOGS was lost, nobody can fold again what was learned before. */
+  async checkProofs(): Promise<Check[]> {
     const { signal } = this.context;
-    return [verify(this.fleet, signal), reconcile(this.fleet, signal)];
+    const books = reconcile(this.fleet, signal);
+    return this.streamLost ? [await books] : Promise.all([verify(this.fleet, signal), books]);
   }
 
   async close(): Promise<void> {
