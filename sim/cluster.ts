@@ -81,6 +81,8 @@ export class Cluster {
   /** Paused processes whose slot another has by now. */
   readonly zombies: Member[] = [];
   private readonly sabotage: Sabotage;
+  /** Nothing starts any more. */
+  ending = false;
   private incarnations = 0;
   private readonly absent = new Set<string>();
 
@@ -119,6 +121,7 @@ export class Cluster {
   }
 
   launch(role: RoleName, slot: string): void {
+    if (this.ending) return;
     this.absent.delete(slot);
     const number = ++this.incarnations;
     const name = this.shape.sameNames ? slot : `${slot}.${number}`;
@@ -225,10 +228,12 @@ export class Cluster {
 
   /** Ends in order and does not come back. Settles when it has ended. */
   async leave(member: Member): Promise<void> {
-    if (member.stopping || member.stop === null) return;
+    if (member.stopping) return;
     this.world.note(member.process.name, 'leaves');
     member.stopping = true;
     const { stop } = member;
+    // One that still starts has nothing to end.
+    if (stop === null) return this.kill(member, 0);
     await new Promise<void>((resolve) => {
       member.process.enter(() => {
         stop().then(resolve, (error: Error) => {

@@ -18,8 +18,9 @@ export class Process {
   readonly host: Host;
   alive = true;
   private readonly world: World;
-  /** What waits for a paused process, else null. */
-  private held: (() => void)[] | null = null;
+  /** What waits for a process that is paused, or has just woken and comes to it. */
+  private held: (() => void)[] = [];
+  private asleep = false;
 
   constructor(world: World, name: string, clock: Clock) {
     this.world = world;
@@ -38,15 +39,17 @@ export class Process {
   }
 
   get paused(): boolean {
-    return this.held !== null;
+    return this.asleep;
   }
 
   enter(run: () => void): void {
     if (!this.alive) return;
-    if (this.held !== null) {
-      this.held.push(run);
-      return;
-    }
+    // What comes now must not overtake what waits: connections keep order.
+    if (this.asleep || this.held.length > 0) this.held.push(run);
+    else this.run(run);
+  }
+
+  private run(run: () => void): void {
     try {
       run();
     } catch (error) {
@@ -72,17 +75,28 @@ export class Process {
 
   kill(): void {
     this.alive = false;
-    this.held = null;
+    this.held = [];
   }
 
   pause(): void {
-    this.held ??= [];
+    this.asleep = true;
   }
 
   /** What waited is heard now, in order, a little apart. */
   resume(): void {
-    const held = this.held ?? [];
-    this.held = null;
-    for (const [index, run] of held.entries()) this.world.after(index * 0.01, () => this.enter(run));
+    if (!this.asleep) return;
+    this.asleep = false;
+    this.catchUp();
+  }
+
+  private catchUp(): void {
+    this.world.after(0.01, () => {
+      if (!this.alive || this.asleep) return;
+      const first = this.held[0];
+      if (first === undefined) return;
+      this.run(first);
+      this.held.shift();
+      this.catchUp();
+    });
   }
 }

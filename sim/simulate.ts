@@ -159,6 +159,7 @@ function alertingState(cluster: Cluster): { next: number; waiting: number } {
 /** Ends everything in order, upstream first: then all that was read is stored, to the last message. */
 async function shutDown(cluster: Cluster, stopped: () => boolean): Promise<void> {
   const { world } = cluster;
+  cluster.ending = true;
   const leaving = async (role: 'coordinator' | 'worker' | 'alerting' | 'storage'): Promise<void> => {
     let left = 0;
     const members = cluster.living(role);
