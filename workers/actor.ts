@@ -3,7 +3,13 @@
  * partition's state (R2): everything it knows is in its snapshot, and nothing is shared with another actor but the
  * immutable base model.
  */
-import { type Classification, Classifier, classificationDefaults, type Model } from '#analysis/classification/mod.ts';
+import {
+  type Classification,
+  Classifier,
+  type ClassifierSnapshot,
+  classificationDefaults,
+  type Model,
+} from '#analysis/classification/mod.ts';
 import { type AnalysisConfig, type Findings, type ObservedEvent, ServiceAnalysis } from '#analysis/detectors/mod.ts';
 import { type MaskedLines, TemplateMiner, templateDefaults } from '#analysis/templates/mod.ts';
 import { liveLane, type TemplateRow } from '#protocol/mod.ts';
@@ -29,12 +35,13 @@ export interface ActorSnapshot {
     moving: MovingState,
     texts: unknown,
     classes: (KeptClass | null)[],
-    classifier: unknown,
+    classifier: ClassifierSnapshot['base'],
     learned: unknown,
+    lessons: ClassifierSnapshot['lessons'],
   ];
 }
 
-const part = { identity: 0, moving: 1, texts: 2, classes: 3, classifier: 4, learned: 5 } as const;
+const part = { identity: 0, moving: 1, texts: 2, classes: 3, classifier: 4, learned: 5, lessons: 6 } as const;
 
 /** What moves with every record. */
 interface MovingState {
@@ -83,7 +90,7 @@ export class ServiceActor implements InParts {
   private readonly touched: SlotSet;
   private readonly event: ObservedEvent;
   private lines: MaskedLines | null = null;
-  readonly parts = 6;
+  readonly parts = 7;
   /** Rows written, and answers kept: what moves without a record, or more rarely than one. */
   private rowsVersion = 0;
   private classesVersion = 0;
@@ -98,14 +105,14 @@ export class ServiceActor implements InParts {
         return { id: this.miner.idOf(into), text: this.miner.textOf(into) };
       },
     };
-    const [, moving, texts, classes, classifier, learned] = snapshot?.parts ?? [];
+    const [, moving, texts, classes, base = null, learned, lessons = []] = snapshot?.parts ?? [];
     const [lastSeenStreamMs = 0, ...times] = snapshot?.times ?? [];
     this.lastSeenStreamMs = lastSeenStreamMs;
     this.miner =
       moving === undefined
         ? new TemplateMiner(templateDefaults)
         : TemplateMiner.restore(templateDefaults, { counts: moving.counts, texts });
-    this.classifier = Classifier.restore(classificationDefaults, context.model, classifier);
+    this.classifier = Classifier.restore(classificationDefaults, context.model, { base, lessons });
     this.analysis =
       moving === undefined
         ? new ServiceAnalysis(context.config, identity, host)
@@ -137,12 +144,12 @@ export class ServiceActor implements InParts {
   /** The same service with what it learned of texts, and its windows and detectors started afresh. */
   static withConfig(actor: ServiceActor, context: ActorContext): ServiceActor {
     const { service, lane } = actor;
-    const [identity, moving, texts, classes, classifier] = actor.snapshot().parts;
+    const [identity, moving, texts, classes, classifier, , lessons] = actor.snapshot().parts;
     const fresh = new ServiceActor(service, lane, context).snapshot();
     const [, { analysis }, , , , learned] = fresh.parts;
     return new ServiceActor(service, lane, context, {
       times: [actor.lastSeenStreamMs, ...fresh.times.slice(1)],
-      parts: [identity, { ...moving, analysis }, texts, classes, classifier, learned],
+      parts: [identity, { ...moving, analysis }, texts, classes, classifier, learned, lessons],
     });
   }
 
@@ -249,6 +256,8 @@ export class ServiceActor implements InParts {
         // A text that changed takes its answer out of the part.
         return this.classesVersion + this.miner.textsVersion;
       case part.classifier:
+        return this.classifier.baseVersion;
+      case part.lessons:
         return this.classifier.learned;
       case part.learned:
         return this.analysis.learnedVersion;
@@ -269,7 +278,9 @@ export class ServiceActor implements InParts {
       case part.classes:
         return Array.from(this.classes, (kept, slot) => this.keptClass(kept, slot));
       case part.classifier:
-        return this.classifier.snapshot();
+        return this.classifier.base;
+      case part.lessons:
+        return this.classifier.lessons;
       default:
         return this.analysis.learnedState();
     }
@@ -287,7 +298,7 @@ export class ServiceActor implements InParts {
   private snapshot(): ActorSnapshot {
     return {
       times: this.times(),
-      parts: [this.part(0), this.part(1), this.part(2), this.part(3), this.part(4), this.part(5)],
+      parts: [this.part(0), this.part(1), this.part(2), this.part(3), this.part(4), this.part(5), this.part(6)],
     };
   }
 

@@ -7,7 +7,7 @@ import { compressSync, uncompressSync } from 'lz4-napi';
 import { frameBytesMax, LogweirError, pack, unpack } from '#protocol/mod.ts';
 
 /** Raised whenever older builds could not read what this one writes. */
-export const stateFormat = 2;
+export const stateFormat = 3;
 const magic = 0x53;
 
 /** What has parts: a service actor. `version(part)` rises whenever `part(part)` would say something else. */

@@ -1,6 +1,12 @@
 /** Severity and category of log messages: the one door of this folder. */
 export { baseModel } from './base.ts';
-export { type Classification, Classifier, type ClassifierMetrics, type TaskMetrics } from './classifier.ts';
+export {
+  type Classification,
+  Classifier,
+  type ClassifierMetrics,
+  type ClassifierSnapshot,
+  type TaskMetrics,
+} from './classifier.ts';
 export { decodeModel, encodeModel } from './codec.ts';
 export { type ClassificationConfig, classificationDefaults } from './config.ts';
 export { type ClassifiedLine, classifyAll, prequential } from './filters.ts';
