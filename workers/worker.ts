@@ -1,5 +1,4 @@
 /** A worker process: runs the partitions that the assignment gives it, and tells how it is. */
-import { baseModel } from '#analysis/classification/mod.ts';
 import {
   type Bus,
   type Cancel,
@@ -104,8 +103,6 @@ export class Worker {
   }
 
   static async start(options: WorkerOptions): Promise<Worker> {
-    // Made at first use, in a second of CPU: now, and not while the first records wait and heartbeats with them.
-    void baseModel.severity;
     const pointers = await options.bus.keyValue(buckets.checkpoints);
     const objects = await options.bus.objects(objectBuckets.checkpoints);
     const worker = new Worker(options, new CheckpointStore(pointers, objects));

@@ -1,14 +1,11 @@
-import { baseMaterial } from './base-material.ts';
+import { baseModelText } from './base-model.data.ts';
+import { unpackModel } from './compact.ts';
 import type { Model } from './model.ts';
-import { trainAlone } from './train.ts';
 
-let trained: Model | undefined;
-const get = (): Model => (trained ??= trainAlone(baseMaterial()));
+let unpacked: Model | undefined;
+const get = (): Model => (unpacked ??= unpackModel(Buffer.from(baseModelText, 'base64')));
 
-/**
- * The model for the first minute: made from the project's own material, the same everywhere. Making it takes most of a
- * second, so it is made at first use; touch `baseModel.severity` at start to have it over with.
- */
+/** The model for the first minute: made from the project's own material, the same everywhere. Unpacked at first use. */
 export const baseModel: Model = {
   get severity() {
     return get().severity;
