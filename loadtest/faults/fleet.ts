@@ -343,7 +343,7 @@ function cleanEnv(own: Record<string, string>): NodeJS.ProcessEnv {
 }
 
 /** Children have a bare PATH of this process, which may leave out where package managers put servers. */
-function findProgram(name: string): string {
+export function findProgram(name: string): string {
   if (name.includes('/')) return name;
   process.env['PATH'] = [...new Set([...(process.env['PATH'] ?? '').split(delimiter), ...furtherDirs])].join(delimiter);
   return name;

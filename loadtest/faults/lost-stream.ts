@@ -22,7 +22,7 @@ import {
 } from '#protocol/mod.ts';
 import type { ScenarioContext } from '../scenario.ts';
 import { disaster } from './disasters.ts';
-import { freePorts } from './fleet.ts';
+import { findProgram, freePorts } from './fleet.ts';
 import type { Check, FaultsReport } from './report.ts';
 import { requestAttribute } from './requests.ts';
 import type { Rig } from './rig.ts';
@@ -115,7 +115,9 @@ async function rememberLost(rig: Rig, kept: number): Promise<void> {
   const [port = 0] = await freePorts(1);
   const store = join(copy, 'jetstream');
   cpSync(join(rig.fleet.natsDir, 'jetstream'), store, { recursive: true });
-  const server = spawn('nats-server', ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', copy], { stdio: 'ignore' });
+  const server = spawn(findProgram('nats-server'), ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', copy], {
+    stdio: 'ignore',
+  });
   let connection: NatsConnection | null = null;
   try {
     connection = await connectPatiently(`nats://127.0.0.1:${port}`);
