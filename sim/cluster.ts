@@ -56,6 +56,8 @@ export interface Member {
   /** Ends in order. */
   stop: (() => Promise<void>) | null;
   stopping: boolean;
+  /** When another takes the slot of one that has left; null = none does. */
+  backAfterMs: number | null;
 }
 
 const insertTokens = 300;
@@ -81,6 +83,8 @@ export class Cluster {
   /** Paused processes whose slot another has by now. */
   readonly zombies: Member[] = [];
   private readonly sabotage: Sabotage;
+  /** LOGS lost messages that it had acknowledged: there is no whole recorded stream to compare with. */
+  lossy = false;
   /** Nothing starts any more. */
   ending = false;
   private incarnations = 0;
@@ -127,7 +131,7 @@ export class Cluster {
     const name = this.shape.sameNames ? slot : `${slot}.${number}`;
     const process = this.newProcess(name);
     const connection = new Connection(this.server, process);
-    const member: Member = { role, slot, process, connection, stop: null, stopping: false };
+    const member: Member = { role, slot, process, connection, stop: null, stopping: false, backAfterMs: null };
     this.members.set(slot, member);
     this.world.note(name, 'starts');
     process.enter(() => {
@@ -214,23 +218,22 @@ export class Cluster {
     member.process.kill();
     member.connection.break();
     member.gateway?.reset();
-    const mine = this.members.get(member.slot) === member;
-    if (!mine || member.stopping) {
-      if (mine) this.members.delete(member.slot);
-      return;
-    }
+    if (this.members.get(member.slot) !== member) return;
     this.members.delete(member.slot);
+    const backMs = member.stopping ? member.backAfterMs : downMs;
+    if (backMs === null) return;
     this.absent.add(member.slot);
-    this.world.after(downMs, () => {
+    this.world.after(backMs, () => {
       if (this.absent.has(member.slot)) this.launch(member.role, member.slot);
     });
   }
 
-  /** Ends in order and does not come back. Settles when it has ended. */
-  async leave(member: Member): Promise<void> {
+  /** Ends in order. Settles when it has ended; another takes its slot after `backAfterMs`, if at all. */
+  async leave(member: Member, backAfterMs: number | null = null): Promise<void> {
     if (member.stopping) return;
     this.world.note(member.process.name, 'leaves');
     member.stopping = true;
+    member.backAfterMs = backAfterMs;
     const { stop } = member;
     // One that still starts has nothing to end.
     if (stop === null) return this.kill(member, 0);

@@ -1,9 +1,11 @@
 /** What goes wrong, and when: planned from the seed before the run, so that one fault more does not move the others. */
 import { Random } from '#generator/mod.ts';
-import { buckets, keys, objectBuckets, type StreamName, streams, unpack } from '#protocol/mod.ts';
+import { buckets, keys, objectBuckets, partitionOf, type StreamName, streams, unpack } from '#protocol/mod.ts';
 import type { CheckpointPointer } from '#workers/mod.ts';
 import type { Cluster, Member, RoleName } from './cluster.ts';
 import { fair, type Weather } from './connection.ts';
+import { poisonedBatch } from './poison.ts';
+import { services } from './workload.ts';
 
 type Inflict = (cluster: Cluster, random: Random) => void;
 
@@ -95,6 +97,19 @@ const kinds: readonly Kind[] = [
     },
   },
   {
+    name: 'LOGS loses messages',
+    weight: 0.4,
+    inflict: (cluster, random) => {
+      const { server, world } = cluster;
+      cluster.lossy = true;
+      world.note('server', 'is restarted with less of LOGS');
+      if (random.next() < 0.5) server.loseTail(streams.logs, 1 + random.below(40));
+      else server.recreate(streams.logs);
+      cluster.breakAll();
+      server.pausedUntilMs = world.nowMs + 250;
+    },
+  },
+  {
     name: 'stream full',
     weight: 1.5,
     inflict: (cluster, random) => {
@@ -146,11 +161,7 @@ const kinds: readonly Kind[] = [
       const members = cluster.of('worker').filter(({ stopping, process }) => !stopping && !process.paused);
       if (members.length < 2) return;
       const member = random.pick(members);
-      void cluster.leave(member);
-      if (random.next() < 0.5)
-        later(cluster, 1_000 + random.below(6_000), () => {
-          if (!cluster.members.has(member.slot)) cluster.launch('worker', member.slot);
-        });
+      void cluster.leave(member, random.next() < 0.5 ? 1_000 + random.below(6_000) : null);
     },
   },
   {
@@ -159,10 +170,7 @@ const kinds: readonly Kind[] = [
     inflict: (cluster, random) => {
       const member = random.pick([null, ...cluster.of('coordinator')]);
       if (member === null || member.stopping || member.process.paused) return;
-      void cluster.leave(member);
-      later(cluster, 1_000 + random.below(4_000), () => {
-        if (!cluster.members.has(member.slot)) cluster.launch('coordinator', member.slot);
-      });
+      void cluster.leave(member, 500 + random.below(4_000));
     },
   },
   {
@@ -189,9 +197,13 @@ const kinds: readonly Kind[] = [
     name: 'poison',
     weight: 2,
     inflict: (cluster, random) => {
-      const bytes = Uint8Array.from({ length: random.below(64) }, () => random.below(256));
-      if (random.next() < 0.5) bytes.set([0x4c, 1, random.below(7), 0].slice(0, bytes.length));
-      const subject = `logs.${random.below(cluster.shape.partitions)}`;
+      const { partitions } = cluster.shape;
+      const garbage = Uint8Array.from({ length: random.below(64) }, () => random.below(256));
+      if (random.next() < 0.5) garbage.set([0x4c, 1, random.below(7), 0].slice(0, garbage.length));
+      const service = random.pick(services);
+      const throws = random.next() < 0.5;
+      const bytes = throws ? poisonedBatch(service, Math.floor(cluster.world.nowMs)) : garbage;
+      const subject = `logs.${throws ? partitionOf(service, partitions) : random.below(partitions)}`;
       try {
         cluster.server.publish('stranger', subject, bytes, {});
       } catch {

@@ -189,22 +189,19 @@ export class Server {
   }
 
   /** What was acknowledged and not yet on disk is gone after a power cut. Connections must be broken with it. */
-  loseTail(name: StreamName, messages: number): StreamMessage[] {
+  loseTail(name: StreamName, messages: number): void {
     const stream = this.stream(name);
     const end = Math.max(stream.lastSequence - messages, 0);
-    const lost = stream.messages.filter((message) => message.sequence > end);
     this.keep(stream, (message) => message.sequence <= end);
     stream.lastSequence = end;
     for (const [id, known] of stream.ids) if (known.sequence > end) stream.ids.delete(id);
     stream.history = stream.history.filter((message) => message.sequence <= end);
-    return lost;
   }
 
-  recreate(name: StreamName): StreamMessage[] {
-    const { settings, messages } = this.stream(name);
+  recreate(name: StreamName): void {
+    const { settings } = this.stream(name);
     this.stored.delete(name);
     this.ensure(settings);
-    return messages;
   }
 
   bucket(name: string): Bucket {

@@ -7,6 +7,7 @@ import type { WriterRecord } from '#storage/mod.ts';
 import { Broken, checkers, converged, watchPositions } from './checkers/mod.ts';
 import { Cluster, type Sabotage, type Shape } from './cluster.ts';
 import { heal, planFaults } from './faults.ts';
+import { breakAnalysis } from './poison.ts';
 import { Workload } from './workload.ts';
 import { startMs, World } from './world.ts';
 
@@ -80,6 +81,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     void world.failures.push(`A promise was rejected and nobody looked: ${error.stack}`);
   process.on('unhandledRejection', uncaught);
   let workload: Workload | null = null;
+  const unbreak = breakAnalysis();
   const mend = options.around?.(world) ?? ((): void => {});
   try {
     cluster.start();
@@ -97,11 +99,13 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     mend();
     if (world.failures.length > 0) throw new Broken('uncaught', world.failures[0] as string);
     if (failure === null && options.check !== false)
-      for (const checker of checkers) checker.judge({ cluster, workload: runs });
+      for (const checker of checkers)
+        if (!cluster.lossy || checker.evenLossy === true) checker.judge({ cluster, workload: runs });
   } catch (error) {
     broken(error instanceof Broken ? error : new Broken('crash', (error as Error).stack ?? String(error)));
   } finally {
     mend();
+    unbreak();
     process.off('unhandledRejection', uncaught);
   }
   const { hash, events, elapsedMs } = world;

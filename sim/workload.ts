@@ -7,7 +7,7 @@ import { Connection } from './connection.ts';
 import type { Cluster } from './cluster.ts';
 import { SimGateway } from './gateway.ts';
 
-export const services = ['auth', 'cart', 'checkout', 'mail', 'payments', 'search'];
+export const services = ['auth', 'cart', 'checkout', 'payments'];
 export const ingestLane = 'ingest-1';
 
 /** One record as its client knows it. */
@@ -27,7 +27,6 @@ const answerWithinMs = 10_000;
 const calm = [
   (id: number) => `request ${id} served in ${10 + (id % 37)} ms`,
   (id: number) => `session ${id} opened for user u${id % 11}`,
-  (id: number) => `cache hit for key ${id} ratio 0.${id % 97}`,
 ];
 const bad = [
   (id: number) => `request ${id} failed: connection refused by upstream`,

@@ -9,6 +9,8 @@ export interface Evidence {
 
 export interface Checker {
   name: string;
+  /** Holds although LOGS lost what it had acknowledged. */
+  evenLossy?: true;
   /** @throws Broken */
   judge: (evidence: Evidence) => void;
 }

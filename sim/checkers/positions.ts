@@ -6,12 +6,20 @@ import type { Cluster } from '../cluster.ts';
 import { Broken } from './checker.ts';
 
 export function watchPositions(cluster: Cluster, onBroken: (broken: Broken) => void): void {
-  const highest = new Map<string, number>();
+  const highest = new Map<string, { generation: number; position: number }>();
   const rises = (what: string, generation: number, position: number): void => {
-    const rank = generation * 2 ** 32 + position;
-    const before = highest.get(what) ?? 0;
-    if (rank < before) onBroken(new Broken('positions', `${what} fell from ${before % 2 ** 32} to ${position}.`));
-    highest.set(what, Math.max(before, rank));
+    const before = highest.get(what);
+    const fell =
+      before !== undefined &&
+      (generation < before.generation || (generation === before.generation && position < before.position));
+    if (!fell) highest.set(what, { generation, position });
+    else
+      onBroken(
+        new Broken(
+          'positions',
+          `${what} fell from ${before.position} (generation ${before.generation}) to ${position} (${generation}).`,
+        ),
+      );
   };
   cluster.server.onKey = (bucket, key, value) => {
     if (bucket === buckets.checkpoints) {

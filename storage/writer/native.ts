@@ -7,13 +7,16 @@ import { ByteWriter, type Dictionary } from '#protocol/mod.ts';
 
 /** Chunks under this are copied together: a buffer of its own costs more than the copy. */
 const copyBytesMax = 4096;
-const slabBytes = 256 * 1024;
+/** Of a list's first slab, and the most; each is twice the one before, as most columns of a quiet cluster's block are tiny. */
+const slabBytesMin = 4 * 1024;
+const slabBytesMax = 256 * 1024;
 
 /** Bytes in order, by reference where large. */
 export class ChunkList {
   readonly chunks: Uint8Array[] = [];
   bytes = 0;
   private slab: Uint8Array = new Uint8Array(0);
+  private slabBytes = 0;
   private used = 0;
   private taken = 0;
 
@@ -28,7 +31,8 @@ export class ChunkList {
     }
     if (this.used + size > this.slab.length) {
       this.flush();
-      this.slab = new Uint8Array(slabBytes);
+      this.slabBytes = Math.min(Math.max(this.slabBytes * 2, slabBytesMin), slabBytesMax);
+      this.slab = new Uint8Array(this.slabBytes);
       this.used = 0;
       this.taken = 0;
     }
