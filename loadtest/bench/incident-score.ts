@@ -1,0 +1,180 @@
+/** Runs a scenario through a partition, as a worker would, and compares what it finds with what was injected. */
+import { BatchBuilder, encodeLogsMessage, RecordView, viewOf, type Anomaly } from '../../protocol/mod.ts';
+import { type Fault, faultKinds, findingOf, Scenario, type ScenarioOptions } from '../../generator/mod.ts';
+import { Partition } from '../../workers/mod.ts';
+
+export interface KindScore {
+  injected: number;
+  found: number;
+  delaysMs: number[];
+}
+export interface Score {
+  kinds: Record<string, KindScore>;
+  /** Anomalies that no fault explains, by detector. */
+  falseAlarms: Record<string, number>;
+  /** Right time and service, wrong name: "kind → name". */
+  confusions: Record<string, number>;
+  /** More than one anomaly for a fault. */
+  repeats: number;
+  serviceDays: number;
+  records: number;
+  seconds: number;
+}
+
+/** A fault may be found until this long after it ended. */
+const graceMs = 60_000;
+
+export function scoreRun(options: ScenarioOptions, note: (line: string) => void): Score {
+  const scenario = new Scenario(options);
+  const { anomalies, records, seconds } = run(scenario);
+  const kinds = Object.fromEntries(
+    faultKinds.map((kind) => [kind, { injected: 0, found: 0, delaysMs: [] as number[] }]),
+  );
+  const score: Score = {
+    kinds,
+    falseAlarms: {},
+    confusions: {},
+    repeats: 0,
+    serviceDays: (scenario.worlds.length * (scenario.toMs - scenario.fromMs)) / 86_400_000,
+    records,
+    seconds,
+  };
+  const skew = new Map(scenario.worlds.map(({ name, skewMs }) => [name, skewMs]));
+  const taken = new Map<Fault, Anomaly>();
+  const clock = (ms: number): string => new Date(ms).toISOString().slice(5, 19);
+  const count = (into: Record<string, number>, key: string): void => void (into[key] = (into[key] ?? 0) + 1);
+  for (const anomaly of anomalies) {
+    const atMs = anomaly.decidedAtMs - (skew.get(anomaly.service) ?? 0);
+    const near = scenario.faults.filter(
+      (fault) => fault.service === anomaly.service && atMs >= fault.fromMs - 1_000 && atMs <= fault.toMs + graceMs,
+    );
+    const right = near.find((fault) => findingOf(fault.kind) === anomaly.detector);
+    if (right !== undefined && !taken.has(right)) {
+      taken.set(right, anomaly);
+      continue;
+    }
+    if (right !== undefined) score.repeats++;
+    const other = near[0];
+    if (other === undefined) count(score.falseAlarms, anomaly.detector);
+    else count(score.confusions, `${other.kind} → ${anomaly.detector}`);
+    note(
+      `seed ${options.seed} ${right ? 'REPEAT' : other ? `CONFUSED ${other.kind}` : 'FALSE'} ${anomaly.detector} ${clock(anomaly.startMs)}–${clock(anomaly.decidedAtMs)} ${anomaly.service} score ${anomaly.score}: ${anomaly.description}`,
+    );
+  }
+  for (const fault of scenario.faults) {
+    const kind = kinds[fault.kind] as KindScore;
+    kind.injected++;
+    const found = taken.get(fault);
+    if (found !== undefined) {
+      kind.found++;
+      kind.delaysMs.push(found.decidedAtMs - (skew.get(fault.service) ?? 0) - fault.fromMs);
+      continue;
+    }
+    const world = scenario.worlds.find(({ name }) => name === fault.service);
+    note(
+      `seed ${options.seed} MISSED ${fault.kind} ${clock(fault.fromMs)}–${clock(fault.toMs)} ${fault.service} rate ${world?.rate.toFixed(2)}${world?.mute ? ' mute' : ''} strength ${fault.strength.toFixed(3)}`,
+    );
+  }
+  return score;
+}
+
+/** Final versions of what a partition finds, in order of opening. */
+function run(scenario: Scenario): { anomalies: Anomaly[]; records: number; seconds: number } {
+  const partition = new Partition(0);
+  const builder = new BatchBuilder('live', 'bench');
+  const view = new RecordView();
+  const found = new Map<string, Anomaly>();
+  let sequence = 0;
+  let records = 0;
+  let spent = 0;
+  const send = (timeMs: number, data: Uint8Array): void => {
+    const from = performance.now();
+    for (const anomaly of partition.step({ sequence: ++sequence, timeMs, data }).section.anomalies)
+      found.set(anomaly.anomalyId, anomaly);
+    spent += performance.now() - from;
+  };
+  const tick = encodeLogsMessage({ kind: 'tick' });
+  let nextTickMs = scenario.fromMs;
+  let nowMs = scenario.fromMs;
+  const flush = (): void => {
+    const batch = builder.take();
+    if (batch !== null) send(nowMs, encodeLogsMessage({ kind: 'batch', batch }));
+  };
+  const passTo = (timeMs: number): void => {
+    for (; nextTickMs <= timeMs; nextTickMs += 5_000) {
+      flush();
+      send(nextTickMs, tick);
+    }
+  };
+  for (const step of scenario.arrivals()) {
+    for (const { arrivalMs, record } of step) {
+      passTo(arrivalMs);
+      nowMs = arrivalMs;
+      builder.add(viewOf(record, { observedMs: arrivalMs, service: record.service }, view), arrivalMs);
+      records++;
+      if (builder.rows >= 1_000) flush();
+    }
+  }
+  flush();
+  return { anomalies: [...found.values()], records, seconds: spent / 1_000 };
+}
+
+export function total(scores: readonly Score[]): Score {
+  const sum: Score = { kinds: {}, falseAlarms: {}, confusions: {}, repeats: 0, serviceDays: 0, records: 0, seconds: 0 };
+  for (const score of scores) {
+    for (const [kind, { injected, found, delaysMs }] of Object.entries(score.kinds)) {
+      const into = (sum.kinds[kind] ??= { injected: 0, found: 0, delaysMs: [] });
+      into.injected += injected;
+      into.found += found;
+      into.delaysMs.push(...delaysMs);
+    }
+    for (const key of ['falseAlarms', 'confusions'] as const)
+      for (const [name, count] of Object.entries(score[key])) sum[key][name] = (sum[key][name] ?? 0) + count;
+    sum.repeats += score.repeats;
+    sum.serviceDays += score.serviceDays;
+    sum.records += score.records;
+    sum.seconds += score.seconds;
+  }
+  return sum;
+}
+
+export function summarise({ incidents, quiet }: { incidents: Score; quiet: Score }): string {
+  const lines: string[] = [];
+  const all = (score: Score, key: 'falseAlarms' | 'confusions'): number =>
+    Object.values(score[key]).reduce((sum, count) => sum + count, 0);
+  const named = (counts: Record<string, number>): string =>
+    Object.entries(counts)
+      .sort((a, b) => b[1] - a[1])
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', ') || 'none';
+  if (incidents.serviceDays > 0) {
+    lines.push('kind                injected  found  recall  delay p50  p90 (s)');
+    let injected = 0;
+    let found = 0;
+    for (const [kind, { injected: n, found: hits, delaysMs }] of Object.entries(incidents.kinds)) {
+      injected += n;
+      found += hits;
+      const sorted = delaysMs.toSorted((a, b) => a - b);
+      const at = (q: number): string => ((sorted[Math.floor(q * (sorted.length - 1))] ?? 0) / 1_000).toFixed(0);
+      lines.push(
+        `${kind.padEnd(19)} ${String(n).padStart(8)} ${String(hits).padStart(6)} ${(n === 0 ? 0 : hits / n).toFixed(2).padStart(7)} ${at(0.5).padStart(10)} ${at(0.9).padStart(4)}`,
+      );
+    }
+    const wrong = all(incidents, 'falseAlarms') + all(incidents, 'confusions');
+    const precision = found / Math.max(1, found + wrong);
+    const recall = found / Math.max(1, injected);
+    lines.push(
+      `all: precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}, F1 ${((2 * precision * recall) / (precision + recall || 1)).toFixed(3)}`,
+      `false alarms: ${named(incidents.falseAlarms)} (${(all(incidents, 'falseAlarms') / incidents.serviceDays).toFixed(2)} per service and day)`,
+      `wrong names and repeats: ${named(incidents.confusions)}`,
+    );
+  }
+  if (quiet.serviceDays > 0)
+    lines.push(
+      `quiet worlds: ${quiet.serviceDays.toFixed(0)} service days, false alarms: ${named(quiet.falseAlarms)} (${(all(quiet, 'falseAlarms') / quiet.serviceDays).toFixed(2)} per service and day)`,
+    );
+  const records = incidents.records + quiet.records;
+  const seconds = incidents.seconds + quiet.seconds;
+  lines.push(`${records} records, ${Math.round(records / seconds)} per second`);
+  return `${lines.join('\n')}\n`;
+}
