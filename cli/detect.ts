@@ -6,15 +6,22 @@ import { parseSeriesRow } from './series-row.ts';
 
 export const command: Command = {
   about: [
-    'Finds anomalies in raw data, without labels and in one pass.',
+    'Finds anomalies in logs and raw data, without labels and in one pass.',
+    'Log files of any common format, or - for standard input: what is unusual in each service, by the analysis that',
+    'workers run; prints time, service, finding, score (0–100) and a sentence, with --json one object per anomaly.',
     '--series: rows "timestamp,value" become "timestamp,value,anomaly_score" (0–1, an alarm from 0.5, once per',
     'incident). A score rests on the rows before it only; from stdin each row is answered before the next one is needed.',
     '--sequences: lines are grouped by the key that the regular expression finds (a trace, block or request id); prints',
     'the anomalous keys, with --json every key: {"key":"…","anomalous":true,"score":0.97}.',
   ].join('\n'),
-  usage: '[FILE]',
-  positionals: { min: 0, max: 1 },
+  usage: '[FILE…]',
+  positionals: { min: 0, max: Number.POSITIVE_INFINITY },
   options: {
+    service: {
+      type: 'string',
+      value: 'NAME',
+      about: 'service of every record of log files, default what the lines or file names say',
+    },
     series: { type: 'boolean', about: 'the input is a series in CSV' },
     sequences: { type: 'boolean', about: 'the input is log lines that belong together by a key' },
     key: {
@@ -24,12 +31,21 @@ export const command: Command = {
     },
     json: jsonOption,
   },
-  examples: ['logweir detect --series cpu.csv', "logweir detect --sequences --key 'blk_-?\\d+' --json hdfs.log"],
+  examples: [
+    'logweir detect app.log db.log.gz',
+    'logweir detect --json --service shop - < lines.ndjson',
+    'logweir detect --series cpu.csv',
+    "logweir detect --sequences --key 'blk_-?\\d+' --json hdfs.log",
+  ],
   run(ctx) {
     const series = ctx.args.flag('series');
-    if (series === ctx.args.flag('sequences')) throw usage('"logweir detect" needs either --series or --sequences.');
+    const sequences = ctx.args.flag('sequences');
+    if (series && sequences) throw usage('--series and --sequences exclude each other.');
     const key = ctx.args.string('key');
-    if (series && key !== undefined) throw usage('--key belongs to --sequences.');
+    if (!sequences && key !== undefined) throw usage('--key belongs to --sequences.');
+    if (!series && !sequences) return detectFiles(ctx);
+    if (ctx.args.string('service') !== undefined) throw usage('--service belongs to log files.');
+    if (ctx.args.positionals.length > 1) throw usage('--series and --sequences read one file.');
     if (series) return detectSeries(ctx);
     if (key === undefined) throw usage('--sequences needs --key REGEX.');
     return detectSequences(ctx, key);
@@ -37,6 +53,11 @@ export const command: Command = {
 };
 
 const usage = (message: string): LogweirError => new LogweirError('USAGE', message, 'See "logweir detect --help".');
+
+async function detectFiles(ctx: CommandContext): Promise<number> {
+  const { detectIncidents } = await import('./detect-incidents.ts');
+  return detectIncidents(ctx);
+}
 
 async function detectSeries(ctx: CommandContext): Promise<number> {
   const { SeriesDetector } = await import('#analysis/detectors/mod.ts');

@@ -5,7 +5,7 @@
 import { sleep, type Time } from '#bus/mod.ts';
 import { encodeLogsMessage, type LogweirError, RecordView, unknownService, viewOf } from '#protocol/mod.ts';
 import { type BatchPublisher, Ticket } from './batch-publisher.ts';
-import { emptyCounts, type FileCounts, FileSource } from './file-source.ts';
+import { emptyCounts, type FileCounts, type FileRecord, FileSource, type FileSourceOptions } from './file-source.ts';
 import type { InputFile } from './files/mod.ts';
 import { mergeByTime } from './merge.ts';
 
@@ -48,22 +48,28 @@ async function publishFiles(options: JobOptions): Promise<FileCounts> {
   const ticket = new Ticket();
   const view = new RecordView();
   const nowMs = time.now();
-  const files = [...options.files].sort((a, b) => (a.modifiedMs ?? nowMs) - (b.modifiedMs ?? nowMs));
-  for (let from = 0; from < files.length; from += openFilesMax) {
-    const sources = files
-      .slice(from, from + openFilesMax)
-      .map((file) => new FileSource(file, { ...options, nowMs, counts }));
-    for await (const { record, timeMs } of mergeByTime(sources, (item) => item.timeMs)) {
-      signal.throwIfAborted();
-      while (publisher.full && !signal.aborted) await sleep(time, 5);
-      const observedMs = time.now();
-      viewOf(record, { observedMs, service: unknownService }, view);
-      view.timeMs = record.timeMs ?? timeMs;
-      publisher.add(view, ticket, observedMs);
-      if (ticket.failure !== null) throw ticket.failure;
-    }
+  for await (const { record, timeMs } of readRecords(options.files, { ...options, nowMs, counts })) {
+    signal.throwIfAborted();
+    while (publisher.full && !signal.aborted) await sleep(time, 5);
+    const observedMs = time.now();
+    viewOf(record, { observedMs, service: unknownService }, view);
+    view.timeMs = record.timeMs ?? timeMs;
+    publisher.add(view, ticket, observedMs);
+    if (ticket.failure !== null) throw ticket.failure;
   }
   publisher.flush();
   await ticket.done();
   return counts;
+}
+
+/** Records of files at rest, merged by event time: each file in its own order, the older files first where many are given. */
+export async function* readRecords(
+  files: readonly InputFile[],
+  options: FileSourceOptions,
+): AsyncGenerator<FileRecord> {
+  const sorted = [...files].sort((a, b) => (a.modifiedMs ?? options.nowMs) - (b.modifiedMs ?? options.nowMs));
+  for (let from = 0; from < sorted.length; from += openFilesMax) {
+    const sources = sorted.slice(from, from + openFilesMax).map((file) => new FileSource(file, options));
+    yield* mergeByTime(sources, (item) => item.timeMs);
+  }
 }

@@ -60,7 +60,7 @@ describe('help and wrong use', () => {
     [['templates', '--jsno'], 'There is no option --jsno for "logweir templates". Did you mean "--json"?'],
     [['templates', 'a', 'b'], '"logweir templates" does not know what to do with "b".'],
     [['up', '--port-api', 'x'], '--port-api: ports.api must be a whole number from 0 to 65535, not "x".'],
-    [['detect'], '"logweir detect" needs either --series or --sequences.'],
+    [['detect', '--series', '--sequences'], '--series and --sequences exclude each other.'],
     [['train'], '"logweir train" needs --labels FILE and --out MODEL.'],
   ])('refuses %j with exit code 2', (args, message) => {
     const { stdout, stderr, status } = logweir(args);
