@@ -14,7 +14,7 @@ import {
 } from '#protocol/mod.ts';
 import { parseAlertingConfig } from './config/mod.ts';
 import type { WebhookBody } from './delivery/webhook.ts';
-import { type RunningAlerting, runAlerting } from './run.ts';
+import { pauseAfter, type RunningAlerting, runAlerting } from './run.ts';
 import {
   finding,
   type Received,
@@ -117,6 +117,14 @@ class Stage {
     return entry === null ? 0 : decodeMarks(entry.value).resumeFrom;
   }
 }
+
+describe('pauseAfter', () => {
+  it('grows with the state, and not with an absence of NATS', () => {
+    expect(pauseAfter(10, 5_000)).toBe(5_000);
+    expect(pauseAfter(500, 5_000)).toBe(10_000);
+    expect(pauseAfter(300_000, 5_000)).toBe(30_000);
+  });
+});
 
 describe('alerting', () => {
   it('brings a finding to the webhook, the ALERTS stream, the live subject and the terminal', async () => {

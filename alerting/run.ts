@@ -60,6 +60,8 @@ const catchingUpMs = 60_000;
 const checkpointEveryMsDefault = 5_000;
 /** Checkpoints of a large state come more rarely: they take at most one part in so many of the time. */
 const checkpointRest = 20;
+/** … but never more rarely than this: what took long may have waited for NATS. */
+const checkpointEveryMsMax = 30_000;
 const readAgainAfterMs = 500;
 /** Reading gives way to sockets after this long, ms. */
 const turnMsMax = 5;
@@ -302,7 +304,7 @@ class Alerting implements RunningAlerting {
       await this.checkpoints.save(state, marks, next);
       const endedMs = this.deps.time.now();
       const everyMs = this.deps.checkpointEveryMs ?? checkpointEveryMsDefault;
-      this.nextCommitMs = endedMs + Math.max(everyMs, (endedMs - startedMs) * checkpointRest);
+      this.nextCommitMs = endedMs + pauseAfter(endedMs - startedMs, everyMs);
       this.counts.checkpoints++;
     } catch (error) {
       this.dirty = true;
@@ -350,6 +352,11 @@ class Alerting implements RunningAlerting {
     cancelLate();
     this.publisher.stop();
   }
+}
+
+/** Time between checkpoints, ms, where the last one took `tookMs`. */
+export function pauseAfter(tookMs: number, everyMs: number): number {
+  return Math.max(everyMs, Math.min(tookMs * checkpointRest, checkpointEveryMsMax));
 }
 
 /** Time alone moves with every tick; that is no reason for a checkpoint. */

@@ -7,6 +7,8 @@ import type { Process } from './process.ts';
 import type { World } from './world.ts';
 
 const sweepEveryMs = 1_000;
+/** A job whose process is not heard of for so long is taken up by another. */
+const lockMs = 10_000;
 
 export class DeliveryServer {
   /** Answers nobody until then. */
@@ -18,6 +20,8 @@ export class DeliveryServer {
   /** Chance that a receiver takes a notification and the answer is lost. */
   deaf = 0;
   private readonly done = new Set<string>();
+  /** Until when a job is one process's own. */
+  private readonly locks = new Map<string, number>();
   private readonly world: World;
 
   constructor(world: World) {
@@ -45,6 +49,8 @@ export class DeliveryServer {
           options.onDelivered(notification, false);
           return;
         }
+        if ((this.locks.get(id) ?? 0) > world.nowMs) return void under.delete(id);
+        this.locks.set(id, world.nowMs + lockMs);
         const known = this.told.get(id) ?? { count: 0, text: '' };
         const text = JSON.stringify({ ...notification, receipt: null });
         this.told.set(id, { count: known.count + 1, text });
@@ -52,11 +58,14 @@ export class DeliveryServer {
         world.note(process.name, 'tells receivers', id);
         if (world.random.next() < this.deaf) {
           counts.retries++;
+          this.locks.delete(id);
           return void under.delete(id);
         }
         step(2 + world.random.below(20), () => {
           under.delete(id);
-          this.unrecorded.set(id, (this.unrecorded.get(id) ?? 0) - 1);
+          // One whose lock ran out was delivered by another meanwhile.
+          if (!this.done.has(id)) this.unrecorded.set(id, (this.unrecorded.get(id) ?? 0) - 1);
+          this.locks.delete(id);
           this.done.add(id);
           options.onDelivered(notification, true);
         });

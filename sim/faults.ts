@@ -83,7 +83,7 @@ const kinds: readonly Kind[] = [
     name: 'server pauses',
     weight: 1.5,
     inflict: (cluster, random) => {
-      cluster.server.pausedUntilMs = cluster.world.nowMs + 100 + random.below(6_000);
+      cluster.server.pause(100 + random.below(6_000));
       cluster.world.note('server', 'pauses');
     },
   },
@@ -93,7 +93,7 @@ const kinds: readonly Kind[] = [
     inflict: (cluster, random) => {
       cluster.world.note('server', 'restarts');
       cluster.breakAll();
-      cluster.server.pausedUntilMs = cluster.world.nowMs + 250 + random.below(2_000);
+      cluster.server.pause(250 + random.below(2_000));
     },
   },
   {
@@ -106,7 +106,7 @@ const kinds: readonly Kind[] = [
       if (random.next() < 0.5) server.loseTail(streams.logs, 1 + random.below(40));
       else server.recreate(streams.logs);
       cluster.breakAll();
-      server.pausedUntilMs = world.nowMs + 250;
+      server.pause(250);
     },
   },
   {
@@ -238,7 +238,6 @@ export function planFaults(cluster: Cluster, seed: number, fromMs: number, toMs:
 export function heal(cluster: Cluster): void {
   const { world, server, clickHouse, delivery } = cluster;
   world.note('world', 'heals');
-  server.pausedUntilMs = 0;
   for (const name of Object.values(streams) as StreamName[]) server.stream(name).fullUntilMs = 0;
   clickHouse.awayUntilMs = 0;
   clickHouse.weather = { failed: 0, unknown: 0 };

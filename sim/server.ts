@@ -55,7 +55,7 @@ const streamOfToken: Record<string, StreamName> = {
 
 export class Server {
   readonly world: World;
-  /** Hears nobody until then. */
+  /** Hears nobody until then. Never brought forward: what waits would be overtaken. */
   pausedUntilMs = 0;
   /** Told of every change of a key: (bucket, key, value). */
   onKey: (bucket: string, key: string, value: Uint8Array) => void = () => {};
@@ -67,6 +67,10 @@ export class Server {
 
   constructor(world: World) {
     this.world = world;
+  }
+
+  pause(ms: number): void {
+    this.pausedUntilMs = Math.max(this.pausedUntilMs, this.world.nowMs + ms);
   }
 
   stream(name: StreamName): Stored {
@@ -133,7 +137,7 @@ export class Server {
     else own.push(message);
     stream.bytes += data.length;
     if (messageId !== undefined) stream.ids.set(messageId, { sequence, atMs: now });
-    world.note(from, world.tracing ? `stores ${subject} #${sequence}, crc` : 'stores', crc32(data));
+    world.note(from, 'stores', crc32(data), `${subject} #${sequence}, crc`);
     for (const consumer of this.consumers.get(name) ?? [])
       if (consumer.subject === null || consumer.subject === subject) this.pump(consumer);
     return { sequence, duplicate: false };
@@ -214,7 +218,7 @@ export class Server {
     const bucket = this.bucket(name);
     const entry = { key, value, revision: ++bucket.revision };
     bucket.entries.set(key, entry);
-    this.world.note('server', this.world.tracing ? `sets ${name}/${key}, crc` : 'sets', crc32(value));
+    this.world.note('server', 'sets', crc32(value), `${name}/${key}, crc`);
     this.onKey(name, key, value);
     for (const watcher of bucket.watchers) if (watcher.key === key) watcher.changed(entry);
     return entry.revision;

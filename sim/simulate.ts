@@ -37,6 +37,8 @@ const loadMs = 20_000;
 /** After the last fault everything must be as it should within this long, virtual ms. */
 const settleWithinMs = 45_000;
 const endWithinMs = 30_000;
+/** Looks, twice a second, for which all must be well: what is still being taken up shows by then. */
+const steadyLooks = 8;
 
 /** Small windows and quick detectors, so that half a minute holds everything that takes hours outside. */
 const analysis = {
@@ -91,7 +93,11 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     const stopped = (): boolean => failure !== null || world.failures.length > 0;
     await world.run(startMs + loadFromMs + loadMs);
     heal(cluster);
-    await until(world, settleWithinMs, () => stopped() || notSettled(cluster, runs) === null);
+    let steady = 0;
+    await until(world, settleWithinMs, () => {
+      steady = notSettled(cluster, runs) === null ? steady + 1 : 0;
+      return stopped() || steady >= steadyLooks;
+    });
     const unsettled = stopped() ? null : notSettled(cluster, runs);
     if (unsettled !== null)
       throw new Broken('liveness', `After ${settleWithinMs / 1_000} s without faults ${unsettled}.`);

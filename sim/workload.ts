@@ -165,14 +165,17 @@ export class Workload {
         this.sent.push(sent);
         return { sent, record: { ...record, timeMs } };
       });
-      await job.request(
-        made.map(({ record }) => record),
-        '',
+      const records = made.map(({ record }) => record);
+      const taken = await job.request(records, '').then(
+        () => true,
+        () => false,
       );
+      // The command ends with an error; its lane stays open.
+      if (!taken) return;
       for (const { sent } of made) sent.acknowledged = true;
       await this.sleep(world.random.below(500));
     }
-    await job.end(ingestLane);
+    await job.end(ingestLane).catch(() => {});
   }
 }
 

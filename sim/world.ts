@@ -37,19 +37,17 @@ export class World {
     return this.nowMs - startMs;
   }
 
-  /** Notes what happened. `who` and `what` are short; `detail` is whatever tells two histories apart. */
-  note(who: string, what: string, detail: string | number = ''): void {
+  /** Notes what happened. `who` and `what` are short; `detail` is whatever tells two histories apart, `shown` is for people. */
+  note(who: string, what: string, detail: string | number = '', shown = ''): void {
     let hash = this.hash;
     hash = mix(hash, who);
     hash = mix(hash, what);
     hash = typeof detail === 'number' ? Math.imul(hash ^ (detail | 0), 0x01000193) : mix(hash, detail);
     this.hash = Math.imul(hash ^ Math.round(this.elapsedMs * 64), 0x01000193);
     if (this.onTrace !== null)
-      this.onTrace(`${(this.elapsedMs / 1_000).toFixed(4).padStart(9)} s  ${who.padEnd(14)} ${what} ${detail}`);
-  }
-
-  get tracing(): boolean {
-    return this.onTrace !== null;
+      this.onTrace(
+        `${(this.elapsedMs / 1_000).toFixed(4).padStart(9)} s  ${who.padEnd(14)} ${what} ${shown} ${detail}`,
+      );
   }
 
   at(atMs: number, run: () => void): Cancel {
