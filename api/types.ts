@@ -87,7 +87,7 @@ export interface AnomalySummary {
   id: string;
   service: string;
   lane: string;
-  /** Name of what was found: error_spike, rate_zscore, new_template, … */
+  /** Name of what was found: error_spike, volume_surge, new_template, … */
   detector: string;
   /** What it is about within the detector: a feature, template, pattern or rule; may be ''. */
   subject: string;

@@ -64,6 +64,8 @@ export const services: readonly ServiceVocabulary[] = [
       m('WARN', 1, 'acquirer {host} is slow: {ms} ms'),
       m('WARN', 0.7, 'payment {id} declined by issuer with code {n}'),
       m('ERROR', 0.15, 'acquirer {host} returned an unexpected answer for payment {id}'),
+      m('ERROR', 0.06, 'connection to {host} refused after {n} attempts'),
+      m('ERROR', 0.04, 'request {id} failed: upstream {host} is unavailable'),
     ],
   },
   {

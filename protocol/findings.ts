@@ -81,7 +81,7 @@ export interface Anomaly {
   anomalyId: string;
   service: string;
   lane: string;
-  /** Name of what was found: error_spike, rate_zscore, new_template, sequence_match, silence, … */
+  /** Name of what was found: error_spike, volume_surge, new_template, latency_creep, silence, … */
   detector: string;
   /** What it is about within the detector: a feature, a template id, a pattern or rule name; may be ''. */
   subject: string;

@@ -51,7 +51,8 @@ const analysis = {
   },
   detectors: {
     errorSpike: { windowMs: 2_000, warmupWindows: 2, errorsMin: 3, tailExponent: 3, holdMs: 2_000 },
-    rateZscore: { warmupWindows: 3, zMin: 3, robustZMin: 3, countMin: 3 },
+    volumeDrop: { warmupWindows: 3, tailExponent: 3 },
+    volumeSurge: { tailExponent: 3, factorMin: 1.2 },
     silence: { warmupWindows: 3, tailExponent: 3 },
     newTemplate: { warmupMs: 4_000, warmupRecords: 10, countMin: 1, mergeMs: 1_000, burstMs: 5_000 },
   },

@@ -87,7 +87,7 @@ describe('an alert', () => {
 
 describe('a group', () => {
   it('tells findings of one message at once, of the next after the interval', () => {
-    const play = new Play(configOf()).find(0, {}, { detector: 'rate_zscore' });
+    const play = new Play(configOf()).find(0, {}, { detector: 'volume_surge' });
     expect(play.told()).toEqual(['0 hook firing 2+0']);
     play.find(5_000, { detector: 'silence' }).find(6_000, { detector: 'new_template' });
     expect(play.told()).toEqual([]);
@@ -165,7 +165,7 @@ describe('routes', () => {
   const routes = [
     { name: 'audit', match: { scoreMin: 90 }, channels: ['other'], continue: true },
     { name: 'pay', match: { service: 'pay*', severity: ['critical'] }, channels: ['other'] },
-    { name: 'spikes', match: { detector: ['error_spike', 'rate_*'] }, channels: ['hook'] },
+    { name: 'spikes', match: { detector: ['error_spike', 'volume_*'] }, channels: ['hook'] },
   ];
 
   it('take the first that fits, and later ones after `continue`', () => {
@@ -174,7 +174,7 @@ describe('routes', () => {
     expect(channelsOf({ service: 'payments', score: 80 })).toEqual(['pay']);
     expect(channelsOf({ service: 'payments', score: 60 })).toEqual(['spikes']);
     expect(channelsOf({ service: 'payments', score: 95 })).toEqual(['audit', 'pay']);
-    expect(channelsOf({ detector: 'rate_zscore' })).toEqual(['spikes']);
+    expect(channelsOf({ detector: 'volume_surge' })).toEqual(['spikes']);
   });
 
   it('leave what fits none untold, and say so', () => {

@@ -50,7 +50,7 @@ describe('parseAnalysisConfig', () => {
     [{ windows: { rollingMs: 45_000 } }, /analysis\.windows\.rollingMs is 45000.*multiple of windows\.sizeMs/],
     [{ windows: { sizeMs: 1000, allowedLatenessMs: 86_400_000 } }, /would keep \d+ windows/],
     [{ detectors: { errorSpike: { tail: 3 } } }, /analysis\.detectors\.errorSpike\.tail is no known key.*tailExponent/],
-    [{ detectors: { rateZscore: { features: ['logs'] } } }, /features\[0\] is "logs".*one of errorCount/],
+    [{ detectors: { volumeSurge: { factorMin: 0 } } }, /volumeSurge\.factorMin is 0.*a number from 1/],
     [{ sequences: [{ name: 'x', steps: [{ contains: ['a'] }] }] }, /sequences\[0\]\.steps has 1 entries/],
     [{ sequences: [{ name: 'x', steps: [{ contains: ['a'] }, {}] }] }, /steps\[1\] matches every record/],
     [{ sequences: [{ steps: [] }] }, /sequences\[0\]\.name is missing/],

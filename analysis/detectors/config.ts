@@ -46,12 +46,11 @@ export const windowFeatures = [
   'valueP95',
 ] as const;
 export type WindowFeature = (typeof windowFeatures)[number];
-const countFeatures = ['errorCount', 'warnCount', 'logCount'] as const;
 
 const detectorsShape = {
   /** What the window detectors compare with: the last `windows` windows, without those of an open incident. */
   history: objectField({
-    windows: wholeField(120, 10, 2880),
+    windows: wholeField(128, 60, 2880),
     /** After so many windows of one incident its level counts as the new normal. */
     skipMax: wholeField(40, 0, 2880),
   }),
@@ -68,22 +67,11 @@ const detectorsShape = {
     /** Below the closing level for this long, the incident is over. */
     holdMs: wholeField(minute, second, hour),
   }),
-  /** Counts of a window against mean and deviation and, as a second opinion, median and MAD. */
-  rateZscore: objectField({
-    enabled: booleanField(true),
-    features: listField<(typeof countFeatures)[number]>([...countFeatures], choiceField('logCount', countFeatures)),
-    warmupWindows: wholeField(10, 3, 1000),
-    zMin: numberField(6, 1, 1000),
-    robustZMin: numberField(6, 0, 1000),
-    countMin: wholeField(10, 1, 1_000_000),
-    /** The count must be this many times the mean as well. */
-    factorMin: numberField(1.5, 1, 1000),
-  }),
   /** No records at all where there should be some. */
   silence: objectField({
     enabled: booleanField(true),
     warmupWindows: wholeField(10, 3, 1000),
-    windowsMin: wholeField(2, 1, 1000),
+    windowsMin: wholeField(1, 1, 1000),
     tailExponent: numberField(9, 2, 300),
     /** The silence must be this many times the longest one known. */
     longestFactor: numberField(2, 1, 100),
@@ -92,16 +80,44 @@ const detectorsShape = {
   volumeDrop: objectField({
     enabled: booleanField(true),
     warmupWindows: wholeField(20, 3, 1000),
-    windowsMin: wholeField(2, 1, 1000),
-    tailExponent: numberField(5, 2, 300),
-    factorMax: numberField(0.5, 0.01, 0.99),
+    tailExponent: numberField(7, 2, 300),
+    factorMax: numberField(0.55, 0.01, 0.99),
+  }),
+  /** Far more records than usual, of many templates. */
+  volumeSurge: objectField({
+    enabled: booleanField(true),
+    tailExponent: numberField(8, 2, 300),
+    factorMin: numberField(2, 1, 1000),
+  }),
+  /** A template that came regularly and stays away while the service goes on. */
+  templateVanished: objectField({
+    enabled: booleanField(true),
+    tailExponent: numberField(9, 2, 300),
+    /** Windows that it was seen in before its absence is told. */
+    activeMin: wholeField(25, 5, 10_000),
+  }),
+  /** A known template that comes far more often than ever. */
+  templateBurst: objectField({
+    enabled: booleanField(true),
+    tailExponent: numberField(8, 2, 300),
+    /** Records within two windows. */
+    countMin: wholeField(8, 2, 1_000_000),
+    /** Times its largest window so far. */
+    factorMin: numberField(2.5, 1, 1000),
+  }),
+  /** Two templates that came in pairs, one of which stays away. */
+  sequenceBroken: objectField({
+    enabled: booleanField(true),
+    /** Searches (every 8 windows) that found the pair before it counts. */
+    searchesMin: wholeField(4, 1, 100),
+    missingMin: wholeField(3, 1, 1_000_000),
   }),
   newTemplate: objectField({
     enabled: booleanField(true),
     warmupMs: wholeField(10 * minute, 0, 30 * day),
-    warmupRecords: wholeField(500, 0, 1_000_000_000),
+    warmupRecords: wholeField(200, 0, 1_000_000_000),
     /** Only templates of this severity number or above; 13 is WARN, 17 is ERROR, 0 is all. */
-    severityMin: wholeField(13, 0, 24),
+    severityMin: wholeField(17, 0, 24),
     /** At most this many findings within `burstMs`; more means that the service is still being learned. */
     burstMax: wholeField(3, 1, 1000),
     burstMs: wholeField(30 * minute, second, day),
@@ -110,10 +126,10 @@ const detectorsShape = {
     /** New templates this close together are one finding. */
     mergeMs: wholeField(minute, 0, hour),
   }),
-  /** Typical size of each number in each template (a latency, a size), against its own past. */
-  latencyShift: objectField({
+  /** Each number in each template (a latency, a size) against its own past: steps at once, slow rises by blocks. */
+  latency: objectField({
     enabled: booleanField(true),
-    tracksMax: wholeField(48, 1, 1024),
+    tracksMax: wholeField(32, 1, 1024),
     warmupWindows: wholeField(10, 3, 1000),
     countMin: wholeField(8, 1, 1_000_000),
     windowsMin: wholeField(2, 1, 100),

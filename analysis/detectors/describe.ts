@@ -22,8 +22,18 @@ export function span(ms: number): string {
   return `${Math.round(ms / 360_000) / 10} h`;
 }
 
+/** Time of day in UTC: "02:14:07". */
+export function clock(ms: number): string {
+  return new Date(ms).toISOString().slice(11, 19);
+}
+
 export function percent(share: number): string {
   return `${share > 0 && share < 0.01 ? '<1' : Math.round(share * 100)} %`;
+}
+
+/** "6 times as much"; no "Infinity times" where nothing was usual. */
+export function times(actual: number, typical: number): string {
+  return typical <= 0 ? 'where none were usual' : `${figure(actual / typical)} times as many`;
 }
 
 /** "; 93 % are 'connection to <*> refused'", or '' without a template. */

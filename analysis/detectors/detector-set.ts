@@ -1,32 +1,38 @@
 /** All detectors of one service in one lane, and the history that they share. */
 import type { ClosedWindow, ObservedEvent, WindowState } from '#analysis/windows/mod.ts';
 import type { AnalysisConfig, MatcherConfig } from './config.ts';
-import { ErrorSpikeDetector, type ErrorSpikeSnapshot } from './error-spike.ts';
-import { History, type HistorySnapshot } from './history.ts';
+import { ErrorDetector, type ErrorSnapshot, type SlotKnowledge } from './errors.ts';
+import { countOf, History, type HistorySnapshot } from './history.ts';
 import type { StepContext } from './incident.ts';
-import { LatencyShiftDetector, type LatencyShiftSnapshot } from './latency-shift.ts';
+import { LatencyDetector, type LatencySnapshot } from './latency.ts';
 import { fits, MatcherSet } from './matcher.ts';
 import { MultivariateDetector, type MultivariateSnapshot } from './multivariate.ts';
 import { NewTemplateDetector, type NewTemplateSnapshot } from './new-template.ts';
-import { RateZscoreDetector, type RateZscoreSnapshot } from './rate-zscore.ts';
+import { PairDetector, type PairsSnapshot } from './pairs.ts';
 import { RuleDetector, type RulesSnapshot } from './rules.ts';
 import { SequenceMatchDetector, type SequenceMatchSnapshot } from './sequence-match.ts';
+import { type ServiceLevel, TemplateRateDetector, type TemplateRatesSnapshot } from './template-rates.ts';
+import { TemplateTable, type TemplateTableSnapshot } from './template-table.ts';
 import { VolumeDetector, type VolumeSnapshot } from './volume.ts';
 
 /** All detectors in two parts: what moves with records, and what moves only when a window closes. */
 export interface DetectorSetSnapshot {
   moving: {
-    errorSpike: ErrorSpikeSnapshot;
+    errors: ErrorSnapshot;
     volume: VolumeSnapshot;
     newTemplate: NewTemplateSnapshot;
-    latencyShift: LatencyShiftSnapshot['moving'];
+    latency: LatencySnapshot['moving'];
+    pairs: PairsSnapshot['moving'];
     sequences: SequenceMatchSnapshot;
     rules: RulesSnapshot;
   };
   learned: {
     history: HistorySnapshot;
-    rateZscore: RateZscoreSnapshot;
-    latencyShift: LatencyShiftSnapshot['learned'];
+    skipped: number;
+    table: TemplateTableSnapshot;
+    templateRates: TemplateRatesSnapshot;
+    pairs: PairsSnapshot['learned'];
+    latency: LatencySnapshot['learned'];
     multivariate: MultivariateSnapshot;
   };
 }
@@ -51,32 +57,49 @@ function matchersOf(config: AnalysisConfig, matchers: MatcherConfig[]): MatcherS
 export class DetectorSet {
   private readonly config: AnalysisConfig['detectors'];
   private history: History;
-  private readonly errorSpike: ErrorSpikeDetector;
-  private readonly rateZscore: RateZscoreDetector;
+  private readonly table = new TemplateTable();
+  private readonly errors: ErrorDetector;
   private readonly volume: VolumeDetector;
   private readonly newTemplate: NewTemplateDetector;
-  private readonly latencyShift: LatencyShiftDetector;
+  private readonly templateRates: TemplateRateDetector;
+  private readonly pairs: PairDetector;
+  private readonly latency: LatencyDetector;
   private readonly multivariate: MultivariateDetector;
   private readonly sequences: SequenceMatchDetector;
   private readonly rules: RuleDetector;
   /** Steps of all sequences, then the rules that look at records; null where there are none. */
   private readonly matchers: MatcherSet | null;
   private readonly steps: number;
+  private readonly sizeMs: number;
+  /** Windows left out of the count of windows. */
+  private skipped = 0;
+  private readonly knowledge: SlotKnowledge;
+  private readonly otherErrors: () => boolean;
 
   constructor(config: AnalysisConfig, identity: { service: string }) {
     const { detectors } = config;
     this.config = detectors;
     this.history = new History(detectors.history.windows);
-    this.errorSpike = new ErrorSpikeDetector(detectors.errorSpike, config.windows.sizeMs);
-    this.rateZscore = new RateZscoreDetector(detectors.rateZscore);
+    this.sizeMs = config.windows.sizeMs;
+    this.errors = new ErrorDetector(detectors.errorSpike, config.windows.sizeMs);
     this.volume = new VolumeDetector(detectors);
     this.newTemplate = new NewTemplateDetector(detectors.newTemplate);
-    this.latencyShift = new LatencyShiftDetector(detectors.latencyShift);
+    this.templateRates = new TemplateRateDetector(detectors);
+    this.pairs = new PairDetector(detectors.sequenceBroken);
+    this.latency = new LatencyDetector(detectors.latency, config.windows.sizeMs);
     this.multivariate = new MultivariateDetector(detectors.multivariate);
     const sequences = config.sequences.filter(({ service }) => fits(service, identity.service));
     this.sequences = new SequenceMatchDetector(sequences);
     const rules = config.rules.filter(({ service }) => fits(service, identity.service));
     this.rules = new RuleDetector(rules);
+    this.otherErrors = () => this.errors.isRising(this.newTemplate.waiting);
+    this.knowledge = {
+      isTold: (slot) =>
+        this.newTemplate.isTold(slot) ||
+        this.templateRates.isBursting(slot) ||
+        // What is as new as the new message that is told belongs to it.
+        (this.newTemplate.isOpen && !this.table.has(slot)),
+    };
     const steps = sequences.flatMap((sequence) => sequence.steps);
     this.steps = steps.length;
     this.matchers = matchersOf(config, [...steps, ...this.rules.matching.map((i) => rules[i]!.match)]);
@@ -91,9 +114,12 @@ export class DetectorSet {
     openWindows: () => WindowState[],
   ): void {
     const { config } = this;
-    if (config.errorSpike.enabled) this.errorSpike.observe(event, timeMs, isError, context, openWindows);
-    if (config.newTemplate.enabled) this.newTemplate.observe(event, timeMs, context);
-    if (config.latencyShift.enabled) this.latencyShift.observe(event);
+    if (event.isNewTemplate) this.table.forget(event.templateSlot);
+    // A new message comes first: it says more than the errors that it makes.
+    if (config.newTemplate.enabled) this.newTemplate.observe(event, timeMs, this.otherErrors, context);
+    if (config.errorSpike.enabled) this.errors.observe(event, timeMs, isError, context, this.knowledge, openWindows);
+    if (config.latency.enabled) this.latency.observe(event);
+    this.pairs.observe(event, timeMs);
     this.volume.recordSeen(timeMs, context);
     if (this.matchers !== null) this.match(this.matchers, event, timeMs, context);
     if (this.sequences.isWaiting) this.sequences.release(context.watermarkMs, context);
@@ -106,37 +132,73 @@ export class DetectorSet {
 
   windowClosed({ window, learn, partial }: ClosedWindow, context: StepContext): void {
     const { config, history } = this;
-    this.errorSpike.windowClosed(window.endMs, context);
+    this.errors.windowClosed(window.endMs, context);
+    this.newTemplate.windowClosed(window, context);
     this.rules.windowClosed(window, context);
     if (!learn && history.size < config.errorSpike.warmupWindows) this.startOver();
     if (window.logCount === 0) {
       this.volume.emptyClosed(window, learn, history, context);
-      this.rateZscore.close(context);
       this.multivariate.close(context);
       return;
     }
     const whole = this.volume.filledClosed(window, partial, history, context);
-    if (config.rateZscore.enabled) this.rateZscore.windowClosed(window, history, this.errorSpike.isOpen, context);
-    if (config.latencyShift.enabled) this.latencyShift.windowClosed(window, context);
-    if (!whole) return;
+    this.skipped += this.volume.silentRun;
+    if (config.latency.enabled) this.latency.windowClosed(window, context);
+    if (!whole) {
+      this.table.push(window, this.ordinalOf(window), false, () => false);
+      return;
+    }
+    this.judge(window, context);
     if (config.multivariate.enabled)
-      this.multivariate.windowClosed(window, this.latencyShift.shift, this.isOpen || this.latencyShift.isOpen, context);
-    this.learn(window);
+      this.multivariate.windowClosed(window, this.latency.shift, this.isAnyOpen, context);
+    this.learn(window, context);
+  }
+
+  /**
+   * A whole window, the most specific finding first: what a broken pair or a template explains is no finding about
+   * the volume, and under a finding about the volume templates that stop or grow are none.
+   */
+  private judge(window: WindowState, context: StepContext): void {
+    const { table, templateRates, volume, history } = this;
+    const at = this.ordinalOf(window);
+    const plain = countOf(window, 'plainCount');
+    const usual = Math.max(1, history.usual('plainCount').local);
+    const errorExcess = this.errors.isOpen ? Math.max(0, window.failures - this.errors.usualErrors) : 0;
+    const newExcess = this.newTemplate.excessOf(window);
+    const added = Math.max(errorExcess, newExcess);
+    const level: ServiceLevel = {
+      growth: Math.max(0, plain - added - templateRates.excessOf(window, table)) / usual,
+      usual,
+      isTold: volume.isOpen,
+      usualErrors: history.mean('errorCount'),
+    };
+    this.pairs.windowClosed(window, table, volume.isOpen, context);
+    templateRates.judgeBurst(window, at, table, level, (slot) => this.isTold(slot), context);
+    const burst = templateRates.excessOf(window, table);
+    const missing = templateRates.missingOf(table);
+    const single = (excess: number, exponent: number): boolean =>
+      templateRates.openSingle(window, excess, exponent, table, context);
+    volume.judge(window, added + burst - missing, history, single, context);
+    level.isTold = volume.isOpen;
+    templateRates.judgeVanished(window, at, table, level, (slot) => this.pairs.isBroken(slot), context);
+    if (volume.isDropping) this.skipped++;
+    table.push(window, at, !volume.isOpen, (slot) => templateRates.isBursting(slot) || this.isTold(slot));
   }
 
   /** Ends every incident. */
   close(context: StepContext): void {
-    this.errorSpike.close(context);
-    this.rateZscore.close(context);
+    this.errors.close(context);
     this.volume.close(context);
-    this.latencyShift.close(context);
+    this.templateRates.close(context);
+    this.pairs.close(context);
+    this.latency.close(context);
     this.multivariate.close(context);
     this.rules.close(context);
   }
 
   /** Rises when `learnedState()` would say something else than before, closed windows apart. */
   get learnedVersion(): number {
-    return this.latencyShift.learnedVersion;
+    return this.latency.learnedVersion + this.table.version;
   }
 
   get isWaiting(): boolean {
@@ -145,10 +207,11 @@ export class DetectorSet {
 
   movingState(): DetectorSetSnapshot['moving'] {
     return {
-      errorSpike: this.errorSpike.snapshot(),
+      errors: this.errors.snapshot(),
       volume: this.volume.snapshot(),
       newTemplate: this.newTemplate.snapshot(),
-      latencyShift: this.latencyShift.movingState(),
+      latency: this.latency.movingState(),
+      pairs: this.pairs.movingState(),
       sequences: this.sequences.snapshot(),
       rules: this.rules.snapshot(),
     };
@@ -157,19 +220,25 @@ export class DetectorSet {
   learnedState(): DetectorSetSnapshot['learned'] {
     return {
       history: this.history.snapshot(),
-      rateZscore: this.rateZscore.snapshot(),
-      latencyShift: this.latencyShift.learnedState(),
+      skipped: this.skipped,
+      table: this.table.snapshot(),
+      templateRates: this.templateRates.snapshot(),
+      pairs: this.pairs.learnedState(),
+      latency: this.latency.learnedState(),
       multivariate: this.multivariate.snapshot(),
     };
   }
 
   restore({ moving, learned }: DetectorSetSnapshot): void {
     this.history = History.restore(this.config.history.windows, learned.history);
-    this.errorSpike.restore(moving.errorSpike);
-    this.rateZscore.restore(learned.rateZscore);
+    this.skipped = learned.skipped;
+    this.table.restore(learned.table);
+    this.errors.restore(moving.errors);
     this.volume.restore(moving.volume);
     this.newTemplate.restore(moving.newTemplate);
-    this.latencyShift.restore({ moving: moving.latencyShift, learned: learned.latencyShift });
+    this.templateRates.restore(learned.templateRates);
+    this.pairs.restore({ moving: moving.pairs, learned: learned.pairs });
+    this.latency.restore({ moving: moving.latency, learned: learned.latency });
     this.multivariate.restore(learned.multivariate);
     this.sequences.restore(moving.sequences);
     this.rules.restore(moving.rules);
@@ -181,20 +250,42 @@ export class DetectorSet {
     this.newTemplate.startOver();
   }
 
+  /** Number of a window, without those in which the service was silent: a template is missing only beside others. */
+  private ordinalOf(window: WindowState): number {
+    return Math.floor(window.startMs / this.sizeMs) - this.skipped;
+  }
+
+  /** Told as a finding of its own, which explains its errors and its part of the volume. */
+  private isTold(slot: number): boolean {
+    return this.newTemplate.isTold(slot);
+  }
+
+  /** What is open bends the counts that the history keeps. */
   private get isOpen(): boolean {
-    return this.errorSpike.isOpen || this.rateZscore.isOpen || this.volume.isOpen;
+    return this.errors.isOpen || this.volume.isOpen || this.newTemplate.isOpen || this.templateRates.isOpen;
+  }
+
+  private get isAnyOpen(): boolean {
+    return this.isOpen || this.latency.isOpen || this.pairs.isOpen;
   }
 
   /** Windows of an incident are no measure of what is usual, until it has lasted so long that they are. */
-  private learn(window: WindowState): void {
+  private learn(window: WindowState, context: StepContext): void {
     const { history, config } = this;
     if (!this.isOpen) history.skipped = 0;
     else if (history.skipped < config.history.skipMax) {
       history.skipped++;
       return;
+    } else if (history.skipped === config.history.skipMax) {
+      history.skipped++;
+      if (this.volume.isOpen) history.adopt();
+      this.errors.close(context);
+      this.volume.close(context);
+      this.templateRates.close(context);
     }
     history.push(window);
-    this.errorSpike.learn(history);
+    this.errors.learn(history);
+    this.errors.judgeCreep(window, history, this.knowledge, context);
   }
 
   private match(matchers: MatcherSet, event: ObservedEvent, timeMs: number, context: StepContext): void {

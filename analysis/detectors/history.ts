@@ -1,19 +1,38 @@
-/** The windows that the present is compared with: a ring of counts with exact running sums. O(1) per window. */
+/**
+ * What is usual for a service: the counts of the last windows, its longest silences, its week hour by hour, and the
+ * levels it has been at before. O(1) per window to keep; questions are O(windows) and asked once per window.
+ */
 import { classes, type WindowState } from '#analysis/windows/mod.ts';
+import { int32Bytes, int32From } from '#protocol/number-bytes.ts';
+import { lowerTailExponent, upperTailExponent } from './tails.ts';
 
-/** Counts kept per window. Integers, so that running sums never drift. */
-export const historyFields = ['logCount', 'warnCount', 'errorCount'] as const;
+/** Counts kept per window. Integers, so that running sums never drift. `plainCount` is all but debug output. */
+export const historyFields = ['logCount', 'plainCount', 'warnCount', 'errorCount'] as const;
 export type HistoryField = (typeof historyFields)[number];
 const width = historyFields.length;
 /** Silences that must be told before their length counts as known. */
 const silencesToLearn = 4;
+const hourMs = 3_600_000;
+const weekHours = 168;
+/** Windows that say what is usual right now: not the very last, which may belong to what is about to be found. */
+const localWindows = 10;
+const localLag = 3;
+/** Earlier normal levels that are remembered, and for how many windows. */
+const levelsMax = 3;
+const levelWindowsMax = 1440;
+/** Least relative deviation between windows. */
+const relativeFloor = 0.06;
 
 export interface HistorySnapshot {
-  /** Field after field, window after window, oldest first. */
-  values: number[];
+  /** Field after field, window after window, oldest first: 32-bit integers as bytes. */
+  values: Uint8Array;
   longestEmptyRun: number;
   silences: number[];
   skipped: number;
+  /** Hour of the week, mean of `plainCount`, windows … */
+  week: number[];
+  /** Mean of `plainCount`, windows since … */
+  levels: number[];
 }
 
 /** Count of a window; errors include critical and fatal ones here. */
@@ -21,11 +40,28 @@ export function countOf(window: WindowState, field: HistoryField): number {
   switch (field) {
     case 'logCount':
       return window.logCount;
+    case 'plainCount':
+      return window.logCount - (window.counts[classes.debug] as number);
     case 'warnCount':
       return window.counts[classes.warn] as number;
     case 'errorCount':
       return window.failures;
   }
+}
+
+/** What is usual for one count. */
+export interface Usual {
+  /** Windows it rests on. */
+  size: number;
+  mean: number;
+  /** Mean of the last few windows. */
+  local: number;
+  /** Variance over mean, of differences between neighbours: what a slow change of level does not raise. At least 1. */
+  dispersion: number;
+  /** Median, of all and of the last few windows, and the scatter below it over it: jobs and bursts do not raise them. */
+  median: number;
+  localMedian: number;
+  lowDispersion: number;
 }
 
 export class History {
@@ -41,7 +77,9 @@ export class History {
   private readonly ring: Float64Array;
   private at = 0;
   private readonly sums = new Float64Array(width);
-  private readonly squares = new Float64Array(width);
+  private readonly weekMeans = new Float64Array(weekHours);
+  private readonly weekWindows = new Int32Array(weekHours);
+  private levels: { mean: number; age: number }[] = [];
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -49,13 +87,22 @@ export class History {
   }
 
   push(window: WindowState): void {
-    this.take([window.logCount, countOf(window, 'warnCount'), countOf(window, 'errorCount')]);
+    this.take(historyFields.map((field) => countOf(window, field)));
+    this.learnHour(window.startMs, countOf(window, 'plainCount'));
   }
 
   /** A run of empty windows came to its end; `learned` of them are part of what is usual. */
   pushEmptyRun(windows: number, learned: number): void {
     if (windows > this.longestEmptyRun) this.longestEmptyRun = windows;
-    for (let i = 0; i < Math.min(learned, this.capacity); i++) this.take([0, 0, 0]);
+    for (let i = 0; i < Math.min(learned, this.capacity); i++) this.take([0, 0, 0, 0]);
+  }
+
+  /** The week's hour, whatever is going on: an hour that is odd once is not the only one of its kind for long. */
+  learnHour(startMs: number, plainCount: number): void {
+    const hour = hourOf(startMs);
+    const windows = Math.min((this.weekWindows[hour] as number) + 1, 240);
+    this.weekWindows[hour] = windows;
+    this.weekMeans[hour]! += (plainCount - (this.weekMeans[hour] as number)) / windows;
   }
 
   /** A silence that was told came to its end. Only what has come back several times is this service's way. */
@@ -66,6 +113,16 @@ export class History {
     this.silences.shift();
   }
 
+  /** The present incident is the new normal: all windows from here on are new, and the old level is remembered. */
+  adopt(): void {
+    this.levels.push({ mean: this.mean('plainCount'), age: 0 });
+    if (this.levels.length > levelsMax) this.levels.shift();
+    this.size = 0;
+    this.at = 0;
+    this.sums.fill(0);
+    this.ring.fill(0);
+  }
+
   sum(field: HistoryField): number {
     return this.sums[historyFields.indexOf(field)] as number;
   }
@@ -74,61 +131,180 @@ export class History {
     return this.size === 0 ? 0 : this.sum(field) / this.size;
   }
 
-  /** Of the sample. The sums are integers under 2^53, so this subtracts without noise. */
-  variance(field: HistoryField): number {
-    if (this.size < 2) return 0;
-    const sum = this.sum(field);
-    const squares = this.squares[historyFields.indexOf(field)] as number;
-    return Math.max(0, (squares - (sum * sum) / this.size) / (this.size - 1));
+  /** Count of the window that is `back` windows before the newest one (0). */
+  value(field: HistoryField, back: number): number {
+    const at = (this.at - 1 - back + 2 * this.capacity) % this.capacity;
+    return this.ring[at * width + historyFields.indexOf(field)] as number;
   }
 
-  /** Median and 1.4826 × median absolute deviation. O(n log n): asked only when something looks odd. */
-  robust(field: HistoryField): { median: number; deviation: number } {
-    const offset = historyFields.indexOf(field);
-    const values = Array.from({ length: this.size }, (_, i) => this.ring[i * width + offset] as number);
+  /** Sum of the windows [from, to) before the newest, newest first. */
+  span(field: HistoryField, from: number, to: number): number {
+    let sum = 0;
+    for (let back = from; back < Math.min(to, this.size); back++) sum += this.value(field, back);
+    return sum;
+  }
+
+  usual(field: HistoryField): Usual {
+    const { size } = this;
+    const mean = this.mean(field);
+    let squares = 0;
+    let before = 0;
+    for (let back = 0; back < size; back++) {
+      const value = this.value(field, back);
+      if (back > 0) squares += (value - before) ** 2;
+      before = value;
+    }
+    const local =
+      size <= localLag
+        ? mean
+        : this.span(field, localLag, localLag + localWindows) / Math.min(size - localLag, localWindows);
+    const dispersion = size < 3 || mean === 0 ? 1 : squares / (2 * (size - 1) * mean);
+    const values = Float64Array.from({ length: size }, (_, back) => this.value(field, back));
+    const localMedian = medianOf(values.slice(Math.min(localLag, size - 1), localLag + localWindows));
     const median = medianOf(values);
-    return { median, deviation: 1.4826 * medianOf(values.map((value) => Math.abs(value - median))) };
+    let below = 0;
+    for (const value of values) if (value < median) below += (value - median) ** 2;
+    const lowDispersion = size < 3 || median === 0 ? 1 : Math.max(1, (2 * below) / (size * median));
+    return {
+      size,
+      mean,
+      local,
+      dispersion: Math.max(1, dispersion),
+      median,
+      localMedian,
+      lowDispersion,
+    };
+  }
+
+  /** Usual mean of a window of now by the same hour of other days (least and most); null before a day has passed. */
+  hourly(startMs: number): { low: number; high: number } | null {
+    const hour = hourOf(startMs);
+    let low = Number.POSITIVE_INFINITY;
+    let high = -1;
+    for (let day = 1; day < 7; day++) {
+      // The neighbours as well: a daily job may start at half past.
+      for (let near = -1; near <= 1; near++) {
+        const at = (hour + day * 24 + near + weekHours) % weekHours;
+        if ((this.weekWindows[at] as number) < 20) continue;
+        low = Math.min(low, this.weekMeans[at] as number);
+        high = Math.max(high, this.weekMeans[at] as number);
+      }
+    }
+    return high < 0 ? null : { low, high };
+  }
+
+  /** Largest and least sum of so many windows in a row. */
+  extremes(field: HistoryField, windows: number): { most: number; least: number } {
+    let sum = 0;
+    let most = 0;
+    let least = Number.POSITIVE_INFINITY;
+    for (let back = 0; back < this.size; back++) {
+      sum += this.value(field, back);
+      if (back >= windows) sum -= this.value(field, back - windows);
+      if (back < windows - 1) continue;
+      most = Math.max(most, sum);
+      least = Math.min(least, sum);
+    }
+    return { most, least: least === Number.POSITIVE_INFINITY ? 0 : least };
+  }
+
+  /** Levels of `plainCount` that were normal before. */
+  earlierLevels(): number[] {
+    return this.levels.map(({ mean }) => mean);
   }
 
   snapshot(): HistorySnapshot {
     const values: number[] = [];
-    for (let i = 0; i < this.size; i++) {
-      const from = ((this.at - this.size + i + this.capacity) % this.capacity) * width;
-      for (let field = 0; field < width; field++) values.push(this.ring[from + field] as number);
-    }
-    return { values, silences: this.silences.slice(), longestEmptyRun: this.longestEmptyRun, skipped: this.skipped };
+    for (let back = this.size - 1; back >= 0; back--)
+      for (const field of historyFields) values.push(this.value(field, back));
+    const week: number[] = [];
+    for (let hour = 0; hour < weekHours; hour++)
+      if ((this.weekWindows[hour] as number) > 0)
+        week.push(hour, this.weekMeans[hour] as number, this.weekWindows[hour] as number);
+    return {
+      values: int32Bytes(Int32Array.from(values)),
+      silences: this.silences.slice(),
+      longestEmptyRun: this.longestEmptyRun,
+      skipped: this.skipped,
+      week,
+      levels: this.levels.flatMap(({ mean, age }) => [mean, age]),
+    };
   }
 
   static restore(capacity: number, state: HistorySnapshot): History {
     const history = new History(capacity);
-    const skip = Math.max(0, state.values.length - capacity * width);
-    for (let i = skip; i < state.values.length; i += width) history.take(state.values.slice(i, i + width));
+    const values = int32From(state.values);
+    const skip = Math.max(0, values.length - capacity * width);
+    for (let i = skip; i < values.length; i += width) history.take(values.subarray(i, i + width));
     history.longestEmptyRun = state.longestEmptyRun;
     history.silences = state.silences.slice();
     history.skipped = state.skipped;
+    const { week } = state;
+    for (let i = 0; i < week.length; i += 3) {
+      history.weekMeans[week[i] as number] = week[i + 1] as number;
+      history.weekWindows[week[i] as number] = week[i + 2] as number;
+    }
+    history.levels = [];
+    for (let i = 0; i < state.levels.length; i += 2)
+      history.levels.push({ mean: state.levels[i] as number, age: state.levels[i + 1] as number });
     return history;
   }
 
-  private take(values: readonly number[]): void {
+  private take(values: ArrayLike<number>): void {
     const from = this.at * width;
     for (let field = 0; field < width; field++) {
-      const old = this.ring[from + field] as number;
       const value = values[field] as number;
-      this.sums[field]! += value - old;
-      this.squares[field]! += value * value - old * old;
+      this.sums[field]! += value - (this.ring[from + field] as number);
       this.ring[from + field] = value;
     }
     this.at = (this.at + 1) % this.capacity;
     if (this.size < this.capacity) this.size++;
+    for (const level of this.levels) level.age++;
+    if (this.levels.length > 0) this.levels = this.levels.filter(({ age }) => age < levelWindowsMax);
   }
 }
 
-/** Median of a list; sorts it in place. 0 when empty. */
-export function medianOf(values: number[]): number {
-  values.sort((a, b) => a - b);
-  const half = values.length >> 1;
+/** Sorts the values in place; 0 where there are none. */
+function medianOf(values: Float64Array): number {
   if (values.length === 0) return 0;
-  return values.length % 2 === 1
-    ? (values[half] as number)
-    : ((values[half - 1] as number) + (values[half] as number)) / 2;
+  values.sort();
+  const half = values.length >> 1;
+  const upper = values[half] as number;
+  return values.length % 2 === 1 ? upper : (upper + (values[half - 1] as number)) / 2;
+}
+
+function hourOf(timeMs: number): number {
+  return Math.floor(timeMs / hourMs) % weekHours;
+}
+
+/** Variance of the sum of `windows` windows around a mean of one, with what is not known about the mean itself. */
+export function varianceOf(mean: number, windows: number, size: number, dispersion: number): number {
+  const sum = mean * windows;
+  const relative = relativeFloor * sum;
+  return sum * dispersion + relative * relative + ((windows * windows) / size) * (mean * dispersion + 0.5);
+}
+
+/** −log10 of the chance of so many, or more, in `windows` windows: the least over all that may be usual. */
+export function highExponent(count: number, windows: number, usual: Usual, others: readonly number[] = []): number {
+  const { size, dispersion } = usual;
+  let least = Number.POSITIVE_INFINITY;
+  for (const mean of [usual.mean, usual.local, ...others]) {
+    const expected = Math.max(mean, 0.5 / size);
+    least = Math.min(
+      least,
+      upperTailExponent(count, expected * windows, varianceOf(expected, windows, size, dispersion)),
+    );
+  }
+  return least;
+}
+
+/** −log10 of the chance of so few, or fewer, in `windows` windows: the least over all that may be usual. */
+export function lowExponent(count: number, windows: number, usual: Usual, others: readonly number[] = []): number {
+  const { size, lowDispersion } = usual;
+  let least = Number.POSITIVE_INFINITY;
+  for (const mean of [usual.median, usual.localMedian, ...others]) {
+    const variance = varianceOf(mean, windows, size, lowDispersion);
+    least = Math.min(least, mean <= 0 ? 0 : lowerTailExponent(count, mean * windows, variance));
+  }
+  return least;
 }

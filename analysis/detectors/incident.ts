@@ -163,6 +163,15 @@ export function templateInfo(host: AnalysisHost, slot: number): TemplateInfo | n
   }
 }
 
+/** The same template under another slot, which has records in this window: the miner merged the two. */
+export function hasMoved(slot: number, window: WindowState, host: AnalysisHost): boolean {
+  const own = templateInfo(host, slot);
+  if (own === null) return true;
+  for (const [other] of entriesOf(window.slotRecords))
+    if (other !== slot && templateInfo(host, other)?.id === own.id) return true;
+  return false;
+}
+
 /** Entries of counts by slot, for `topTemplates`. */
 export function* entriesOf(counts: Int32Array): Generator<readonly [number, number]> {
   for (let slot = 0; slot < counts.length; slot++)

@@ -23,6 +23,7 @@ export interface MultivariateSnapshot {
   mean: number[];
   covariance: number[];
   recentMax: number;
+  oddWindows: number;
   incident: IncidentSnapshot | null;
 }
 
@@ -34,6 +35,8 @@ export class MultivariateDetector {
   private readonly covariance = new Float64Array(size * size);
   /** Largest squared distance of late, fading. */
   private recentMax = 0;
+  /** Odd windows in a row, before it is told. */
+  private oddWindows = 0;
   private incident: Incident | null = null;
 
   constructor(config: DetectorsConfig['multivariate']) {
@@ -52,7 +55,7 @@ export class MultivariateDetector {
     let distance = 0;
     for (let i = 0; i < size; i++) distance += (difference[i] as number) * (solved[i] as number);
     if (this.learned >= this.config.warmupWindows) this.judge(window, distance, difference, solved, explained, context);
-    if (this.learned >= 10)
+    if (this.learned >= 10 && this.oddWindows === 0)
       this.recentMax = Math.max(Math.min(distance, distanceMax), this.recentMax * (1 - 1 / this.config.horizonWindows));
     this.learn(difference, distance);
   }
@@ -68,6 +71,7 @@ export class MultivariateDetector {
       mean: [...this.mean],
       covariance: [...this.covariance],
       recentMax: this.recentMax,
+      oddWindows: this.oddWindows,
       incident: this.incident?.snapshot() ?? null,
     };
   }
@@ -77,6 +81,7 @@ export class MultivariateDetector {
     this.mean.set(state.mean);
     this.covariance.set(state.covariance);
     this.recentMax = state.recentMax;
+    this.oddWindows = state.oddWindows;
     this.incident = state.incident === null ? null : Incident.restore(state.incident);
   }
 
@@ -91,7 +96,11 @@ export class MultivariateDetector {
     const exponent = chiSquaredTailExponent(distance, size);
     const { tailExponent, factorMin } = this.config;
     if (this.incident === null) {
-      if (explained || exponent < tailExponent || distance < factorMin * this.recentMax) return;
+      const ease = this.oddWindows > 0 ? 0.5 : 1;
+      const isOdd = !explained && exponent >= ease * tailExponent && distance >= factorMin * this.recentMax;
+      // The last of all to speak: others may know more after the next window.
+      this.oddWindows = isOdd ? this.oddWindows + 1 : 0;
+      if (this.oddWindows < 2) return;
       // One feature alone is no mix; it has a detector of its own.
       if ((influencersOf(difference, solved)[0]?.share ?? 1) > this.config.shareMax) return;
       this.incident = Incident.open(context, 'multivariate', '', window.startMs);

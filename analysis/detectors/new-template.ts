@@ -3,8 +3,9 @@
  * severity on, and as one finding for templates that come together (an exception and its stack). A lone rare message
  * is none; several findings in a short time mean that the service is still being learned, or a deploy.
  */
-import { type ObservedEvent, sampleOf } from '#analysis/windows/mod.ts';
+import { type ObservedEvent, sampleOf, type WindowState } from '#analysis/windows/mod.ts';
 import type { DetectorsConfig } from './config.ts';
+import { clock, figure, span } from './describe.ts';
 import { Incident, type IncidentSnapshot, type StepContext, templateInfo, templateText } from './incident.ts';
 
 /** A new template that has not come often enough yet. */
@@ -21,12 +22,17 @@ export interface NewTemplateSnapshot {
   candidates: Candidate[];
   firstMs: number;
   records: number;
+  count: number;
+  quietWindows: number;
   /** Event times of the findings within `burstMs`. */
   recent: number[];
 }
 
 const slotsMax = 16;
 const candidatesMax = 32;
+/** Windows without a record of it that end an incident, and after which its templates count as known. */
+const endWindows = 4;
+const forgetWindows = 20;
 
 export class NewTemplateDetector {
   private readonly config: DetectorsConfig['newTemplate'];
@@ -36,12 +42,61 @@ export class NewTemplateDetector {
   private firstMs = -1;
   private records = 0;
   private recent: number[] = [];
+  /** Records of the incident. */
+  private count = 0;
+  private quietWindows = 0;
 
   constructor(config: DetectorsConfig['newTemplate']) {
     this.config = config;
   }
 
-  observe(event: ObservedEvent, timeMs: number, context: StepContext): void {
+  /** Told already, now or within the last minutes. */
+  isTold(slot: number): boolean {
+    return this.slots.includes(slot);
+  }
+
+  /** Records of templates that are new and not told yet. */
+  get waiting(): number {
+    let sum = 0;
+    for (const { count } of this.candidates) sum += count;
+    return sum;
+  }
+
+  get isOpen(): boolean {
+    return this.incident !== null && this.quietWindows < endWindows;
+  }
+
+  /** Records of the incident in this window. */
+  excessOf(window: WindowState): number {
+    let sum = 0;
+    for (const slot of this.slots) sum += window.slotRecords[slot] ?? 0;
+    return sum;
+  }
+
+  /** The incident lasts as long as its messages come. */
+  windowClosed(window: WindowState, context: StepContext): void {
+    const { incident } = this;
+    if (incident === null) return;
+    const records = this.excessOf(window);
+    if (records === 0) {
+      if (++this.quietWindows < forgetWindows) return;
+      this.incident = null;
+      this.slots = [];
+      return;
+    }
+    if (this.quietWindows >= endWindows) return;
+    this.quietWindows = 0;
+    const { row } = incident;
+    row.endMs = Math.max(row.endMs, window.endMs);
+    row.eventMs = window.newestMs;
+    this.count = Math.max(this.count, 0) + records;
+    row.actual = Math.max(row.actual, records / ((window.endMs - window.startMs) / 1000));
+    this.describe(incident, context);
+    incident.write(context);
+  }
+
+  /** @param otherErrors whether errors of known templates are on the rise too: then this is a part of that */
+  observe(event: ObservedEvent, timeMs: number, otherErrors: () => boolean, context: StepContext): void {
     const { config } = this;
     if (this.records < config.warmupRecords) this.records++;
     if (this.firstMs < 0) this.firstMs = timeMs;
@@ -49,13 +104,15 @@ export class NewTemplateDetector {
     if (this.candidates.length === 0) return;
     const candidate = this.candidates.find(({ slot }) => slot === event.templateSlot);
     if (candidate === undefined) return;
-    if (timeMs - candidate.firstMs > config.mergeMs) {
+    if (timeMs - candidate.firstMs > 2 * config.mergeMs) {
       this.drop(candidate);
       return;
     }
     candidate.count++;
-    // A fatal error need not come twice.
-    if (candidate.count < config.countMin && event.severityNumber < 21) return;
+    // A fatal error need not come twice; what comes slowly must come once more.
+    const needed = timeMs - candidate.firstMs <= config.mergeMs ? config.countMin : config.countMin + 1;
+    if (candidate.count < needed && event.severityNumber < 21) return;
+    if (event.severityNumber < 21 && candidate.count < 4 * config.countMin && otherErrors()) return;
     this.drop(candidate);
     this.found(candidate, event, timeMs, context);
   }
@@ -73,6 +130,8 @@ export class NewTemplateDetector {
       candidates: this.candidates.map((candidate) => ({ ...candidate })),
       firstMs: this.firstMs,
       records: this.records,
+      count: this.count,
+      quietWindows: this.quietWindows,
       recent: this.recent.slice(),
     };
   }
@@ -83,13 +142,15 @@ export class NewTemplateDetector {
     this.candidates = state.candidates.map((candidate) => ({ ...candidate }));
     this.firstMs = state.firstMs;
     this.records = state.records;
+    this.count = state.count;
+    this.quietWindows = state.quietWindows;
     this.recent = state.recent.slice();
   }
 
   private begin(event: ObservedEvent, timeMs: number): void {
     const { severityMin, warmupRecords, warmupMs, mergeMs } = this.config;
     this.candidates = this.candidates.filter(
-      ({ slot, firstMs }) => slot !== event.templateSlot && Math.abs(timeMs - firstMs) <= mergeMs,
+      ({ slot, firstMs }) => slot !== event.templateSlot && Math.abs(timeMs - firstMs) <= 2 * mergeMs,
     );
     if (event.severityNumber < severityMin || this.candidates.length >= candidatesMax) return;
     if (this.records < warmupRecords || timeMs - this.firstMs < warmupMs) return;
@@ -104,7 +165,7 @@ export class NewTemplateDetector {
   private found(candidate: Candidate, event: ObservedEvent, timeMs: number, context: StepContext): void {
     const { mergeMs, burstMs, burstMax } = this.config;
     let { incident } = this;
-    if (incident !== null && Math.abs(timeMs - incident.row.endMs) <= mergeMs) {
+    if (incident !== null && Math.abs(timeMs - incident.row.endMs) <= 2 * mergeMs) {
       if (this.slots.length < slotsMax) this.slots.push(candidate.slot);
     } else {
       this.recent = this.recent.filter((at) => Math.abs(timeMs - at) < burstMs);
@@ -115,9 +176,10 @@ export class NewTemplateDetector {
       incident.row.decidedAtMs = timeMs;
       this.incident = incident;
       this.slots = [candidate.slot];
+      this.count = 0;
+      this.quietWindows = 0;
     }
     const { row } = incident;
-    row.actual = this.slots.length;
     row.score = Math.max(row.score, scoreOf(event.severityNumber));
     row.endMs = Math.max(row.endMs, timeMs);
     row.eventMs = timeMs;
@@ -129,12 +191,17 @@ export class NewTemplateDetector {
       share: Math.round(1000 / this.slots.length) / 1000,
     }));
     incident.addSamples([candidate.sample]);
-    const first = row.influencers[0]?.name ?? '';
-    row.description =
-      row.actual === 1
-        ? `a message never seen here before: '${first}'`
-        : `${row.actual} messages never seen here before, the first '${first}'`;
+    row.actual = Math.max(row.actual, (1000 * this.config.countMin) / Math.max(1000, timeMs - candidate.firstMs));
+    this.describe(incident, context);
     incident.write(context);
+  }
+
+  private describe(incident: Incident, context: StepContext): void {
+    const { row } = incident;
+    const first = templateText(context.host, this.slots[0] as number);
+    const others = this.slots.length > 1 ? ` and ${this.slots.length - 1} more` : '';
+    const often = this.count > 0 ? `, ${figure(this.count)} times in ${span(row.endMs - row.startMs)}` : '';
+    row.description = `a message never seen here before: '${first}'${others}${often}, first seen ${clock(row.startMs)}`;
   }
 }
 

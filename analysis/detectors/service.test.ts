@@ -140,7 +140,7 @@ describe('ServiceAnalysis', () => {
       'error_spike',
       'volume_drop',
       'silence',
-      'rate_zscore logCount',
+      'volume_surge',
     ]);
     const [spike, drop, silence, surge] = found as [
       (typeof found)[0],

@@ -1,50 +1,95 @@
 /**
- * Too few records. Silence: none at all, for longer than chance and than any silence known; it is seen in the empty
- * windows that ticks (live) or the end of a gap (history) give. Volume drop: some, but far fewer than usual.
+ * Too few records, or too many. Silence: none at all, for longer than chance and than any silence known; it is seen
+ * in the empty windows that ticks (live) or the end of a gap (history) give. Drop and surge: sums of the last one, two
+ * and four windows against the past hour, the last minutes, the same hour of other days, and levels that were normal
+ * before; debug output does not count, as it comes and goes with a setting.
  */
-import { type WindowState } from '#analysis/windows/mod.ts';
+import type { WindowState } from '#analysis/windows/mod.ts';
 import type { DetectorsConfig } from './config.ts';
-import { figure, percent, span } from './describe.ts';
-import type { History } from './history.ts';
-import { Incident, type IncidentSnapshot, type StepContext } from './incident.ts';
+import { figure, mostly, percent, span, times } from './describe.ts';
+import { countOf, highExponent, type History, lowExponent, type Usual } from './history.ts';
+import { entriesOf, Incident, type IncidentSnapshot, type StepContext, topTemplates } from './incident.ts';
 import { lowerTailExponent, scoreOf } from './tails.ts';
+
+type VolumeConfig = Pick<DetectorsConfig, 'silence' | 'volumeDrop' | 'volumeSurge'>;
 
 export interface VolumeSnapshot {
   silence: IncidentSnapshot | null;
-  drop: IncidentSnapshot | null;
+  change: IncidentSnapshot | null;
+  last: IncidentSnapshot | null;
   emptyWindows: number;
   learnable: number;
   wasSilent: boolean;
-  lowWindows: number;
-  lowFromMs: number;
   lastRecordMs: number;
-  lowCount: number;
+  /** Counts of the last windows, newest first. */
+  recent: number[];
+  calmWindows: number;
+  lowWindows: number;
+  openMean: number;
 }
 
+/** Windows that a sum may span. */
+const spans = [1, 2, 4] as const;
+type Extremes = readonly { most: number; least: number }[];
+/** A change that comes back so soon is the same one. */
+const resumeMs = 5 * 60_000;
+/** Windows of the usual level that end a change. */
+const calmToEnd = 2;
+
 export class VolumeDetector {
-  private readonly config: Pick<DetectorsConfig, 'silence' | 'volumeDrop'>;
+  private readonly config: VolumeConfig;
   private silence: Incident | null = null;
-  private drop: Incident | null = null;
+  private change: Incident | null = null;
+  private last: Incident | null = null;
   private emptyWindows = 0;
   private learnable = 0;
   private wasSilent = false;
-  private lowWindows = 0;
-  private lowFromMs = 0;
-  private lowCount = 0;
   private lastRecordMs = 0;
+  private recent: number[] = [];
+  private calmWindows = 0;
+  private lowWindows = 0;
+  private openMean = 0;
+  /** Windows of the silence that the last window ended; 0: none. Read at once, no state. */
+  silentRun = 0;
 
-  constructor(config: Pick<DetectorsConfig, 'silence' | 'volumeDrop'>) {
+  constructor(config: VolumeConfig) {
     this.config = config;
   }
 
   get isOpen(): boolean {
-    return this.silence !== null || this.drop !== null || this.lowWindows > 0;
+    return this.silence !== null || this.change !== null;
+  }
+
+  get isDropping(): boolean {
+    return this.change?.row.detector === 'volume_drop';
   }
 
   /** An empty window. `learn` is false within a gap too long to be part of what is usual. */
   emptyClosed(window: WindowState, learn: boolean, history: History, context: StepContext): void {
     if (learn) this.learnable++;
-    this.empty(window, history, context);
+    const { enabled, warmupWindows, windowsMin, tailExponent, longestFactor } = this.config.silence;
+    this.emptyWindows++;
+    this.recent = [];
+    if (!enabled || history.size < warmupWindows) return;
+    if (this.silence === null) {
+      const usual = history.usual('logCount');
+      const hourly = history.hourly(window.startMs);
+      // Where most windows are empty the median says nothing; the gap must then be long by the mean.
+      const known = usual.median > 0 ? Math.min(usual.median, usual.localMedian) : Math.min(usual.mean, usual.local);
+      const mean = Math.min(known, hourly?.low ?? Number.POSITIVE_INFINITY);
+      const dispersion = usual.median > 0 ? usual.lowDispersion : usual.dispersion;
+      const exponent = this.emptyWindows * lowerTailExponent(0, mean, mean * dispersion);
+      if (this.emptyWindows < windowsMin || exponent < tailExponent) return;
+      if (this.emptyWindows <= longestFactor * history.longestEmptyRun) return;
+      this.wasSilent = true;
+      // What looked like a drop was the beginning of this.
+      this.endChange(context);
+      this.silence = Incident.open(context, 'silence', '', this.lastRecordMs);
+      this.silence.row.decidedAtMs = window.endMs;
+      this.silence.row.eventMs = this.lastRecordMs;
+      this.silence.peak(scoreOf(exponent), 0, mean / ((window.endMs - window.startMs) / 1000));
+    }
+    this.writeSilence(this.silence, window.endMs, context);
   }
 
   /**
@@ -52,13 +97,15 @@ export class VolumeDetector {
    * whether the window is whole; a partial one, and the first after a silence, is no measure of volume.
    */
   filledClosed(window: WindowState, partial: boolean, history: History, context: StepContext): boolean {
+    this.silentRun = this.wasSilent ? this.emptyWindows : 0;
     if (this.wasSilent) history.noteSilence(this.emptyWindows);
     else if (this.emptyWindows > 0) history.pushEmptyRun(this.emptyWindows, this.learnable);
     this.emptyWindows = 0;
     this.learnable = 0;
     const whole = !partial && !this.wasSilent;
     this.wasSilent = false;
-    this.filled(window, whole, history, context);
+    this.lastRecordMs = window.newestMs;
+    if (this.silence !== null && window.newestMs > this.silence.row.startMs) this.recordSeen(window.newestMs, context);
     return whole;
   }
 
@@ -70,56 +117,86 @@ export class VolumeDetector {
     this.silence = null;
   }
 
+  /**
+   * A whole window.
+   * @param told records of it that another finding adds, or (negative) takes away
+   * @param single told of a surge first; true where a single template makes it, which is another finding
+   */
+  judge(
+    window: WindowState,
+    told: number,
+    history: History,
+    single: (excess: number, exponent: number) => boolean,
+    context: StepContext,
+  ): void {
+    const field = history.mean('plainCount') < 0.2 * history.mean('logCount') ? 'logCount' : 'plainCount';
+    const count = Math.max(0, countOf(window, field) - told);
+    this.recent.unshift(count);
+    if (this.recent.length > 4) this.recent.pop();
+    const { warmupWindows } = this.config.volumeDrop;
+    if (history.size < warmupWindows) return;
+    const usual = history.usual(field);
+    if (this.change !== null) {
+      this.goOn(this.change, window, count, usual, context);
+      return;
+    }
+    const hourly = field === 'plainCount' ? history.hourly(window.startMs) : null;
+    const levels = history.earlierLevels();
+    const extremes = spans.map((windows) => history.extremes(field, windows));
+    // Debug output comes and goes; both counts must agree, as classes of templates may change too.
+    const all = history.usual('logCount');
+    const isLower = window.logCount < 0.75 * Math.min(all.median, all.localMedian);
+    const isHigher = window.logCount > 1.25 * Math.max(all.mean, all.local);
+    const drop = this.dropExponent(window, count, usual, extremes, [
+      ...levels,
+      ...(hourly === null ? [] : [hourly.low]),
+    ]);
+    if (drop > 0 && isLower) this.open('volume_drop', drop, window, count, usual, context);
+    const surge = this.surgeExponent(window, usual, extremes, [...levels, ...(hourly === null ? [] : [hourly.high])]);
+    if (surge > 0 && isHigher && !single(count - usual.local, surge))
+      this.open('volume_surge', surge, window, count, usual, context);
+  }
+
+  /** Another finding tells of what happened in this window. */
+  skip(): void {
+    this.recent = [];
+    this.lowWindows = 0;
+  }
+
   close(context: StepContext): void {
     this.silence?.write(context);
-    this.drop?.write(context);
     this.silence = null;
-    this.drop = null;
+    this.endChange(context);
   }
 
   snapshot(): VolumeSnapshot {
     return {
       silence: this.silence?.snapshot() ?? null,
-      drop: this.drop?.snapshot() ?? null,
+      change: this.change?.snapshot() ?? null,
+      last: this.last?.snapshot() ?? null,
       emptyWindows: this.emptyWindows,
       learnable: this.learnable,
       wasSilent: this.wasSilent,
-      lowWindows: this.lowWindows,
-      lowFromMs: this.lowFromMs,
       lastRecordMs: this.lastRecordMs,
-      lowCount: this.lowCount,
+      recent: this.recent.slice(),
+      calmWindows: this.calmWindows,
+      lowWindows: this.lowWindows,
+      openMean: this.openMean,
     };
   }
 
   restore(state: VolumeSnapshot): void {
     this.silence = state.silence === null ? null : Incident.restore(state.silence);
-    this.drop = state.drop === null ? null : Incident.restore(state.drop);
+    this.change = state.change === null ? null : Incident.restore(state.change);
+    this.last = state.last === null ? null : Incident.restore(state.last);
     this.emptyWindows = state.emptyWindows;
     this.learnable = state.learnable;
     this.wasSilent = state.wasSilent;
-    this.lowWindows = state.lowWindows;
-    this.lowFromMs = state.lowFromMs;
     this.lastRecordMs = state.lastRecordMs;
-    this.lowCount = state.lowCount;
-  }
-
-  private empty(window: WindowState, history: History, context: StepContext): void {
-    const { enabled, warmupWindows, windowsMin, tailExponent, longestFactor } = this.config.silence;
-    this.emptyWindows++;
-    this.endDrop(context);
-    if (!enabled || history.size < warmupWindows) return;
-    if (this.silence === null) {
-      const mean = history.mean('logCount');
-      const exponent = this.emptyWindows * lowerTailExponent(0, mean, history.variance('logCount'));
-      if (this.emptyWindows < windowsMin || exponent < tailExponent) return;
-      if (this.emptyWindows <= longestFactor * history.longestEmptyRun) return;
-      this.wasSilent = true;
-      this.silence = Incident.open(context, 'silence', '', this.lastRecordMs);
-      this.silence.row.decidedAtMs = window.endMs;
-      this.silence.row.eventMs = this.lastRecordMs;
-      this.silence.peak(scoreOf(exponent), 0, mean / ((window.endMs - window.startMs) / 1000));
-    }
-    this.writeSilence(this.silence, window.endMs, context);
+    this.recent = state.recent.slice();
+    this.calmWindows = state.calmWindows;
+    this.lowWindows = state.lowWindows;
+    this.openMean = state.openMean;
   }
 
   private writeSilence(silence: Incident, endMs: number, context: StepContext): void {
@@ -132,43 +209,118 @@ export class VolumeDetector {
     silence.write(context);
   }
 
-  private filled(window: WindowState, whole: boolean, history: History, context: StepContext): void {
-    const { enabled, warmupWindows, windowsMin, tailExponent, factorMax } = this.config.volumeDrop;
-    const count = window.logCount;
-    this.lastRecordMs = window.newestMs;
-    if (this.silence !== null && window.newestMs > this.silence.row.startMs) this.recordSeen(window.newestMs, context);
-    if (!enabled || history.size < warmupWindows || !whole) return;
-    const mean = history.mean('logCount');
-    const exponent = lowerTailExponent(count, mean, history.variance('logCount'));
-    if (count > factorMax * mean || exponent < tailExponent) {
-      this.endDrop(context);
-      return;
-    }
-    if (this.lowWindows === 0) {
-      this.lowFromMs = window.startMs;
-      this.lowCount = count;
-    }
-    this.lowWindows++;
-    if (count < this.lowCount) this.lowCount = count;
-    if (this.lowWindows < windowsMin) return;
-    const seconds = (window.endMs - window.startMs) / 1000;
-    this.drop ??= Incident.open(context, 'volume_drop', '', this.lowFromMs);
-    const { row } = this.drop;
-    this.drop.extend(window, context);
-    if (this.drop.peak(scoreOf(exponent * this.lowWindows), this.lowCount / seconds, mean / seconds)) {
-      row.influencers = [{ kind: 'feature', name: 'logCount', share: 1 }];
-      this.drop.addSamples(window.samples);
-    }
-    row.description =
-      `records ${figure(row.actual)}/s against a typical ${figure(row.typical)}/s` +
-      ` for ${span(row.endMs - row.startMs)}, down by ${percent(1 - row.actual / row.typical)}`;
-    this.drop.write(context);
+  private sumOf(windows: number): number {
+    let sum = 0;
+    for (let i = 0; i < windows; i++) sum += this.recent[i] as number;
+    return sum;
   }
 
-  private endDrop(context: StepContext): void {
-    this.lowWindows = 0;
-    if (this.drop === null) return;
-    this.drop.write(context);
-    this.drop = null;
+  private dropExponent(window: WindowState, count: number, usual: Usual, extremes: Extremes, others: number[]): number {
+    const { enabled, tailExponent, factorMax } = this.config.volumeDrop;
+    if (!enabled) return 0;
+    const isLow = count < factorMax * Math.min(usual.median, usual.localMedian);
+    this.lowWindows = isLow ? this.lowWindows + 1 : 0;
+    if (!isLow || (this.lowWindows < 2 && !isEvenlyLow(window, factorMax * usual.localMedian))) return 0;
+    let best = 0;
+    for (const [i, windows] of spans.entries()) {
+      if (this.recent.length < windows) break;
+      const sum = this.sumOf(windows);
+      if (sum > factorMax * windows * Math.min(usual.median, usual.localMedian, ...others)) continue;
+      if (sum >= 0.8 * (extremes[i] as { least: number }).least) continue;
+      const exponent = lowExponent(sum, windows, usual, others);
+      if (exponent >= tailExponent) best = Math.max(best, exponent);
+    }
+    return best;
   }
+
+  private surgeExponent(window: WindowState, usual: Usual, extremes: Extremes, others: number[]): number {
+    const { enabled, tailExponent, factorMin } = this.config.volumeSurge;
+    if (!enabled) return 0;
+    const level = Math.max(usual.mean, usual.local);
+    // A lump of retries is over within seconds: it goes on for most of a window, or for two of them.
+    const isEven = window.eighths.filter((count) => count > (1.3 * level) / 8).length >= 5;
+    const isLong = this.recent.length > 1 && Math.min(this.recent[0] as number, this.recent[1] as number) > 1.5 * level;
+    if (!isEven && !isLong) return 0;
+    let best = 0;
+    for (const [i, windows] of spans.entries()) {
+      if (this.recent.length < windows) break;
+      const sum = this.sumOf(windows);
+      if (sum < 10 || sum < factorMin * windows * Math.max(usual.mean, usual.local, ...others)) continue;
+      if (sum < 1.25 * (extremes[i] as { most: number }).most) continue;
+      const exponent = highExponent(sum, windows, usual, others);
+      if (exponent >= tailExponent) best = Math.max(best, exponent);
+    }
+    return best;
+  }
+
+  private open(
+    name: 'volume_drop' | 'volume_surge',
+    exponent: number,
+    window: WindowState,
+    count: number,
+    usual: Usual,
+    context: StepContext,
+  ): void {
+    const before = this.last;
+    const isSame = before?.row.detector === name && window.startMs - before.row.endMs < resumeMs;
+    this.change = isSame ? before : Incident.open(context, name, '', window.startMs);
+    this.last = null;
+    this.calmWindows = 0;
+    this.openMean = name === 'volume_drop' ? usual.localMedian : usual.local;
+    this.tell(this.change, exponent, window, count, context);
+  }
+
+  /** While it lasts it is compared with what was usual when it began. */
+  private goOn(change: Incident, window: WindowState, count: number, usual: Usual, context: StepContext): void {
+    const isDrop = change.row.detector === 'volume_drop';
+    const { openMean } = this;
+    const lasts = isDrop ? count < 0.75 * openMean : count > 1.4 * openMean;
+    if (!lasts) {
+      if (++this.calmWindows >= calmToEnd) this.endChange(context);
+      return;
+    }
+    this.calmWindows = 0;
+    const then = { ...usual, mean: openMean, local: openMean, median: openMean, localMedian: openMean };
+    this.tell(change, isDrop ? lowExponent(count, 1, then) : highExponent(count, 1, then), window, count, context);
+  }
+
+  private tell(change: Incident, exponent: number, window: WindowState, count: number, context: StepContext): void {
+    const seconds = (window.endMs - window.startMs) / 1000;
+    const { row } = change;
+    change.extend(window, context);
+    const isDrop = row.detector === 'volume_drop';
+    const isFirst = row.version === 0;
+    row.score = Math.max(row.score, scoreOf(exponent));
+    if (isFirst || (isDrop ? count / seconds < row.actual : count / seconds > row.actual)) {
+      row.actual = count / seconds;
+      row.typical = this.openMean / seconds;
+      row.influencers = isDrop
+        ? [{ kind: 'feature', name: 'logCount', share: 1 }]
+        : topTemplates(entriesOf(window.slotRecords), context.host);
+    }
+    change.addSamples(window.samples);
+    const rates = `records ${figure(row.actual)}/s against a typical ${figure(row.typical)}/s for ${span(row.endMs - row.startMs)}`;
+    row.description = isDrop
+      ? `${rates}, down by ${percent(1 - row.actual / row.typical)}`
+      : `${rates}, ${times(row.actual, row.typical)}${mostly(row.influencers)}`;
+    change.write(context);
+  }
+
+  private endChange(context: StepContext): void {
+    this.calmWindows = 0;
+    this.lowWindows = 0;
+    if (this.change === null) return;
+    this.change.write(context);
+    this.last = this.change;
+    this.change = null;
+  }
+}
+
+/** Low throughout, not only for the length of a restart: seven of its eighths are, and its last ones are not empty. */
+function isEvenlyLow(window: WindowState, limit: number): boolean {
+  const { eighths } = window;
+  let low = 0;
+  for (let i = 0; i < 8; i++) if ((eighths[i] as number) < limit / 8 + 1) low++;
+  const tail = (eighths[7] as number) + (eighths[6] as number) + (eighths[5] as number);
+  return low >= 7 && (tail > 0 || limit < 8);
 }

@@ -21,6 +21,22 @@ export function bucketOf(value: number): number {
   return index < bucketCount ? index : bucketCount - 1;
 }
 
+/**
+ * Logarithm to base 2 of a positive normal number, by straight lines between powers of two: at most 0.086 under the
+ * true one, rising where that rises, and the same on every machine. Read off the bits of the double.
+ */
+export function logOf(value: number): number {
+  word[0] = value;
+  const high = halves[highHalf] as number;
+  return (high >>> 20) - 1023 + (high & 0xfffff) / 0x100000;
+}
+
+/** The number of which `logOf` gives this. */
+export function valueOfLog(log: number): number {
+  const octave = Math.floor(log);
+  return 2 ** octave * (1 + log - octave);
+}
+
 /** Middle of a bucket; 0 for the lowest. */
 export function bucketMiddle(bucket: number): number {
   if (bucket <= 0) return 0;

@@ -18,6 +18,7 @@ const slotMax = 65_535;
 const samplesMax = 3;
 /** Shared by all closed windows: a service keeps some thirty of them. */
 const noCounts = new Int32Array(0);
+const noMarks = new Uint16Array(0);
 const nothingSeen = new Uint8Array(0);
 
 /** One record on its way through the analysis: one object for all of them, filled anew each time. */
@@ -53,8 +54,10 @@ type WindowSnapshot = [
   values: SketchSnapshot,
   /** One bit per slot seen; null while the window is open. */
   seen: Uint8Array | null,
-  /** While open: slot, records, errors, warnings, … */
+  /** While open: slot, records, errors, warnings, marks, … */
   slots: number[],
+  /** While open: records by eighth. */
+  eighths: number[],
   errorSamples: string[],
   errorSampleSlots: number[],
   samples: string[],
@@ -80,6 +83,10 @@ export class WindowState {
   slotRecords = noCounts;
   slotErrors = noCounts;
   slotWarnings = noCounts;
+  /** By slot: bit i for a record in the i-th eighth of the window, bit 8 + class for its severity class. */
+  slotMarks = noMarks;
+  /** Records in each eighth of the window. */
+  readonly eighths = new Int32Array(8);
   errorSamples: string[] = [];
   samples: string[] = [];
   private errorSampleSlots: number[] = [];
@@ -126,6 +133,9 @@ export class WindowState {
     } else if (slot <= slotMax) {
       if (slot >= this.slotRecords.length) this.grow(slot);
       this.slotRecords[slot]!++;
+      const eighth = Math.floor((8 * (timeMs - this.startMs)) / (this.endMs - this.startMs));
+      this.slotMarks[slot]! |= (1 << eighth) | (256 << severityClass);
+      this.eighths[eighth]!++;
       if (severityClass >= 4) this.slotErrors[slot]!++;
       else if (severityClass === 3) this.slotWarnings[slot]!++;
       if (severityClass >= 4 && this.errorSamples.length < samplesMax) this.keepErrorSample(event);
@@ -152,6 +162,7 @@ export class WindowState {
     this.slotRecords = noCounts;
     this.slotErrors = noCounts;
     this.slotWarnings = noCounts;
+    this.slotMarks = noMarks;
     this.errorSamples = [];
     this.errorSampleSlots = [];
     this.samples = [];
@@ -173,7 +184,9 @@ export class WindowState {
     const slots: number[] = [];
     for (let slot = 0; slot < this.slotRecords.length; slot++) {
       const records = this.slotRecords[slot] as number;
-      if (records > 0) slots.push(slot, records, this.slotErrors[slot] as number, this.slotWarnings[slot] as number);
+      if (records === 0) continue;
+      slots.push(slot, records, this.slotErrors[slot] as number, this.slotWarnings[slot] as number);
+      slots.push(this.slotMarks[slot] as number);
     }
     return [
       this.startMs,
@@ -185,6 +198,7 @@ export class WindowState {
       this.values.snapshot(),
       this.closed ? this.seen.slice() : null,
       slots,
+      this.closed ? [] : Array.from(this.eighths),
       this.errorSamples.slice(),
       this.errorSampleSlots.slice(),
       this.samples.slice(),
@@ -192,7 +206,7 @@ export class WindowState {
   }
 
   private static restore(state: WindowSnapshot, sizeMs: number): WindowState {
-    const [startMs, counts, newTemplates, late, newestOffsetMs, publishedCount, values, seen, slots] = state;
+    const [startMs, counts, newTemplates, late, newestOffsetMs, publishedCount, values, seen, slots, eighths] = state;
     const window = new WindowState(startMs, sizeMs);
     window.counts.set(counts);
     window.newTemplates = newTemplates;
@@ -202,16 +216,18 @@ export class WindowState {
     window.values = ValueSketch.restore(values);
     window.closed = seen !== null;
     if (seen !== null) window.seen = Uint8Array.from(seen);
-    for (let i = 0; i < slots.length; i += 4) {
+    for (let i = 0; i < slots.length; i += 5) {
       const slot = slots[i] as number;
       if (slot >= window.slotRecords.length) window.grow(slot);
       window.slotRecords[slot] = slots[i + 1] as number;
       window.slotErrors[slot] = slots[i + 2] as number;
       window.slotWarnings[slot] = slots[i + 3] as number;
+      window.slotMarks[slot] = slots[i + 4] as number;
     }
-    window.errorSamples = state[9].slice();
-    window.errorSampleSlots = state[10].slice();
-    window.samples = state[11].slice();
+    window.eighths.set(eighths);
+    window.errorSamples = state[10].slice();
+    window.errorSampleSlots = state[11].slice();
+    window.samples = state[12].slice();
     return window;
   }
 
@@ -228,6 +244,9 @@ export class WindowState {
     this.slotRecords = grown(this.slotRecords, size);
     this.slotErrors = grown(this.slotErrors, size);
     this.slotWarnings = grown(this.slotWarnings, size);
+    const marks = new Uint16Array(size);
+    marks.set(this.slotMarks);
+    this.slotMarks = marks;
   }
 
   private mark(slot: number): void {

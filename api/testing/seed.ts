@@ -39,10 +39,10 @@ export const incidents = [
   { service: 'payments', agoMs: 23 * 60_000, lengthMs: 6 * 60_000, detector: 'error_spike' },
   { service: 'checkout', agoMs: 22 * 60_000, lengthMs: 5 * 60_000, detector: 'error_spike' },
   { service: 'auth', agoMs: 41 * 60_000, lengthMs: 2 * 60_000, detector: 'new_template' },
-  { service: 'search', agoMs: 9 * 60_000, lengthMs: 4 * 60_000, detector: 'rate_zscore' },
+  { service: 'search', agoMs: 9 * 60_000, lengthMs: 4 * 60_000, detector: 'volume_surge' },
   { service: 'mailer', agoMs: 52 * 60_000, lengthMs: 3 * 60_000, detector: 'sequence_match' },
   { service: 'inventory', agoMs: 33 * 60_000, lengthMs: 8 * 60_000, detector: 'multi_feature' },
-  { service: 'edge-proxy', agoMs: 5 * 60_000, lengthMs: 60_000, detector: 'rate_zscore' },
+  { service: 'edge-proxy', agoMs: 5 * 60_000, lengthMs: 60_000, detector: 'volume_surge' },
 ] as const;
 
 /** Bodies that must stay text whatever shows them: markup, a handler, terminal escapes, NUL, right-to-left override. */
@@ -65,7 +65,7 @@ const bodies: readonly [string, number][] = [
 const descriptions: Readonly<Record<string, string>> = {
   error_spike: "errors 41.2/min against a typical 2.1/min for 90 s; 93 % are 'connection to <*> refused'",
   new_template: "a template never seen before: 'signature of key <*> does not verify'",
-  rate_zscore: '3,410 logs per window against a typical 1,204 (z = 6.8)',
+  volume_surge: 'records 114/s against a typical 40/s for 4 min, 2.8 times as many',
   sequence_match: "'queue full' → 'bounce' → 'suspended' within 60 s",
   multi_feature: 'volume, warnings and template mix moved together',
 };
@@ -80,7 +80,7 @@ export function seedAnomalies(nowMs: number): AnomalyEvidence[] {
         service,
         lane: 'live',
         detector,
-        subject: detector === 'rate_zscore' ? 'logCount' : '',
+        subject: '',
         startMs,
         endMs: startMs + lengthMs,
         decidedAtMs,
@@ -209,7 +209,7 @@ export function seedMinute(
       startMs >= nowMs - candidate.agoMs - 60_000 &&
       startMs < nowMs - candidate.agoMs + candidate.lengthMs,
   );
-  const louder = incident?.detector === 'rate_zscore' ? 2.2 : 1;
+  const louder = incident?.detector === 'volume_surge' ? 2.2 : 1;
   const logs = Math.round(service.perMinute * day * louder * (0.94 + 0.12 * random()));
   const errorShare =
     incident?.detector === 'error_spike' ? 0.16 + 0.1 * random() : service.errorShare * (0.6 + 0.8 * random());

@@ -1,0 +1,402 @@
+/**
+ * Errors: a spike, judged at every error against what the history lets expect, and a creep, judged when a window
+ * closes against the hour before. The count from which chance is ruled out (a negative binomial tail, which widens
+ * while little is known and where errors come in clumps) is worked out once per closed window, so that an error costs
+ * one comparison.
+ */
+import { type ObservedEvent, sampleOf, type WindowState } from '#analysis/windows/mod.ts';
+import type { DetectorsConfig } from './config.ts';
+import { clock, figure, mostly, span, times } from './describe.ts';
+import { highExponent, type History, type Usual, varianceOf } from './history.ts';
+import { Incident, type IncidentSnapshot, type StepContext, topTemplates } from './incident.ts';
+import { type SlidingSnapshot, SlidingCounts } from './sliding.ts';
+import { scoreOf, upperTailCount, upperTailExponent } from './tails.ts';
+
+export interface ErrorSnapshot {
+  sliding: SlidingSnapshot;
+  incident: IncidentSnapshot | null;
+  closed: IncidentSnapshot | null;
+  numbers: number[];
+  /** slot, errors, … of the incident. */
+  slots: number[];
+}
+
+/** What others know of templates, for telling whose errors they are. */
+export interface SlotKnowledge {
+  /** Told already as a new template, or as a burst. */
+  isTold(slot: number): boolean;
+}
+
+/** Templates of one incident that are told apart. */
+const slotsMax = 64;
+/** Windows that are too recent to be compared with, for a creep; and those that are judged. */
+const creepRecent = 20;
+const creepWindows = 10;
+/** Windows of a spike that is thin. */
+const fewWindows = 4;
+const lumpMs = 9_000;
+const creepTailExponent = 6;
+const creepHistoryMin = 30;
+/** An incident that comes back so soon is the same one. */
+const resumeMs = 5 * 60_000;
+
+export class ErrorDetector {
+  private readonly config: DetectorsConfig['errorSpike'];
+  private readonly sizeMs: number;
+  private sliding: SlidingCounts;
+  private incident: Incident | null = null;
+  /** The last one that ended. */
+  private closed: Incident | null = null;
+  /** Bucket of event time that the last version was written in: one version a second is enough. */
+  private writtenBucket = 0;
+  /** Expected errors per sliding window, and their variance. */
+  private mean = 0;
+  private variance = 0;
+  /** The same when the incident opened. */
+  private openMean = 0;
+  private openVariance = 0;
+  /** Errors that open an incident; 0 while warming up. */
+  private fireFrom = 0;
+  private holdFrom = 0;
+  /** Usual share of errors. */
+  private share = 0;
+  /** Whether the errors of the last minutes were raised already, before what happens now. */
+  private wasRaised = 0;
+  private lastHotMs = 0;
+  private peakErrors = 0;
+  private slots = new Map<number, number>();
+
+  constructor(config: DetectorsConfig['errorSpike'], sizeMs: number) {
+    this.config = config;
+    this.sizeMs = sizeMs;
+    this.sliding = new SlidingCounts(config.windowMs);
+  }
+
+  get isOpen(): boolean {
+    return this.incident !== null;
+  }
+
+  /** Errors of the last minute, less these, are on the rise, or told already. */
+  isRising(less: number): boolean {
+    if (this.incident !== null) return true;
+    const others = this.sliding.errors - less;
+    return others >= 3 && others > 0.3 * this.sliding.errors && others > 2.5 * this.mean + 1;
+  }
+
+  /** Usual errors of a window while the incident lasts. */
+  get usualErrors(): number {
+    return (this.openMean * this.sizeMs) / this.config.windowMs;
+  }
+
+  /** A record that is not late. `openWindows` gives the windows that hold the errors before this one. */
+  observe(
+    event: ObservedEvent,
+    timeMs: number,
+    isError: boolean,
+    context: StepContext,
+    knowledge: SlotKnowledge,
+    openWindows: () => WindowState[],
+  ): void {
+    this.sliding.add(timeMs, isError);
+    if (!isError || this.fireFrom === 0) return;
+    const { sliding } = this;
+    if (this.incident !== null) {
+      this.count(event.templateSlot, 1);
+      if (sliding.errors >= this.holdFrom && timeMs > this.lastHotMs) this.lastHotMs = timeMs;
+      if (sliding.errors > this.peakErrors) this.peakErrors = sliding.errors;
+      this.incident.row.eventMs = timeMs;
+      if (this.incident.row.samples.length < 3)
+        this.incident.addSamples([sampleOf(event.bytes, event.start, event.end)]);
+      this.note(context);
+      if (Math.floor(timeMs / sliding.bucketMs) !== this.writtenBucket) this.write(timeMs, context);
+      return;
+    }
+    if (sliding.errors < this.fireFrom || !this.shareIsHigh()) return;
+    // A lump of retries is over within seconds, unless it is huge.
+    const onsetMs = sliding.onsetMs(this.mean);
+    if (timeMs - onsetMs < lumpMs && sliding.errors < 8 * this.fireFrom) return;
+    const windows = openWindows();
+    if (this.isExplained(windows, knowledge)) return;
+    const name = this.wasRaised === 1 ? 'error_creep' : 'error_spike';
+    const incident = this.open(name, onsetMs, timeMs, windows, context);
+    incident.addSamples([sampleOf(event.bytes, event.start, event.end)]);
+    this.write(timeMs, context);
+  }
+
+  /** A window closed: ends what has cooled down. */
+  windowClosed(endMs: number, context: StepContext): void {
+    if (this.incident === null) return;
+    const holdMs = this.incident.row.detector === 'error_creep' ? 3 * this.config.holdMs : this.config.holdMs;
+    if (endMs - this.lastHotMs < holdMs) return;
+    this.close(context);
+  }
+
+  /** Finds a slow rise: the last 5 minutes against the hour that ended 5 minutes before them. */
+  judgeCreep(window: WindowState, history: History, knowledge: SlotKnowledge, context: StepContext): void {
+    if (this.incident !== null || history.size < creepRecent + creepHistoryMin) return;
+    const past = pastOf(history);
+    const recent = history.span('errorCount', 0, creepWindows);
+    const before = history.span('errorCount', creepWindows, creepRecent);
+    const records = history.span('logCount', 0, creepWindows);
+    const growth = Math.max(1, records / Math.max(1, creepWindows * past.records));
+    const mean = past.usual.mean * growth;
+    this.wasRaised = raised(history, past) ? 1 : 0;
+    if (this.judgeFew(window, history, past, knowledge, context)) return;
+    if (recent < 10 || recent < 2.2 * creepWindows * mean || recent < before) return;
+    const usual = { ...past.usual, mean, local: mean };
+    if (highExponent(recent, creepWindows, usual) < creepTailExponent) return;
+    let above = 0;
+    for (let back = 0; back < creepWindows; back++) if (history.value('errorCount', back) > mean) above++;
+    if (above < 6 || this.isExplained([window], knowledge)) return;
+    // What came within the last two minutes came at once.
+    const isLate = history.span('errorCount', 0, fewWindows) > 0.75 * recent;
+    const name = !isLate && isRamp(history, mean) ? 'error_creep' : 'error_spike';
+    const scale = this.config.windowMs / this.sizeMs;
+    this.mean = mean * scale;
+    this.variance = varianceOf(mean, scale, usual.size, usual.dispersion);
+    const atMs = window.endMs;
+    this.open(name, onsetOf(history, mean, window.endMs, this.sizeMs), atMs, [window], context);
+    this.peakErrors = Math.max(this.sliding.errors, Math.round((recent * scale) / creepWindows));
+    this.holdFrom = Math.max(2, Math.ceil(0.5 * this.peakErrors + 0.5 * this.openMean));
+    this.write(atMs, context);
+  }
+
+  /** A spike too thin for a minute to show: the last two minutes. */
+  private judgeFew(
+    window: WindowState,
+    history: History,
+    past: Past,
+    knowledge: SlotKnowledge,
+    context: StepContext,
+  ): boolean {
+    const records = history.span('logCount', 0, fewWindows);
+    const mean = past.usual.mean * Math.max(1, records / Math.max(1, fewWindows * past.records));
+    const errors = history.span('errorCount', 0, fewWindows);
+    if (errors < 8 || errors < 4 * fewWindows * mean) return false;
+    const usual = { ...past.usual, mean, local: Math.max(mean, history.usual('errorCount').local) };
+    if (highExponent(errors, fewWindows, usual) < this.config.tailExponent) return false;
+    for (let back = 0; back < 3; back++) if (history.value('errorCount', back) <= 2 * mean) return false;
+    if (this.isExplained([window], knowledge)) return false;
+    const scale = this.config.windowMs / this.sizeMs;
+    this.mean = mean * scale;
+    this.variance = varianceOf(mean, scale, usual.size, usual.dispersion);
+    const before = history.span('errorCount', fewWindows, fewWindows + creepWindows);
+    const isSlow =
+      before >= 2 && before > 1.5 * creepWindows * mean && highExponent(before, creepWindows, past.usual) > 1.3;
+    const name = isSlow ? 'error_creep' : 'error_spike';
+    this.open(name, window.endMs - fewWindows * this.sizeMs, window.endMs, [window], context);
+    this.peakErrors = Math.max(this.sliding.errors, Math.round((errors * scale) / fewWindows));
+    this.holdFrom = Math.max(2, Math.ceil(0.4 * this.peakErrors + 0.6 * this.openMean));
+    this.write(window.endMs, context);
+    return true;
+  }
+
+  /** The history moved on. */
+  learn(history: History): void {
+    if (history.size < this.config.warmupWindows) return;
+    const { windowMs, tailExponent, errorsMin } = this.config;
+    const scale = windowMs / this.sizeMs;
+    const usual = history.usual('errorCount');
+    const errors = history.sum('errorCount');
+    const level = Math.max(usual.mean, usual.local);
+    // Gamma-Poisson: half an error is assumed beforehand, so that a service without errors still has a tail.
+    const mean = scale * (level + 0.5 / history.size);
+    this.mean = mean;
+    this.variance = mean * usual.dispersion + (mean * mean) / (errors + 0.5) + (0.1 * mean) ** 2;
+    let most = 0;
+    for (let back = 0; back < history.size; back++)
+      most = Math.max(most, history.span('errorCount', back, back + Math.max(1, Math.ceil(scale))));
+    this.fireFrom = Math.max(errorsMin, upperTailCount(tailExponent, mean, this.variance), Math.ceil(1.3 * most));
+    this.holdFrom = Math.max(2, Math.ceil((this.fireFrom + mean) / 2));
+    this.share = (errors + 0.5) / Math.max(1, history.sum('logCount'));
+  }
+
+  close(context: StepContext): void {
+    if (this.incident === null) return;
+    this.write(this.lastHotMs, context);
+    this.closed = this.incident;
+    this.incident = null;
+    this.slots.clear();
+  }
+
+  snapshot(): ErrorSnapshot {
+    return {
+      sliding: this.sliding.snapshot(),
+      incident: this.incident?.snapshot() ?? null,
+      closed: this.closed?.snapshot() ?? null,
+      numbers: [
+        this.mean,
+        this.variance,
+        this.openMean,
+        this.openVariance,
+        this.writtenBucket,
+        this.fireFrom,
+        this.holdFrom,
+        this.share,
+        this.wasRaised,
+        this.lastHotMs,
+        this.peakErrors,
+      ],
+      slots: [...this.slots].flat(),
+    };
+  }
+
+  restore(state: ErrorSnapshot): void {
+    this.sliding = SlidingCounts.restore(this.config.windowMs, state.sliding);
+    this.incident = state.incident === null ? null : Incident.restore(state.incident);
+    this.closed = state.closed === null ? null : Incident.restore(state.closed);
+    const at = (i: number): number => state.numbers[i] ?? 0;
+    [this.mean, this.variance, this.openMean, this.openVariance] = [at(0), at(1), at(2), at(3)];
+    [this.writtenBucket, this.fireFrom, this.holdFrom, this.share] = [at(4), at(5), at(6), at(7)];
+    [this.wasRaised, this.lastHotMs, this.peakErrors] = [at(8), at(9), at(10)];
+    this.slots = new Map();
+    for (let i = 0; i < state.slots.length; i += 2)
+      this.slots.set(state.slots[i] as number, state.slots[i + 1] as number);
+  }
+
+  private open(name: string, startMs: number, timeMs: number, windows: WindowState[], context: StepContext): Incident {
+    const before = this.closed;
+    const same = before !== null && startMs - before.row.endMs < resumeMs;
+    const incident = same ? before : Incident.open(context, name, '', startMs);
+    this.closed = null;
+    this.incident = incident;
+    this.lastHotMs = timeMs;
+    this.peakErrors = same ? Math.max(this.peakErrors, this.sliding.errors) : this.sliding.errors;
+    this.slots.clear();
+    for (const window of windows) {
+      for (let slot = 0; slot < window.slotErrors.length; slot++) this.count(slot, window.slotErrors[slot] as number);
+      incident.addSamples(window.errorSamples);
+    }
+    incident.row.eventMs = timeMs;
+    if (!same) {
+      incident.row.decidedAtMs = timeMs;
+      this.openMean = this.mean;
+      this.openVariance = this.variance;
+    }
+    this.note(context);
+    return incident;
+  }
+
+  /** Most of the errors are told already by a finding that says more. */
+  private isExplained(windows: readonly WindowState[], knowledge: SlotKnowledge): boolean {
+    let told = 0;
+    let all = 0;
+    for (const { slotErrors } of windows)
+      for (let slot = 0; slot < slotErrors.length; slot++) {
+        const errors = slotErrors[slot] as number;
+        if (errors === 0) continue;
+        all += errors;
+        if (knowledge.isTold(slot)) told += errors;
+      }
+    return told > 0 && told >= 0.5 * (all - this.mean);
+  }
+
+  /** More traffic brings more errors; a spike is a larger share of errors too. */
+  private shareIsHigh(): boolean {
+    const { sliding, share, config } = this;
+    return sliding.errors >= config.shareFactorMin * share * sliding.records;
+  }
+
+  private count(slot: number, errors: number): void {
+    if (errors === 0) return;
+    const known = this.slots.get(slot);
+    if (known !== undefined) this.slots.set(slot, known + errors);
+    else if (this.slots.size < slotsMax) this.slots.set(slot, errors);
+  }
+
+  private note(context: StepContext): void {
+    const { incident } = this;
+    if (incident === null) return;
+    incident.row.endMs = this.lastHotMs;
+    incident.row.watermarkMs = context.watermarkMs;
+    incident.row.lateCount = context.lateCount;
+  }
+
+  private write(timeMs: number, context: StepContext): void {
+    const { incident } = this;
+    if (incident === null) return;
+    const { row } = incident;
+    const seconds = this.config.windowMs / 1000;
+    row.score = Math.max(row.score, scoreOf(upperTailExponent(this.peakErrors, this.openMean, this.openVariance)));
+    row.actual = this.peakErrors / seconds;
+    row.typical = this.openMean / seconds;
+    row.influencers = topTemplates(this.slots, context.host);
+    const lasting = span(Math.max(this.sliding.bucketMs, row.endMs - row.startMs));
+    row.description =
+      row.detector === 'error_creep'
+        ? `errors rose slowly to ${figure(row.actual)}/s from a typical ${figure(row.typical)}/s over ${lasting}, ${times(row.actual, row.typical)}${mostly(row.influencers)}`
+        : `errors ${figure(row.actual)}/s against a typical ${figure(row.typical)}/s for ${lasting} since ${clock(row.startMs)}${mostly(row.influencers)}`;
+    incident.write(context);
+    this.writtenBucket = Math.floor(timeMs / this.sliding.bucketMs);
+  }
+}
+
+interface Past {
+  usual: Usual;
+  /** Records of a window. */
+  records: number;
+}
+
+/** The windows that ended `creepRecent` windows ago. */
+function pastOf(history: History): Past {
+  const all = history.usual('errorCount');
+  const size = history.size - creepRecent;
+  const mean = (history.span('errorCount', creepRecent, history.size) + 0.5) / size;
+  let squares = 0;
+  for (let back = creepRecent + 1; back < history.size; back++)
+    squares += (history.value('errorCount', back) - history.value('errorCount', back - 1)) ** 2;
+  const dispersion = Math.max(1, squares / (2 * Math.max(1, size - 1) * mean));
+  return {
+    usual: { ...all, size, mean, local: mean, dispersion },
+    records: history.span('logCount', creepRecent, history.size) / size,
+  };
+}
+
+/** From two to seven minutes ago there were more errors than in the past already. */
+function raised(history: History, past: Past): boolean {
+  const errors = history.span('errorCount', 4, 14);
+  return errors >= 4 && errors > 15 * past.usual.mean && highExponent(errors, 10, past.usual) >= 2.5;
+}
+
+/** A rise, straight or ever steeper, fits the last windows better than one step: by Poisson likelihood. */
+function isRamp(history: History, mean: number): boolean {
+  const windows = Math.min(80, history.size);
+  const counts = Array.from({ length: windows }, (_, i) => history.value('errorCount', windows - 1 - i));
+  const base = Math.max(mean, 0.02);
+  const best = { step: Number.NEGATIVE_INFINITY, ramp: Number.NEGATIVE_INFINITY };
+  for (let from = 0; from < windows; from++) {
+    const length = windows - from;
+    let excess = 0;
+    for (let i = from; i < windows; i++) excess += (counts[i] as number) - base;
+    if (excess <= 0) continue;
+    for (const power of [0, 1, 2]) {
+      let shape = 0;
+      for (let x = 1; x <= length; x++) shape += x ** power;
+      let likelihood = 0;
+      for (let i = 0; i < windows; i++) {
+        const level = i < from ? base : base + (excess / shape) * (i - from + 1) ** power;
+        likelihood += (counts[i] as number) * Math.log(level) - level;
+      }
+      if (power === 0) best.step = Math.max(best.step, likelihood);
+      // Within three minutes nothing rises slowly.
+      else if (length >= 6) best.ramp = Math.max(best.ramp, likelihood);
+    }
+  }
+  // Small steps and slow rises look alike at first; what was no spike at once is rather a rise.
+  return best.ramp > best.step - 6;
+}
+
+/** Start of the rise: the last window after which the windows before were usual. */
+function onsetOf(history: History, mean: number, endMs: number, sizeMs: number): number {
+  let excess = 0;
+  let least = 0;
+  let at = history.size - 1;
+  for (let back = history.size - 1; back >= 0; back--) {
+    excess += history.value('errorCount', back) - 1.2 * mean;
+    if (excess <= least) {
+      least = excess;
+      at = back;
+    }
+  }
+  return endMs - at * sizeMs;
+}

@@ -1,0 +1,338 @@
+/**
+ * Messages that come in pairs (started and finished, request and answer), learned without rules: two templates whose
+ * counts agree window by window far better than chance, while both vary. The pair is broken when one of them goes on
+ * and the other stays away. No key is needed, and the rate does not matter.
+ */
+import type { ObservedEvent, WindowState } from '#analysis/windows/mod.ts';
+import { doubleBytes, doublesFrom } from '#protocol/number-bytes.ts';
+import type { DetectorsConfig } from './config.ts';
+import { figure, span } from './describe.ts';
+import { hasMoved, Incident, type IncidentSnapshot, type StepContext, templateInfo, templateText } from './incident.ts';
+import { scoreOf } from './tails.ts';
+import type { TemplateTable } from './template-table.ts';
+
+/** Windows of counts kept per template, and how many must be known for a pair. */
+const ringWindows = 56;
+const learnWindows = 24;
+/** Templates that are looked at, and pairs that are kept. */
+const slotsMax = 48;
+const pairsMax = 16;
+/** Pairs are looked for every so many windows. */
+const searchEvery = 8;
+/** Squared differences over the sum of both: 1 for independent templates, near 0 for pairs. */
+const couplingMax = 0.22;
+const recordsMin = 20;
+
+interface Pair {
+  /** The one that comes first, as far as known. */
+  a: number;
+  b: number;
+  /** Searches that found it. */
+  seen: number;
+  /** Mean squared difference of a window. */
+  scatter: number;
+  /** Lags from a to b, and from b to a, that were seen: sum in ms and count. */
+  lagAb: number;
+  lagBa: number;
+  lags: number;
+  aMs: number;
+  bMs: number;
+  /** Differences and larger counts of the last windows, newest first. */
+  recent: number[];
+  /** Windows in which it was whole again. */
+  wholeWindows: number;
+  broken: boolean;
+}
+
+const movingNumbers = ['lagAb', 'lagBa', 'lags', 'aMs', 'bMs'] as const;
+const learnedNumbers = ['a', 'b', 'seen', 'scatter', 'wholeWindows'] as const;
+
+export interface PairsSnapshot {
+  /** Doubles as bytes, pair after pair. */
+  moving: Uint8Array;
+  learned: {
+    slots: number[];
+    /** 16-bit counts as bytes, slot after slot. */
+    rings: Uint8Array;
+    windows: number;
+    pairs: { numbers: number[]; recent: number[]; broken: boolean }[];
+    incident: IncidentSnapshot | null;
+  };
+}
+
+export class PairDetector {
+  private readonly config: DetectorsConfig['sequenceBroken'];
+  /** Per slot: counts of the last windows, newest last. */
+  private rings = new Map<number, Uint16Array<ArrayBuffer>>();
+  private windows = 0;
+  private pairs: Pair[] = [];
+  private incident: Incident | null = null;
+  /** Per slot: 1 where it is in a pair. A memo of `pairs`. */
+  private roles = new Uint8Array(0);
+
+  constructor(config: DetectorsConfig['sequenceBroken']) {
+    this.config = config;
+  }
+
+  get isOpen(): boolean {
+    return this.incident !== null;
+  }
+
+  /** A template that a broken pair tells of. */
+  isBroken(slot: number): boolean {
+    return this.pairs.some(({ a, b, broken }) => broken && (a === slot || b === slot));
+  }
+
+  /** Hot path: one look-up for templates in no pair. */
+  observe(event: ObservedEvent, timeMs: number): void {
+    const slot = event.templateSlot;
+    if (slot >= this.roles.length || this.roles[slot] === 0) return;
+    for (const pair of this.pairs) {
+      if (pair.a === slot) {
+        if (pair.bMs > 0 && pair.lags > 0) pair.lagBa += Math.min(60_000, Math.abs(timeMs - pair.bMs));
+        pair.aMs = timeMs;
+      } else if (pair.b === slot) {
+        if (pair.aMs > 0) pair.lagAb += Math.min(60_000, Math.abs(timeMs - pair.aMs));
+        pair.bMs = timeMs;
+        pair.lags++;
+      }
+    }
+  }
+
+  /** @param isTold a finding about the whole service is open: no template comes as it should. */
+  windowClosed(window: WindowState, table: TemplateTable, isTold: boolean, context: StepContext): void {
+    if (!this.config.enabled) return;
+    this.keep(window, table);
+    for (const pair of this.pairs) this.judge(pair, window, isTold, context);
+    if (this.incident !== null && !this.pairs.some(({ broken }) => broken)) this.close(context);
+    if (++this.windows % searchEvery === 0 && !isTold && this.incident === null) this.search();
+  }
+
+  close(context: StepContext): void {
+    this.incident?.write(context);
+    this.incident = null;
+  }
+
+  movingState(): PairsSnapshot['moving'] {
+    return doubleBytes(this.pairs.flatMap((pair) => movingNumbers.map((key) => pair[key])));
+  }
+
+  learnedState(): PairsSnapshot['learned'] {
+    const rings = new Uint16Array(this.rings.size * ringWindows);
+    let at = 0;
+    for (const ring of this.rings.values()) {
+      rings.set(ring, at);
+      at += ringWindows;
+    }
+    return {
+      slots: [...this.rings.keys()],
+      rings: new Uint8Array(rings.buffer),
+      windows: this.windows,
+      pairs: this.pairs.map((pair) => ({
+        numbers: learnedNumbers.map((key) => pair[key]),
+        recent: pair.recent.slice(),
+        broken: pair.broken,
+      })),
+      incident: this.incident?.snapshot() ?? null,
+    };
+  }
+
+  restore({ moving, learned }: PairsSnapshot): void {
+    const rings = new Uint16Array(Uint8Array.from(learned.rings).buffer);
+    this.rings = new Map(learned.slots.map((slot, i) => [slot, rings.slice(i * ringWindows, (i + 1) * ringWindows)]));
+    this.windows = learned.windows;
+    const moved = doublesFrom(moving);
+    this.pairs = learned.pairs.map(({ numbers, recent, broken }, i) => {
+      const pair = pairOf(0, 0);
+      for (const [at, key] of movingNumbers.entries()) pair[key] = moved[i * movingNumbers.length + at] as number;
+      for (const [at, key] of learnedNumbers.entries()) pair[key] = numbers[at] as number;
+      pair.recent = recent.slice();
+      pair.broken = broken;
+      return pair;
+    });
+    this.incident = learned.incident === null ? null : Incident.restore(learned.incident);
+    this.assignRoles();
+  }
+
+  private keep(window: WindowState, table: TemplateTable): void {
+    for (const [slot, ring] of this.rings) {
+      if (!table.has(slot)) {
+        this.rings.delete(slot);
+        continue;
+      }
+      ring.copyWithin(0, 1);
+      ring[ringWindows - 1] = Math.min(65_535, window.slotRecords[slot] ?? 0);
+    }
+    for (let slot = 0; slot < table.slots && this.rings.size < slotsMax; slot++) {
+      if (this.rings.has(slot) || table.get(slot, 'active') < 8) continue;
+      this.rings.set(slot, new Uint16Array(ringWindows));
+    }
+    if (!this.pairs.some(({ a, b }) => !this.rings.has(a) || !this.rings.has(b))) return;
+    this.pairs = this.pairs.filter(({ a, b }) => this.rings.has(a) && this.rings.has(b));
+    this.assignRoles();
+  }
+
+  /** Looks through all pairs of templates: O(slots² × windows), every few windows. */
+  private search(): void {
+    const from = ringWindows - Math.min(ringWindows, this.windows);
+    if (ringWindows - from < learnWindows) return;
+    const fit: { slot: number; ring: Uint16Array; sum: number }[] = [];
+    for (const [slot, ring] of this.rings) {
+      let sum = 0;
+      let squares = 0;
+      for (let i = from; i < ringWindows; i++) {
+        sum += ring[i] as number;
+        squares += (ring[i] as number) ** 2;
+      }
+      const n = ringWindows - from;
+      // What comes like a clock agrees with any other clock.
+      if (sum >= recordsMin && squares - (sum * sum) / n > 0.3 * sum) fit.push({ slot, ring, sum });
+    }
+    const found: Pair[] = [];
+    for (let i = 0; i < fit.length; i++)
+      for (let j = i + 1; j < fit.length; j++) {
+        const one = fit[i] as (typeof fit)[0];
+        const other = fit[j] as (typeof fit)[0];
+        if (Math.abs(one.sum - other.sum) > 2 + 0.04 * (one.sum + other.sum)) continue;
+        let squares = 0;
+        for (let k = from; k < ringWindows; k++) squares += ((one.ring[k] as number) - (other.ring[k] as number)) ** 2;
+        if (squares > couplingMax * (one.sum + other.sum)) continue;
+        const pair = this.pairs.find(
+          ({ a, b }) => (a === one.slot && b === other.slot) || (b === one.slot && a === other.slot),
+        );
+        const next = pair ?? pairOf(one.slot, other.slot);
+        next.seen++;
+        next.scatter = squares / (ringWindows - from);
+        found.push(next);
+      }
+    // Two searches without it, and a pair is none any more.
+    const lost = this.pairs.filter((pair) => !found.includes(pair) && pair.seen > 1);
+    for (const pair of lost) pair.seen = Math.min(4, pair.seen) - 2;
+    this.pairs = [...found, ...lost.filter(({ seen }) => seen > 0)].sort((x, y) => y.seen - x.seen).slice(0, pairsMax);
+    this.assignRoles();
+  }
+
+  private judge(pair: Pair, window: WindowState, isTold: boolean, context: StepContext): void {
+    const a = window.slotRecords[pair.a] ?? 0;
+    const b = window.slotRecords[pair.b] ?? 0;
+    if (pair.broken) {
+      this.goOn(pair, a, b, window, context);
+      return;
+    }
+    pair.recent.unshift(a, b);
+    if (pair.recent.length > 12) pair.recent.length = 12;
+    if (isTold) {
+      pair.recent = [];
+      return;
+    }
+    if (pair.seen < this.config.searchesMin || !isClose(pair)) return;
+    let sumA = 0;
+    let sumB = 0;
+    for (let i = 0; i < pair.recent.length; i += 2) {
+      sumA += pair.recent[i] as number;
+      sumB += pair.recent[i + 1] as number;
+      const more = Math.max(sumA, sumB);
+      const missing = more - Math.min(sumA, sumB);
+      const whole = Math.min(sumA, sumB);
+      const needed = Math.max(this.config.missingMin + (whole > 0 ? 2 : 0), 5 * Math.sqrt(pair.scatter * (i / 2 + 1)));
+      if (missing < needed || missing < 0.5 * more) continue;
+      // A template that the miner took into another, or that has other words now, is no missing message.
+      if (window.newTemplates > 0 || hasMoved(sumA > sumB ? pair.b : pair.a, window, context.host)) {
+        pair.seen = 1;
+        pair.recent = [];
+        return;
+      }
+      this.found(pair, sumA > sumB, more, missing, i / 2 + 1, window, context);
+      return;
+    }
+  }
+
+  private found(
+    pair: Pair,
+    isBMissing: boolean,
+    count: number,
+    missing: number,
+    windows: number,
+    window: WindowState,
+    context: StepContext,
+  ): void {
+    pair.broken = true;
+    pair.wholeWindows = 0;
+    const there = isBMissing ? pair.a : pair.b;
+    const gone = isBMissing ? pair.b : pair.a;
+    const sizeMs = window.endMs - window.startMs;
+    if (this.incident === null) {
+      const id = templateInfo(context.host, gone)?.id ?? '';
+      this.incident = Incident.open(context, 'sequence_broken', id, window.endMs - windows * sizeMs);
+    }
+    const { row } = this.incident;
+    this.incident.extend(window, context);
+    // A miss of a pair that held a hundred times is a chance of one in a hundred.
+    this.incident.peak(scoreOf(Math.min(40, 2 * missing)), missing, 0);
+    if (row.influencers.length < 4)
+      for (const slot of [there, gone])
+        row.influencers.push({ kind: 'event', name: templateText(context.host, slot), share: slot === gone ? 1 : 0 });
+    this.incident.addSamples(window.samples);
+    const isFirst = pair.lagAb <= pair.lagBa === isBMissing;
+    const lag = pair.lags === 0 ? '' : ` within ${span(Math.min(pair.lagAb, pair.lagBa) / pair.lags)}`;
+    const [thereText, goneText] = [templateText(context.host, there), templateText(context.host, gone)];
+    row.description =
+      `'${cut(thereText)}' came ${figure(count)} times, ${missing === count ? 'never' : `${figure(missing)} times not`}` +
+      ` ${isFirst ? 'followed' : 'preceded'} by '${cut(goneText)}', which usually comes${lag}`;
+    this.incident.write(context);
+  }
+
+  private goOn(pair: Pair, a: number, b: number, window: WindowState, context: StepContext): void {
+    const most = Math.max(a, b);
+    const isWhole = Math.min(a, b) >= 0.7 * most - 1 && most > 1;
+    if (isWhole || most === 0) {
+      pair.wholeWindows += isWhole ? 5 : 1;
+      if (pair.wholeWindows < 10) return;
+      pair.broken = false;
+      pair.recent = [];
+      return;
+    }
+    pair.wholeWindows = 0;
+    if (this.incident === null) return;
+    this.incident.row.actual += most - Math.min(a, b);
+    this.incident.extend(window, context);
+    this.incident.write(context);
+  }
+
+  private assignRoles(): void {
+    const last = this.pairs.reduce((most, { a, b }) => Math.max(most, a, b), -1);
+    this.roles = new Uint8Array(last + 1);
+    for (const { a, b } of this.pairs) {
+      this.roles[a] = 1;
+      this.roles[b] = 1;
+    }
+  }
+}
+
+function pairOf(a: number, b: number): Pair {
+  return {
+    a,
+    b,
+    seen: 0,
+    scatter: 0,
+    lagAb: 0,
+    lagBa: 0,
+    lags: 0,
+    aMs: 0,
+    bMs: 0,
+    recent: [],
+    wholeWindows: 0,
+    broken: false,
+  };
+}
+
+/** They follow each other far sooner than they come: where they come so often that this cannot be told, it is taken as given. */
+function isClose(pair: Pair): boolean {
+  if (pair.lags < 8) return false;
+  const cycle = (pair.lagAb + pair.lagBa) / pair.lags;
+  return cycle < 1_500 || Math.min(pair.lagAb, pair.lagBa) / pair.lags < 0.25 * cycle;
+}
+
+function cut(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}

@@ -1,0 +1,396 @@
+/**
+ * Templates that stop and templates that burst. A template has vanished when chance gives such a gap almost never, when
+ * the gap is longer than any known, and when nothing took its place; it bursts when it comes far more often than ever,
+ * spread over time and not in one lump, and the service as a whole does not.
+ */
+import { classes, type WindowState } from '#analysis/windows/mod.ts';
+import type { DetectorsConfig } from './config.ts';
+import { figure, span } from './describe.ts';
+import { hasMoved, Incident, type IncidentSnapshot, type StepContext, templateInfo, templateText } from './incident.ts';
+import { lowerTailExponent, scoreOf, upperTailExponent } from './tails.ts';
+import { popCount, type TemplateTable } from './template-table.ts';
+
+export interface TemplateRatesSnapshot {
+  vanished: IncidentSnapshot | null;
+  gone: number[];
+  burst: IncidentSnapshot | null;
+  bursting: number[];
+  quietWindows: number;
+  lastBurst: IncidentSnapshot | null;
+  burstPeak: number;
+}
+
+/** What the service as a whole is doing. */
+export interface ServiceLevel {
+  /** Records of now over what is usual. */
+  growth: number;
+  /** Usual records of a window. */
+  usual: number;
+  /** A finding about the whole service is open. */
+  isTold: boolean;
+  /** Usual errors of a window. */
+  usualErrors: number;
+}
+
+const resumeWindows = 10;
+const burstEndWindows = 2;
+
+export class TemplateRateDetector {
+  private readonly config: Pick<DetectorsConfig, 'templateVanished' | 'templateBurst'>;
+  private vanished: Incident | null = null;
+  private gone: number[] = [];
+  private burst: Incident | null = null;
+  private lastBurst: Incident | null = null;
+  private bursting: number[] = [];
+  private quietWindows = 0;
+  private burstPeak = 0;
+
+  constructor(config: Pick<DetectorsConfig, 'templateVanished' | 'templateBurst'>) {
+    this.config = config;
+  }
+
+  get isOpen(): boolean {
+    return this.vanished !== null || this.burst !== null;
+  }
+
+  isBursting(slot: number): boolean {
+    return this.bursting.includes(slot);
+  }
+
+  isGone(slot: number): boolean {
+    return this.gone.includes(slot);
+  }
+
+  /** Records that bursts add to this window. */
+  excessOf(window: WindowState, table: TemplateTable): number {
+    let excess = 0;
+    for (const slot of this.bursting) excess += Math.max(0, (window.slotRecords[slot] ?? 0) - table.get(slot, 'mean'));
+    return excess;
+  }
+
+  /** Records that vanished templates take from a window. */
+  missingOf(table: TemplateTable): number {
+    let missing = 0;
+    for (const slot of this.gone) missing += table.get(slot, 'mean');
+    return missing;
+  }
+
+  /**
+   * Finds templates that have stopped. The table has not taken this window in yet.
+   * @param at number of the window
+   * @param isPaired a template that a broken pair tells of
+   */
+  judgeVanished(
+    window: WindowState,
+    at: number,
+    table: TemplateTable,
+    level: ServiceLevel,
+    isPaired: (slot: number) => boolean,
+    context: StepContext,
+  ): void {
+    const { enabled, tailExponent, activeMin } = this.config.templateVanished;
+    if (!enabled) return;
+    this.returned(window, context);
+    if (level.isTold) return;
+    const found: number[] = [];
+    let best = 0;
+    let regular = 0;
+    for (let slot = 0; slot < table.slots; slot++) {
+      if (!table.has(slot) || table.get(slot, 'active') < activeMin) continue;
+      regular++;
+      if ((window.slotRecords[slot] ?? 0) > 0 || table.get(slot, 'told') > 0) continue;
+      if (table.get(slot, 'class') === classes.debug || table.get(slot, 'class') >= classes.error) continue;
+      const gap = at - table.get(slot, 'last');
+      if (gap <= 1.5 * table.get(slot, 'gap') + (table.get(slot, 'gap') > 0 ? 1 : 0)) continue;
+      const mean = table.get(slot, 'mean') * Math.min(1, level.growth);
+      const age = at - table.get(slot, 'first');
+      if (age < 40) continue;
+      const variance = Math.max(mean, table.get(slot, 'variance'));
+      const exponent = gap * lowerTailExponent(0, mean, variance) - Math.log10(1 + regular);
+      if (exponent < tailExponent) continue;
+      found.push(slot);
+      best = Math.max(best, exponent);
+    }
+    if (found.length === 0) return;
+    for (const slot of found) table.set(slot, 'told', 1);
+    const real = found.filter((slot) => !isPaired(slot) && !this.isReplaced(slot, at, window, table, context));
+    // Many at once are another mode of the service, not a message that is missing.
+    if (real.length === 0 || (real.length > 2 && real.length > regular / 3)) return;
+    this.openVanished(real, best, window, at, table, context);
+  }
+
+  /** Finds templates that burst. The table has not taken this window in yet. */
+  judgeBurst(
+    window: WindowState,
+    at: number,
+    table: TemplateTable,
+    level: ServiceLevel,
+    isTold: (slot: number) => boolean,
+    context: StepContext,
+  ): void {
+    if (!this.config.templateBurst.enabled) return;
+    const hot: number[] = [];
+    let best = 0;
+    for (let slot = 0; slot < window.slotRecords.length; slot++) {
+      const count = window.slotRecords[slot] as number;
+      if (count < 3 || isTold(slot)) continue;
+      const exponent = this.burstExponent(slot, count, window, at, table, level);
+      if (exponent === 0) continue;
+      hot.push(slot);
+      best = Math.max(best, exponent);
+    }
+    // Debug output switched on or up is a setting.
+    const isSetting = hot.length > 2 && hot.every((slot) => table.get(slot, 'class') === classes.debug);
+    if (hot.length === 0 || isSetting) {
+      if (this.burst !== null && ++this.quietWindows >= burstEndWindows) this.endBurst(context);
+      return;
+    }
+    this.quietWindows = 0;
+    this.writeBurst(hot, best, window, table, context);
+  }
+
+  /** A surge of the service: true where one template makes most of it, which is told as its burst then. */
+  openSingle(
+    window: WindowState,
+    excess: number,
+    exponent: number,
+    table: TemplateTable,
+    context: StepContext,
+  ): boolean {
+    for (let slot = 0; slot < window.slotRecords.length; slot++) {
+      const more = (window.slotRecords[slot] as number) - table.get(slot, 'mean');
+      if (table.get(slot, 'class') === classes.debug) continue;
+      const factor = (window.slotRecords[slot] as number) / Math.max(0.1, table.get(slot, 'mean'));
+      // All templates grow in a surge, the most common one the most: a burst is out of proportion.
+      if (more < 0.7 * excess || factor < 2 * (1 + excess / Math.max(1, window.logCount - excess))) continue;
+      if (!this.bursting.includes(slot) && isLasting(slot, window, table))
+        this.writeBurst([slot], exponent, window, table, context);
+      return true;
+    }
+    return false;
+  }
+
+  close(context: StepContext): void {
+    this.vanished?.write(context);
+    this.vanished = null;
+    this.gone = [];
+    this.endBurst(context);
+  }
+
+  snapshot(): TemplateRatesSnapshot {
+    return {
+      vanished: this.vanished?.snapshot() ?? null,
+      gone: this.gone.slice(),
+      burst: this.burst?.snapshot() ?? null,
+      bursting: this.bursting.slice(),
+      quietWindows: this.quietWindows,
+      lastBurst: this.lastBurst?.snapshot() ?? null,
+      burstPeak: this.burstPeak,
+    };
+  }
+
+  restore(state: TemplateRatesSnapshot): void {
+    this.vanished = state.vanished === null ? null : Incident.restore(state.vanished);
+    this.gone = state.gone.slice();
+    this.burst = state.burst === null ? null : Incident.restore(state.burst);
+    this.bursting = state.bursting.slice();
+    this.quietWindows = state.quietWindows;
+    this.lastBurst = state.lastBurst === null ? null : Incident.restore(state.lastBurst);
+    this.burstPeak = state.burstPeak;
+  }
+
+  private burstExponent(
+    slot: number,
+    count: number,
+    window: WindowState,
+    at: number,
+    table: TemplateTable,
+    level: ServiceLevel,
+  ): number {
+    const { tailExponent, countMin, factorMin } = this.config.templateBurst;
+    const held = this.bursting.includes(slot);
+    // What the others of the service grow by.
+    const others = level.usual - table.get(slot, 'mean');
+    const growth = Math.max(
+      1,
+      others > 0.1 * level.usual ? (level.growth * level.usual - count) / others : level.growth,
+    );
+    const mean = table.get(slot, 'mean') * growth;
+    if (held) return count >= Math.max(2, 0.3 * this.burstPeak) && count > 2 * mean ? 1 : 0;
+    const first = table.get(slot, 'first');
+    const known = first >= 0;
+    const severity = known ? table.get(slot, 'class') : 0;
+    if (severity >= classes.error) {
+      // Errors have a detector of their own; a burst is what is rare among errors.
+      if (table.get(slot, 'mean') > 0.15 * level.usualErrors || table.get(slot, 'total') < 2) return 0;
+    }
+    if (!known || at - first < 10) return 0;
+    const both = count + table.get(slot, 'before');
+    if (both < countMin || count < factorMin * Math.max(mean, table.get(slot, 'most') * growth)) return 0;
+    if (!isLasting(slot, window, table)) return 0;
+    const expected = Math.max(mean, 0.01);
+    const variance =
+      Math.max(expected, Math.min(table.get(slot, 'variance'), 4 * expected * expected)) + expected * expected;
+    const exponent = upperTailExponent(count, expected, variance) - Math.log10(1 + table.slots);
+    return exponent < tailExponent ? 0 : exponent;
+  }
+
+  /** The template came back: what was missing is there again. */
+  private returned(window: WindowState, context: StepContext): void {
+    if (this.vanished === null) return;
+    const left = this.gone.filter((slot) => (window.slotRecords[slot] ?? 0) === 0);
+    if (left.length === this.gone.length) {
+      this.vanished.row.endMs = window.endMs;
+      return;
+    }
+    this.gone = left;
+    if (left.length > 0) return;
+    this.vanished.row.endMs = window.startMs;
+    this.vanished.write(context);
+    this.vanished = null;
+  }
+
+  /**
+   * Other words for the same, or the same under another slot: a template that came when this one went, with about its
+   * rate.
+   */
+  private isReplaced(
+    slot: number,
+    at: number,
+    window: WindowState,
+    table: TemplateTable,
+    context: StepContext,
+  ): boolean {
+    const mean = table.get(slot, 'mean');
+    const last = table.get(slot, 'last');
+    if (hasMoved(slot, window, context.host)) return true;
+    const seconds = (window.endMs - window.startMs) / 1000;
+    const limit = Math.max(1, (mean * (window.newestMs - window.startMs)) / (1000 * seconds));
+    for (let other = 0; other < window.slotRecords.length; other++) {
+      const count = window.slotRecords[other] as number;
+      if (count > 0 && !table.has(other) && count > limit / 6 && count < 4 * limit) return true;
+    }
+    for (let other = 0; other < table.slots; other++) {
+      if (other === slot || !table.has(other) || table.get(other, 'class') >= classes.error) continue;
+      const first = table.get(other, 'first');
+      if (first < last - 3) continue;
+      const count = window.slotRecords[other] ?? 0;
+      const rate = (table.get(other, 'total') + count) / Math.max(1, at - first + 0.5);
+      if (Math.max(rate, count) > mean / 4 && rate < mean * 4) return true;
+    }
+    return false;
+  }
+
+  private openVanished(
+    slots: readonly number[],
+    exponent: number,
+    window: WindowState,
+    at: number,
+    table: TemplateTable,
+    context: StepContext,
+  ): void {
+    const sizeMs = window.endMs - window.startMs;
+    const top = slots.reduce((most, slot) => (table.get(slot, 'mean') > table.get(most, 'mean') ? slot : most));
+    const startMs = window.startMs - (at - table.get(top, 'last') - 1) * sizeMs;
+    if (this.vanished === null) {
+      const id = templateInfo(context.host, top)?.id ?? '';
+      this.vanished = Incident.open(context, 'template_vanished', id, startMs);
+      this.vanished.row.decidedAtMs = window.endMs;
+      this.gone = [];
+    }
+    this.gone.push(...slots);
+    const { row } = this.vanished;
+    row.endMs = window.endMs;
+    row.eventMs = window.newestMs;
+    row.watermarkMs = context.watermarkMs;
+    row.lateCount = context.lateCount;
+    row.score = Math.max(row.score, scoreOf(exponent));
+    row.actual = 0;
+    row.typical = table.get(this.gone[0] as number, 'mean') / (sizeMs / 1000);
+    row.influencers = this.gone.slice(0, 3).map((slot) => ({
+      kind: 'template' as const,
+      name: templateText(context.host, slot),
+      share: Math.round(1000 / this.gone.length) / 1000,
+    }));
+    this.vanished.addSamples(window.samples);
+    const others = this.gone.length > 1 ? ` and ${this.gone.length - 1} more` : '';
+    row.description =
+      `'${row.influencers[0]?.name ?? ''}'${others} stopped: none for ${span(row.endMs - row.startMs)}` +
+      ` where ${perTime(row.typical)} are typical, while the service goes on`;
+    this.vanished.write(context);
+  }
+
+  private writeBurst(
+    hot: readonly number[],
+    exponent: number,
+    window: WindowState,
+    table: TemplateTable,
+    context: StepContext,
+  ): void {
+    const seconds = (window.endMs - window.startMs) / 1000;
+    let count = 0;
+    let usual = 0;
+    for (const slot of hot) {
+      count += window.slotRecords[slot] as number;
+      usual += table.get(slot, 'mean');
+      if (!this.bursting.includes(slot)) this.bursting.push(slot);
+    }
+    if (this.burst === null) {
+      const before = this.lastBurst;
+      const id = templateInfo(context.host, hot[0] as number)?.id ?? '';
+      const isSame =
+        before !== null &&
+        before.row.subject === id &&
+        window.startMs - before.row.endMs < resumeWindows * seconds * 1000;
+      this.burst = isSame ? before : Incident.open(context, 'template_burst', id, window.startMs);
+      this.lastBurst = null;
+      this.burstPeak = count;
+    }
+    const { row } = this.burst;
+    this.burst.extend(window, context);
+    this.burstPeak = Math.max(this.burstPeak, count);
+    if (
+      this.burst.peak(Math.max(row.score, scoreOf(exponent)), count / seconds, usual / seconds) ||
+      count / seconds > row.actual
+    ) {
+      row.actual = count / seconds;
+      row.influencers = hot.slice(0, 3).map((slot) => ({
+        kind: 'template' as const,
+        name: templateText(context.host, slot),
+        share: Math.round((1000 * (window.slotRecords[slot] as number)) / count) / 1000,
+      }));
+    }
+    this.burst.addSamples(window.samples);
+    row.description =
+      `'${row.influencers[0]?.name ?? ''}' ${perTime(row.actual)} against a typical ${perTime(row.typical)}` +
+      ` for ${span(row.endMs - row.startMs)}`;
+    this.burst.write(context);
+  }
+
+  private endBurst(context: StepContext): void {
+    if (this.burst === null) return;
+    this.burst.write(context);
+    this.lastBurst = this.burst;
+    this.burst = null;
+    this.bursting = [];
+    this.quietWindows = 0;
+  }
+}
+
+/**
+ * One lump of records is a retry or a job, over within seconds. What goes on comes in nearly all eighths of a window,
+ * or in two windows.
+ */
+function isLasting(slot: number, window: WindowState, table: TemplateTable): boolean {
+  const spread = popCount((window.slotMarks[slot] as number) & 255);
+  if (spread >= 7 && (window.slotRecords[slot] as number) >= 12) return true;
+  const before = table.get(slot, 'spread');
+  return spread >= 4 && before >= 2 && spread + before >= 7;
+}
+
+/** "0.4/s", "3 per minute", "2 per hour": what is rare reads better over longer times. */
+function perTime(perSecond: number): string {
+  if (perSecond >= 0.2) return `${figure(perSecond)}/s`;
+  if (perSecond >= 0.004) return `${figure(perSecond * 60)} per minute`;
+  return `${figure(perSecond * 3600)} per hour`;
+}
