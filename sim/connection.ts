@@ -3,7 +3,17 @@
  * direction; unlike a test double it delays, loses requests and answers, does things twice, and breaks. What was sent
  * while it was broken waits for the next connection, as in the NATS client, and may arrive after its sender gave up.
  */
-import type { Bus, ConsumeOptions, KeyValue, KeyValueEntry, Objects, StreamMessage, Subscription } from '#bus/mod.ts';
+import type {
+  Bus,
+  ConsumeOptions,
+  KeyValue,
+  KeyValueEntry,
+  Objects,
+  PublishOptions,
+  StreamMessage,
+  StreamSettings,
+  Subscription,
+} from '#bus/mod.ts';
 import { LogweirError, type StreamName } from '#protocol/mod.ts';
 import type { Process } from './process.ts';
 import type { Consumer, Server } from './server.ts';
@@ -55,19 +65,27 @@ export class Connection implements Bus {
   constructor(server: Server, process: Process) {
     this.server = server;
     this.process = process;
-    this.streams = {
-      ensure: (settings) => this.call('ensure', () => server.ensure(settings)),
-      publish: (subject, data, options = {}) =>
+    const streams = {
+      ensure: (settings: StreamSettings) => this.call('ensure', () => server.ensure(settings)),
+      publish: (subject: string, data: Uint8Array, options: PublishOptions = {}) =>
         this.call('publish', () => server.publish(process.name, subject, data, options), options.timeoutMs),
-      consume: (stream, options) => this.consume(stream, options),
-      last: (stream, subject) => this.call('last', () => server.last(stream, subject)),
-      info: (stream) => this.call('info', () => server.info(stream)),
-      purge: (stream, below, subject) => this.call('purge', () => server.purge(stream, below, subject)),
+      publishAfter: (subject: string, data: Uint8Array, lastSequence: number) =>
+        this.call('publish', () => server.publishAfter(process.name, subject, data, lastSequence)),
+      consume: (stream: StreamName, options: ConsumeOptions) => this.consume(stream, options),
+      last: (stream: StreamName, subject: string) => this.call('last', () => server.last(stream, subject)),
+      info: (stream: StreamName) => this.call('info', () => server.info(stream)),
+      purge: (stream: StreamName, below: number, subject?: string) =>
+        this.call('purge', () => server.purge(stream, below, subject)),
     };
+    this.streams = streams;
   }
 
   get connected(): boolean {
     return this.up;
+  }
+
+  get connections(): number {
+    return this.era + (this.up ? 1 : 0);
   }
 
   private latencyMs(): number {

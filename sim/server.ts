@@ -143,6 +143,12 @@ export class Server {
     return { sequence, duplicate: false };
   }
 
+  publishAfter(from: string, subject: string, data: Uint8Array, lastSequence: number): number | null {
+    const name = streamOfToken[subject.slice(0, subject.indexOf('.'))] as StreamName;
+    const newest = this.last(name, subject)?.sequence ?? 0;
+    return newest === lastSequence ? this.publish(from, subject, data, {}).sequence : null;
+  }
+
   subscribe(consumer: Consumer): void {
     const { lastSequence } = this.stream(consumer.stream);
     // As nats-server does: a start beyond the end is the end.
