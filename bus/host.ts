@@ -6,6 +6,13 @@ export interface Host {
   name: string;
   pid: number;
   rssBytes: () => number;
+  /** A clock of fine steps, ms, for how long something takes; without one nothing seems to take time. */
+  stopwatchMs?: () => number;
 }
 
-export const thisHost: Host = { name: hostname(), pid: process.pid, rssBytes: () => process.memoryUsage.rss() };
+export const thisHost: Host = {
+  name: hostname(),
+  pid: process.pid,
+  rssBytes: () => process.memoryUsage.rss(),
+  stopwatchMs: () => performance.now(),
+};

@@ -1,8 +1,8 @@
 /** `logweir verify`: what is stored equals a one-process fold of the recorded stream, bit for bit. */
 import { isDeepStrictEqual } from 'node:util';
-import { LogweirError, partitionOfSubject } from '#protocol/mod.ts';
+import { LogweirError, objectBuckets, partitionOfSubject } from '#protocol/mod.ts';
 import { HttpClickHouse } from '#storage/mod.ts';
-import { emptyFold, type FoldResult, PartitionFold } from '#workers/mod.ts';
+import { emptyFold, type FoldResult, ModelShelf, PartitionFold } from '#workers/mod.ts';
 import { type Command, type CommandContext, exitCodes, jsonOption } from './command.ts';
 import { Progress } from './progress.ts';
 import { recordedLogs, type StoredMarks, storedMarks } from './roles/recorded.ts';
@@ -83,6 +83,8 @@ async function fold(
   const must = emptyFold();
   const may = emptyFold();
   const folds = new Map<number, PartitionFold>();
+  const { bus, time, log } = cluster;
+  const models = new ModelShelf({ objects: () => bus.objects(objectBuckets.models), time, log, patienceMs: 2_000 });
   const progress = new Progress(ctx, 'folding', undefined, 'messages');
   for await (const message of recordedLogs(cluster.bus, { fromStart: true })) {
     const partition = partitionOfSubject(message.subject);
@@ -90,9 +92,10 @@ async function fold(
     if (!known && message.sequence > (after.get(partition) ?? 0)) continue;
     let one = folds.get(partition);
     if (one === undefined) {
-      one = new PartitionFold(partition);
+      one = new PartitionFold(partition, { models });
       folds.set(partition, one);
     }
+    await models.need(message.data);
     one.take(message, known ? must : may);
     progress.update(must.totals.messages);
   }

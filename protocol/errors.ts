@@ -20,6 +20,8 @@ export const errorCodes = {
   STREAM_CONFIG_IGNORED: { retry: false, about: 'The NATS server did not keep a setting that Logweir relies on.' },
   CLICKHOUSE_UNAVAILABLE: { retry: true, about: 'ClickHouse does not answer.' },
   QUERY_FAILED: { retry: false, about: 'ClickHouse refused or failed a query.' },
+  MODEL_MISSING: { retry: true, about: 'A model that serves is not in the object store, or is damaged there.' },
+  LIMIT_REACHED: { retry: false, about: 'As much is kept of something as Logweir keeps.' },
   INPUT_UNREADABLE: { retry: false, about: 'A file or directory cannot be read.' },
   INPUT_EMPTY: { retry: false, about: 'There was nothing to read.' },
   REQUEST_INVALID: { retry: false, about: 'A header or parameter of a request is not what it may be.' },

@@ -90,6 +90,11 @@ export function encodeFrame(kind: FrameKind, value: unknown, attachments: readon
   return frame;
 }
 
+/** Kind of a frame by its head alone. */
+export function frameKind(frame: Uint8Array): FrameKind | undefined {
+  return kinds[frame[2] ?? 255];
+}
+
 /** Cuts a frame into its bodies, without reading them. @throws LogweirError MESSAGE_MALFORMED */
 export function openFrame(frame: Uint8Array): Frame {
   const kind = kinds[frame[2] ?? 255];

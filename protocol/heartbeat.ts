@@ -1,4 +1,6 @@
 /** What roles tell over core NATS, twice a second: membership and the live figures of status and dashboard. */
+import type { ModelFigures } from './model-figures.ts';
+
 export type RoleName = 'gateway' | 'worker' | 'storage' | 'alerting' | 'coordinator';
 
 export interface PartitionLoad {
@@ -28,6 +30,8 @@ export interface Heartbeat {
   partitions: PartitionLoad[];
   /** Workers only: busiest services, [name, records per second, errors per second]. */
   services: [string, number, number][];
+  /** Workers only: how classification fares in the partitions that run here. */
+  model?: ModelFigures;
 }
 
 export const heartbeatEveryMs = 500;

@@ -34,13 +34,19 @@ export const buckets = {
   marks: 'logweir_marks',
 } as const;
 
-export const objectBuckets = { checkpoints: 'logweir_state' } as const;
+export const objectBuckets = {
+  checkpoints: 'logweir_state',
+  /** Models of the classifier, named by the SHA-256 of their bytes. */
+  models: 'logweir_models',
+} as const;
 
 export const keys = {
   facts: 'facts',
   leader: 'leader',
   assignment: 'assignment',
   analysisConfig: 'analysis',
+  corrections: 'corrections',
+  models: 'models',
   checkpoint: (partition: number): string => `p.${partition}`,
   writer: 'writer',
   alerting: 'alerting',

@@ -8,11 +8,15 @@ import {
   Classifier,
   type ClassifierSnapshot,
   classificationDefaults,
+  type CorrectionBook,
   type Model,
+  Novelty,
+  type NoveltyState,
 } from '#analysis/classification/mod.ts';
 import { type AnalysisConfig, type Findings, type ObservedEvent, ServiceAnalysis } from '#analysis/detectors/mod.ts';
 import { type MaskedLines, TemplateMiner, templateDefaults } from '#analysis/templates/mod.ts';
-import { liveLane, type TemplateRow } from '#protocol/mod.ts';
+import { liveLane, type ModelFigures, type TemplateRow, type ToldCorrection } from '#protocol/mod.ts';
+import type { PartitionCorrections } from './partition-corrections.ts';
 import { SlotSet } from './slot-set.ts';
 import type { InParts } from './parts.ts';
 
@@ -51,6 +55,7 @@ interface MovingState {
   /** Slots whose rows changed since they were last written. */
   touched: number[];
   analysis: unknown;
+  novelty: NoveltyState;
 }
 
 /** [version, severity, severity number, its confidence, category, its confidence, confidence] */
@@ -59,7 +64,18 @@ type KeptClass = [number, Classification['severity'], Classification['severityNu
 export interface ActorContext {
   config: AnalysisConfig;
   model: Model;
+  corrections: PartitionCorrections;
+  meter: ClassifyMeter;
 }
+
+/** Of the shell: the time that classifying templates takes. Metadata, no part of the answer. */
+export interface ClassifyMeter {
+  /** ms */
+  now(): number;
+  took(ms: number): void;
+}
+
+export const noMeter: ClassifyMeter = { now: () => 0, took: () => {} };
 
 /** What is answered for the records of a template: one object for all of them, until text or class change. */
 export interface SlotAnswer {
@@ -82,6 +98,9 @@ export class ServiceActor implements InParts {
   severityNumber = 0;
   private readonly miner: TemplateMiner;
   private readonly classifier: Classifier;
+  private readonly novelty: Novelty;
+  private readonly meter: ClassifyMeter;
+  private corrections: CorrectionBook;
   private readonly analysis: ServiceAnalysis;
   private readonly classes: (CachedClass | undefined)[] = [];
   private readonly taught: number[];
@@ -113,6 +132,9 @@ export class ServiceActor implements InParts {
         ? new TemplateMiner(templateDefaults)
         : TemplateMiner.restore(templateDefaults, { counts: moving.counts, texts });
     this.classifier = Classifier.restore(classificationDefaults, context.model, { base, lessons });
+    this.novelty = new Novelty(moving?.novelty);
+    this.meter = context.meter;
+    this.corrections = context.corrections.bookOf(service);
     this.analysis =
       moving === undefined
         ? new ServiceAnalysis(context.config, identity, host)
@@ -139,6 +161,7 @@ export class ServiceActor implements InParts {
       end: 0,
     };
     this.answer = noAnswer;
+    if (snapshot === null) this.learnCorrections(context.corrections.rulesOf(service));
   }
 
   /** The same service with what it learned of texts, and its windows and detectors started afresh. */
@@ -151,6 +174,46 @@ export class ServiceActor implements InParts {
       times: [actor.lastSeenStreamMs, ...fresh.times.slice(1)],
       parts: [identity, { ...moving, analysis }, texts, classes, classifier, learned, lessons],
     });
+  }
+
+  /** The same service over another model. */
+  static withModel(actor: ServiceActor, context: ActorContext): ServiceActor {
+    const { service, lane } = actor;
+    const { times, parts } = actor.snapshot();
+    const [identity, moving, texts, , , learned] = parts;
+    const { base, lessons } = actor.classifier.over(classificationDefaults, context.model).snapshot();
+    return new ServiceActor(service, lane, context, {
+      times,
+      parts: [identity, moving, texts, [], base, learned, lessons],
+    });
+  }
+
+  /** People's corrections changed: `news` are learned from, and what they say of a template stands over the classifier. */
+  correct(corrections: PartitionCorrections, news: readonly ToldCorrection[]): void {
+    const before = this.corrections;
+    this.corrections = corrections.bookOf(this.service);
+    this.learnCorrections(news);
+    this.answers.length = 0;
+    for (let slot = 0; slot < this.classes.length; slot++) {
+      if (this.classes[slot] === undefined || !this.miner.has(slot)) continue;
+      const [id, text] = [this.miner.idOf(slot), this.miner.textOf(slot)];
+      if (before.find(id, text) !== undefined || this.corrections.find(id, text) !== undefined) {
+        this.touched.add(slot);
+        this.rowsVersion++;
+      }
+    }
+  }
+
+  private learnCorrections(rules: readonly ToldCorrection[]): void {
+    for (const { text, severity, category } of rules) this.classifier.learn(text, { severity, category }, true);
+  }
+
+  /** Adds how classification fares here to the sums of many. */
+  addTo(figures: ModelFigures): void {
+    this.classifier.addTo(figures);
+    figures.services++;
+    figures.unknownWords += this.novelty.recentShare;
+    figures.wordDrifts += this.novelty.drifts;
   }
 
   /** Begins with a batch: `lines` are its masked columns, where it has some. */
@@ -178,7 +241,10 @@ export class ServiceActor implements InParts {
     const isNew = miner.isNew;
     this.touched.add(slot);
     const answer = this.answerOf(slot);
-    if (isNew) this.taught[slot] = 0;
+    if (isNew) {
+      this.taught[slot] = 0;
+      this.novelty.observe(this.classifier.unknownShare(miner.textOf(slot)));
+    }
     if (severityNumber !== 0) this.teach(slot, severityNumber);
     event.timeMs = timeMs;
     event.streamTimeMs = streamTimeMs;
@@ -224,7 +290,7 @@ export class ServiceActor implements InParts {
       this.touched.delete(slot);
       if (!this.miner.has(slot)) continue;
       const template = this.miner.template(slot);
-      const classification = this.classify(slot);
+      const classification = this.corrected(slot);
       rows.push({
         templateId: template.id,
         service: this.service,
@@ -292,6 +358,7 @@ export class ServiceActor implements InParts {
       taught: Array.from(this.taught, (count) => count ?? 0),
       touched: this.touched.slots(),
       analysis: this.analysis.movingState(),
+      novelty: this.novelty.snapshot(),
     };
   }
 
@@ -314,10 +381,28 @@ export class ServiceActor implements InParts {
     const { version } = this.classifier;
     const known = this.answers[slot];
     if (known !== undefined && known.rewritten === rewritten && known.version === version) return known;
-    const classification = this.classify(slot);
+    const classification = this.corrected(slot);
     const answer = { templateId: this.miner.idOf(slot), classification, rewritten, version, builder: null, number: 0 };
     this.answers[slot] = answer;
     return answer;
+  }
+
+  /** What a person said beats the classifier; it is certain. */
+  private corrected(slot: number): Classification {
+    const answer = this.classify(slot);
+    const said = this.corrections.find(this.miner.idOf(slot), this.miner.textOf(slot));
+    if (said === undefined) return answer;
+    const severity = said.severity === '' ? answer.severity : said.severity;
+    const severityConfidence = said.severity === '' ? answer.severityConfidence : 1;
+    const categoryConfidence = said.category === '' ? answer.categoryConfidence : 1;
+    return {
+      severity,
+      severityNumber: severityNumbers[severity],
+      severityConfidence,
+      category: said.category === '' ? answer.category : said.category,
+      categoryConfidence,
+      confidence: Math.min(severityConfidence, categoryConfidence),
+    };
   }
 
   private classify(slot: number): Classification {
@@ -325,7 +410,9 @@ export class ServiceActor implements InParts {
     const cached = this.classes[slot];
     if (cached !== undefined && cached.version === this.classifier.version && cached.text === text)
       return cached.answer;
+    const fromMs = this.meter.now();
     const answer = this.classifier.classify(text);
+    this.meter.took(this.meter.now() - fromMs);
     this.classesVersion++;
     this.classes[slot] = { version: this.classifier.version, text, answer };
     return answer;
@@ -339,6 +426,13 @@ export class ServiceActor implements InParts {
     this.classifier.learn(this.miner.textOf(slot), { severity: labelOf(severityNumber) });
   }
 }
+
+const severityNumbers: Readonly<Record<Classification['severity'], Classification['severityNumber']>> = {
+  DEBUG: 5,
+  INFO: 9,
+  WARN: 13,
+  ERROR: 17,
+};
 
 const noAnswer: SlotAnswer = {
   templateId: '',

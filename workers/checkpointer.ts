@@ -5,7 +5,8 @@
 import type { Time } from '#bus/mod.ts';
 import type { CheckpointBudget } from './checkpoint-budget.ts';
 import type { CheckpointEntry, CheckpointObject, CheckpointStore, LoadReport, Position } from './checkpoints.ts';
-import { Partition } from './partition.ts';
+import { type ModelShelf, withModels } from './models.ts';
+import { Partition, type PartitionShell } from './partition.ts';
 
 export interface CheckpointerOptions {
   store: CheckpointStore;
@@ -14,6 +15,8 @@ export interface CheckpointerOptions {
   generation: number;
   time: Time;
   budget: CheckpointBudget;
+  /** What partitions are lent. */
+  shell?: PartitionShell & { models?: ModelShelf | undefined };
   log: (text: string) => void;
 }
 
@@ -57,6 +60,7 @@ export class Checkpointer {
   /** When the newest checkpoint was committed; 0 before the first. */
   committedMs = 0;
   private readonly options: CheckpointerOptions;
+  private readonly shell: PartitionShell & { models?: ModelShelf | undefined };
   /** Committed: what the next changes are taken over, and the round that holds it. */
   private chain: CheckpointObject[] = [];
   private round: number | null = null;
@@ -65,21 +69,30 @@ export class Checkpointer {
 
   constructor(options: CheckpointerOptions) {
     this.options = options;
+    this.shell = options.shell ?? {};
     this.chainLimit = 1 + ((options.partition * firstChainStride) % chainMax);
   }
 
   /** The newest usable checkpoint at or under a position, or an empty partition; and where checkpoints are known. */
   async restore(limit: Position | null): Promise<Restored> {
     const { store, partition, log } = this.options;
+    const { shell } = this;
+    const restore = (chain: Uint8Array[]): Promise<Partition> =>
+      withModels(shell.models, () => Partition.restore(chain, partition, shell));
     const report: LoadReport = { problems: [], damaged: new Set(), known: [], pointerLost: false };
-    const loaded = await store.load(partition, limit, (chain) => Partition.restore(chain, partition), report);
+    const loaded = await store.load(partition, limit, restore, report);
     for (const problem of report.problems) log(problem);
     this.counts.checkpointFallbacks += report.problems.length;
     this.damaged = report.damaged;
     this.chain = loaded?.entry.chain ?? [];
     this.round = loaded === null ? null : 0;
     const { known, pointerLost } = report;
-    return { partition: loaded?.state ?? new Partition(partition), at: loaded?.entry ?? null, known, pointerLost };
+    return {
+      partition: loaded?.state ?? new Partition(partition, shell),
+      at: loaded?.entry ?? null,
+      known,
+      pointerLost,
+    };
   }
 
   /** Takes the state as it is now; it is committed once `ready` settles. Never rejects. */

@@ -184,7 +184,7 @@ export class CheckpointStore {
   async load<T>(
     partition: number,
     limit: Position | null,
-    restore: (chain: Uint8Array[]) => T,
+    restore: (chain: Uint8Array[]) => T | Promise<T>,
     report: LoadReport,
   ): Promise<Loaded<T> | null> {
     const stored = await this.pointers.get(keys.checkpoint(partition));
@@ -214,7 +214,7 @@ export class CheckpointStore {
 
   private async read<T>(
     entry: CheckpointEntry,
-    restore: (chain: Uint8Array[]) => T,
+    restore: (chain: Uint8Array[]) => T | Promise<T>,
     damaged: Set<string>,
   ): Promise<{ state: T } | { object: string; problem: string }> {
     const chain: Uint8Array[] = [];
@@ -230,7 +230,7 @@ export class CheckpointStore {
     }
     const last = (entry.chain.at(-1) as CheckpointObject).name;
     try {
-      return { state: restore(chain) };
+      return { state: await restore(chain) };
     } catch (error) {
       if (!(error instanceof LogweirError) || error.code !== 'MESSAGE_MALFORMED') throw error;
       damaged.add(last);

@@ -4,7 +4,8 @@
  */
 import type { Anomaly, Section, TemplateRow, WindowRow } from '#protocol/mod.ts';
 import { uint16At } from '#protocol/mod.ts';
-import { Partition } from './partition.ts';
+import { Partition, type PartitionShell } from './partition.ts';
+import { ModelMissingError } from './partition-models.ts';
 
 export interface FoldResult {
   windows: Map<string, WindowRow>;
@@ -34,8 +35,12 @@ export class PartitionFold {
   private snapshot: Uint8Array | null = null;
   private sinceSnapshot: { sequence: number; timeMs: number; data: Uint8Array; poisoned: string | null }[] = [];
 
-  constructor(partition: number) {
-    this.partition = new Partition(partition);
+  private readonly shell: PartitionShell;
+
+  /** `shell`: with the models that the stream names, loaded before the message is taken. */
+  constructor(partition: number, shell: PartitionShell = {}) {
+    this.shell = shell;
+    this.partition = new Partition(partition, shell);
   }
 
   take(message: { sequence: number; timeMs: number; data: Uint8Array }, result: FoldResult): Section {
@@ -44,6 +49,7 @@ export class PartitionFold {
     try {
       section = this.partition.step(message).section;
     } catch (error) {
+      if (error instanceof ModelMissingError) throw error;
       poisoned = (error as Error).message;
       this.rewind();
       section = this.partition.step(message, poisoned).section;
@@ -59,7 +65,10 @@ export class PartitionFold {
 
   private rewind(): void {
     const { partition } = this.partition;
-    this.partition = this.snapshot === null ? new Partition(partition) : Partition.restore(this.snapshot, partition);
+    this.partition =
+      this.snapshot === null
+        ? new Partition(partition, this.shell)
+        : Partition.restore(this.snapshot, partition, this.shell);
     for (const message of this.sinceSnapshot) this.partition.step(message, message.poisoned);
   }
 

@@ -7,13 +7,16 @@ import { baseModel, type Model } from '#analysis/classification/mod.ts';
 import { type AnalysisConfig, analysisDefaults, type Findings, parseAnalysisConfig } from '#analysis/detectors/mod.ts';
 import { MaskedLines } from '#analysis/templates/mod.ts';
 import {
+  addModel,
   type BatchMessage,
+  type ControlMessage,
   decodeLogsMessage,
   idempotencyKeptMs,
   idempotencyKeysMax,
   LogweirError,
   liveLane,
   type LogsMessage,
+  type ModelFigures,
   millisecondsAt,
   noIdempotencyKey,
   overflowService,
@@ -23,12 +26,15 @@ import {
   servicesPerPartitionMax,
   uint16At,
   uint32At,
+  type ToldCorrection,
   type WindowRow,
 } from '#protocol/mod.ts';
-import { ServiceActor, type ActorSnapshot } from './actor.ts';
+import { type ActorContext, type ActorSnapshot, type ClassifyMeter, noMeter, ServiceActor } from './actor.ts';
 import { EnrichmentBuilder } from './enrichment.ts';
 import { keepRows } from './keep-rows.ts';
 import { KnownKeys } from './known-keys.ts';
+import { PartitionCorrections } from './partition-corrections.ts';
+import { builtInModels, modelOf, type ModelSource } from './partition-models.ts';
 import { encodeState, joinStates, PartRounds, type PartsChange } from './parts.ts';
 
 /** Raised whenever the same messages would give other answers; part of every snapshot. */
@@ -75,6 +81,17 @@ interface PartitionHead {
   lastAnomalySequence: number;
   configVersion: number;
   config: unknown;
+  modelVersion: number;
+  /** '' is the built-in one. */
+  modelHash: string;
+  correctionsVersion: number;
+  corrections: readonly ToldCorrection[];
+}
+
+/** What the shell lends to a partition. */
+export interface PartitionShell {
+  models?: ModelSource | undefined;
+  meter?: ClassifyMeter | undefined;
 }
 
 /** State as an object of a chain, and the round that later objects continue from. */
@@ -93,7 +110,14 @@ export class Partition {
   private configVersion = 0;
   private rawConfig: unknown = null;
   private config: AnalysisConfig = analysisDefaults;
-  private readonly model: Model;
+  private readonly models: ModelSource;
+  private readonly meter: ClassifyMeter;
+  private model: Model = baseModel;
+  private modelHash = '';
+  /** Of the last control message about models that was taken. */
+  modelVersion = 0;
+  private corrections = new PartitionCorrections();
+  private correctionsVersion = 0;
   private readonly keys = new KnownKeys(idempotencyKeysMax, idempotencyKeptMs);
   private readonly actors = new Map<string, ServiceActor>();
   /** Beside `actors`: what states taken hold of each. Numbers rise in the order of `actors`. */
@@ -103,14 +127,16 @@ export class Partition {
   private round = 1;
   private lanes = new Map<string, number>();
 
-  constructor(partition: number, model: Model = baseModel) {
+  constructor(partition: number, { models = builtInModels, meter = noMeter }: PartitionShell = {}) {
     this.partition = partition;
-    this.model = model;
+    this.models = models;
+    this.meter = meter;
   }
 
   /**
    * Takes the next message of the partition's stream. What fails to decode is a dead letter that the section names.
    * `poisoned` sets a message aside unread: one whose analysis failed before.
+   * @throws ModelMissingError, with nothing changed, where the message names a model that is not loaded
    */
   step(
     message: { sequence: number; timeMs: number; data: Uint8Array },
@@ -131,9 +157,9 @@ export class Partition {
     if (poisoned === null) {
       try {
         decoded = decodeLogsMessage(message.data);
-        if (decoded.kind === 'control') parseAnalysisConfig(decoded.control.config, 'analysis');
+        if (decoded.kind === 'control') this.check(decoded.control);
       } catch (error) {
-        if (!(error instanceof LogweirError)) throw error;
+        if (!(error instanceof LogweirError) || error.code === 'MODEL_MISSING') throw error;
         section.deadLetter = error.message;
         decoded = null;
       }
@@ -162,8 +188,7 @@ export class Partition {
           this.endLane(decoded.lane, section, findings);
           break;
         case 'control':
-          if (decoded.control.version > this.configVersion)
-            this.takeConfig(decoded.control.version, decoded.control.config, section, findings);
+          this.takeControl(decoded.control, section, findings);
           break;
       }
       counts.late = findings.lateCount;
@@ -258,6 +283,59 @@ export class Partition {
     }
   }
 
+  /** Whether a control message can be taken: state is not touched by one that would fail half way. */
+  private check(control: ControlMessage): void {
+    if (control.kind === 'analysis') parseAnalysisConfig(control.config, 'analysis');
+    if (control.kind === 'model' && control.version > this.modelVersion) modelOf(this.models, control.hash);
+  }
+
+  private takeControl(control: ControlMessage, section: Section, findings: Findings): void {
+    switch (control.kind) {
+      case 'analysis':
+        if (control.version > this.configVersion) this.takeConfig(control.version, control.config, section, findings);
+        break;
+      case 'model':
+        if (control.version > this.modelVersion) this.takeModel(control.version, control.hash);
+        break;
+      case 'corrections':
+        if (control.version > this.correctionsVersion) this.takeCorrections(control.version, control.items, section);
+        break;
+    }
+  }
+
+  /** Texts, windows and detectors stay; classes are asked for again. */
+  private takeModel(version: number, hash: string): void {
+    this.model = modelOf(this.models, hash);
+    this.modelHash = hash;
+    this.modelVersion = version;
+    for (const [key, actor] of this.actors) this.replace(key, ServiceActor.withModel(actor, this.context));
+  }
+
+  private takeCorrections(version: number, items: readonly ToldCorrection[], section: Section): void {
+    const before = this.corrections;
+    this.corrections = new PartitionCorrections(items);
+    this.correctionsVersion = version;
+    for (const actor of this.actors.values()) {
+      actor.correct(this.corrections, this.corrections.newFor(actor.service, before));
+      push(section.templates, actor.templateRows(section.sequence, true));
+    }
+  }
+
+  private get context(): ActorContext {
+    return { config: this.config, model: this.model, corrections: this.corrections, meter: this.meter };
+  }
+
+  private replace(key: string, actor: ServiceActor): void {
+    this.actors.set(key, actor);
+    this.rounds.set(key, new PartRounds(this.rounds.get(key)?.number ?? 0, actor, null));
+  }
+
+  /** Adds how classification fares here to the sums of many. */
+  addTo(figures: ModelFigures): void {
+    if (this.actors.size > 0) addModel(figures, this.modelHash, this.actors.size);
+    for (const actor of this.actors.values()) actor.addTo(figures);
+  }
+
   /** A new configuration starts the analysis of every service afresh, at the same record in every replay. */
   private takeConfig(version: number, raw: unknown, section: Section, findings: Findings): void {
     this.configVersion = version;
@@ -266,9 +344,7 @@ export class Partition {
     for (const [key, actor] of this.actors) {
       actor.end(section.sequence, findings);
       push(section.templates, actor.templateRows(section.sequence, true));
-      const changed = ServiceActor.withConfig(actor, { config: this.config, model: this.model });
-      this.actors.set(key, changed);
-      this.rounds.set(key, new PartRounds(this.rounds.get(key)?.number ?? 0, changed, null));
+      this.replace(key, ServiceActor.withConfig(actor, this.context));
     }
   }
 
@@ -282,7 +358,7 @@ export class Partition {
     const key = actorKey(name, where);
     let actor = this.actors.get(key);
     if (actor === undefined) {
-      actor = new ServiceActor(name, where, { config: this.config, model: this.model });
+      actor = new ServiceActor(name, where, this.context);
       actor.lastSeenStreamMs = this.streamMs;
       this.actors.set(key, actor);
       this.rounds.set(key, new PartRounds(this.nextNumber++, actor, null));
@@ -343,6 +419,10 @@ export class Partition {
       lastAnomalySequence: this.lastAnomalySequence,
       configVersion: this.configVersion,
       config: this.rawConfig,
+      modelVersion: this.modelVersion,
+      modelHash: this.modelHash,
+      correctionsVersion: this.correctionsVersion,
+      corrections: this.corrections.items,
     };
     const numbers = new Uint32Array(actors.size);
     const times: number[] = [];
@@ -370,9 +450,9 @@ export class Partition {
    * The partition that a chain of objects (base first) was taken of; its next object may continue that chain, since
    * round 0.
    * @throws LogweirError CLUSTER_MISMATCH for a state of another analysis version or partition, MESSAGE_MALFORMED for
-   * a chain that is not whole
+   * a chain that is not whole, ModelMissingError where its model is not loaded
    */
-  static restore(chain: Uint8Array | readonly Uint8Array[], partition: number, model: Model = baseModel): Partition {
+  static restore(chain: Uint8Array | readonly Uint8Array[], partition: number, shell: PartitionShell = {}): Partition {
     const state = joinStates(chain instanceof Uint8Array ? [chain] : chain);
     const head = state.head as PartitionHead;
     if (head.analysisVersion !== analysisVersion || head.partition !== partition)
@@ -381,19 +461,24 @@ export class Partition {
         `The checkpoint of partition ${partition} was made by analysis version ${head.analysisVersion}; this build has ${analysisVersion}.`,
         'Drain the cluster with the old version first, then start the new one.',
       );
-    const restored = new Partition(partition, model);
+    const restored = new Partition(partition, shell);
     restored.sequence = head.sequence;
     restored.streamMs = head.streamMs;
     restored.lastAnomalySequence = head.lastAnomalySequence;
     restored.configVersion = head.configVersion;
     restored.rawConfig = head.config;
     if (head.configVersion > 0) restored.config = parseAnalysisConfig(head.config, 'analysis');
+    restored.modelVersion = head.modelVersion;
+    restored.modelHash = head.modelHash;
+    restored.model = modelOf(restored.models, head.modelHash);
+    restored.correctionsVersion = head.correctionsVersion;
+    restored.corrections = new PartitionCorrections(head.corrections);
     for (const changes of state.keys) restored.keys.apply(changes as Parameters<KnownKeys['apply']>[0], 0);
     restored.keys.forget(restored.streamMs);
     for (const { number, times, parts } of state.actors) {
       const snapshot = { times, parts: parts as ActorSnapshot['parts'] };
       const [service, lane] = snapshot.parts[0];
-      const actor = new ServiceActor(service, lane, { config: restored.config, model }, snapshot);
+      const actor = new ServiceActor(service, lane, restored.context, snapshot);
       const key = actorKey(service, lane);
       restored.actors.set(key, actor);
       restored.rounds.set(key, new PartRounds(number, actor, 0));

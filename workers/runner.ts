@@ -8,6 +8,8 @@ import {
   encodeAnomalies,
   encodeResults,
   LogweirError,
+  type ModelFigures,
+  modelNamed,
   type Receipt,
   type ResultsMessage,
   streams,
@@ -18,7 +20,9 @@ import type { CheckpointBudget } from './checkpoint-budget.ts';
 import { type CheckpointCounts, Checkpointer } from './checkpointer.ts';
 import type { CheckpointStore, Position } from './checkpoints.ts';
 import { Gather } from './gather.ts';
-import { Partition, type PartitionOutput, type ServiceCount } from './partition.ts';
+import type { ModelShelf } from './models.ts';
+import { Partition, type PartitionOutput, type PartitionShell, type ServiceCount } from './partition.ts';
+import { ModelMissingError } from './partition-models.ts';
 import { Resume } from './resume.ts';
 import type { Turns } from './turns.ts';
 
@@ -44,6 +48,8 @@ export interface RunnerOptions {
   budget: CheckpointBudget;
   /** Partitions that share it. */
   running: () => number;
+  /** What partitions are lent; models are loaded before a message that names one is taken. */
+  shell?: PartitionShell & { models?: ModelShelf | undefined };
 }
 
 export interface RunnerCounts {
@@ -96,6 +102,7 @@ export class PartitionRunner {
   private subscription: Subscription | null = null;
   private running: Promise<void> = Promise.resolve();
   private stopping = false;
+  private readonly letGo = Promise.withResolvers<void>();
   /** The analysis of a message threw half way: this state must not become a checkpoint. */
   private broken = false;
   private checkpointing: Promise<unknown> = Promise.resolve();
@@ -111,13 +118,14 @@ export class PartitionRunner {
 
   constructor(options: RunnerOptions) {
     this.options = options;
-    this.partition = new Partition(options.partition);
+    const shell = options.shell ?? {};
+    this.partition = new Partition(options.partition, shell);
     this.gather = new Gather(options.partition, options.generation, 0);
     // Partitions start together; their checkpoints must not come together for ever.
     const spread = (options.partition % checkpointSlots) / checkpointSlots;
     this.lastCheckpointMs = options.time.now() - spread * options.budget.everyMs(options.running());
     const { checkpoints: store, partition, epoch, generation, time, budget, log } = options;
-    this.checkpointer = new Checkpointer({ store, partition, epoch, generation, time, budget, log });
+    this.checkpointer = new Checkpointer({ store, partition, epoch, generation, time, budget, shell, log });
     this.publisher = new GoBackN({
       publish: (subject, data) => options.bus.streams.publish(subject, data),
       sleep: (ms) => sleep(options.time, ms),
@@ -134,6 +142,11 @@ export class PartitionRunner {
       services: this.partition.services,
       queuedBytes: this.publisher.queuedBytes,
     };
+  }
+
+  /** Adds how classification fares here to the sums of many. */
+  addTo(figures: ModelFigures): void {
+    this.partition.addTo(figures);
   }
 
   get generation(): number {
@@ -272,10 +285,13 @@ export class PartitionRunner {
       const share = this.resume.share(message);
       if (share === null) throw streamChanged(options.partition, message.sequence, 'holds another message there');
       if (share === 'skip') continue;
+      const named = modelNamed(message.data);
+      if (named !== null && !(await this.haveModel(named))) return;
       let output: PartitionOutput;
       try {
         output = this.partition.step(message, this.poison.get(message.sequence) ?? null);
       } catch (cause) {
+        if (cause instanceof ModelMissingError) throw cause;
         this.broken = true;
         throw new PoisonError(message.sequence, cause);
       }
@@ -289,6 +305,16 @@ export class PartitionRunner {
       const turn = options.turns.next();
       if (turn !== null) await turn;
     }
+  }
+
+  /** False where the partition is let go before the model can be had. @throws ModelMissingError */
+  private async haveModel(named: { hash: string; version: number }): Promise<boolean> {
+    const models = this.options.shell?.models;
+    if (models === undefined || named.version <= this.partition.modelVersion) return true;
+    const loading = models.load(named.hash);
+    loading.catch(() => {});
+    await Promise.race([loading, this.letGo.promise]);
+    return !this.stopping;
   }
 
   /** The chain goes on over it: what is gone can be refused, but never given. */
@@ -395,6 +421,7 @@ export class PartitionRunner {
   /** Finishes: what was read is published, acknowledged and checkpointed, then the partition is let go. */
   async drain(): Promise<void> {
     this.stopping = true;
+    this.letGo.resolve();
     await this.subscription?.stop();
     await this.running.catch(() => {});
     await this.checkpointing;
@@ -410,6 +437,7 @@ export class PartitionRunner {
   /** Abandons: another owner replays from the last checkpoint. */
   async stop(): Promise<void> {
     this.stopping = true;
+    this.letGo.resolve();
     this.publisher.stop();
     await this.subscription?.stop();
     await this.running.catch(() => {});

@@ -5,6 +5,7 @@ import {
   type ClusterFacts,
   type Host,
   type KeyValue,
+  type Objects,
   sleep,
   thisHost,
   type Time,
@@ -18,12 +19,14 @@ import {
   pack,
   type PartitionLoad,
   LogweirError,
+  type ModelFigures,
   streams,
   subjects,
   unpack,
 } from '#protocol/mod.ts';
 import { CheckpointBudget } from './checkpoint-budget.ts';
 import { CheckpointStore } from './checkpoints.ts';
+import { WorkerModel } from './worker-model.ts';
 import { PartitionRunner } from './runner.ts';
 import { ServiceRates } from './service-rates.ts';
 import { Turns } from './turns.ts';
@@ -81,6 +84,7 @@ export class Worker {
   private readonly rates = new ServiceRates();
   private readonly turns: Turns;
   private readonly budget: CheckpointBudget;
+  private readonly model: WorkerModel;
   private suspects: ReadonlySet<string> = new Set();
   /** Generation whose stream was found to be another; told of once. */
   private changedGeneration = 0;
@@ -99,6 +103,9 @@ export class Worker {
     this.checkpoints = checkpoints;
     this.lastMeasuredMs = options.time.now();
     this.turns = new Turns(options.time);
+    const { bus, time, log, host = thisHost } = options;
+    const objects = (): Promise<Objects> => bus.objects(objectBuckets.models);
+    this.model = new WorkerModel({ objects, time, log, stopwatchMs: host.stopwatchMs });
     this.budget = new CheckpointBudget({ everyMs: options.checkpointEveryMs ?? checkpointEveryMsDefault });
   }
 
@@ -149,6 +156,7 @@ export class Worker {
       emptyLingerMs,
       budget: this.budget,
       running: () => this.held.size,
+      shell: this.model.shell,
     });
     const started = runner.start();
     const held: Held = { runner, generation, started, ending: false, records: 0, rate: 0 };
@@ -265,8 +273,14 @@ export class Worker {
       counters: { ...this.counters(), streamChangedGeneration: this.changedGeneration },
       partitions,
       services,
+      model: this.figures(),
     };
     bus.tell(subjects.heartbeat('worker', id), pack(beat));
+  }
+
+  /** How classification fares in the partitions that run here. */
+  figures(): ModelFigures {
+    return this.model.figures(this.options.time.now(), () => [...this.held.values()].map(({ runner }) => runner));
   }
 
   /** Totals since the process started, for heartbeats and /metrics. */

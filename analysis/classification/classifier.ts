@@ -1,9 +1,10 @@
-import { LogweirError, pack, unpack } from '#protocol/mod.ts';
+import { LogweirError, type ModelFigures, pack, type TaskFigures, unpack } from '#protocol/mod.ts';
 import { type ClassificationConfig, classificationConfig } from './config.ts';
 import { extract, type Features } from './features.ts';
 import { LiveTask, type LiveTaskState } from './live-task.ts';
 import type { Model } from './model.ts';
 import { labelNumbers, type SeverityLabel, severityLabelOf, severityLabels } from './severity-label.ts';
+import { rowOf } from './table.ts';
 import { learnerNames, withGuide } from './task-model.ts';
 
 /** An answer. Confidences are probabilities (0–1); `confidence` is the smaller of the two. */
@@ -58,8 +59,8 @@ export interface ClassifierSnapshot {
   lessons: Lesson[];
 }
 
-/** Text, severity and category as `learn` was given them; empty: not given. */
-type Lesson = [text: string, severity: string, category: string];
+/** Text, severity and category as `learn` was given them; empty: not given; and whether a person said so. */
+type Lesson = [text: string, severity: string, category: string, corrected: boolean];
 
 interface ClassifierState {
   format: 1;
@@ -81,6 +82,8 @@ export class Classifier {
   #learned = 0;
   #base: Uint8Array | null = null;
   #lessons: Lesson[] = [];
+  /** Memo of the text asked about last: it is classified, measured and learned in turn. */
+  #last: { text: string; features: Features } | undefined;
 
   constructor(config: ClassificationConfig, model: Model) {
     const checked = classificationConfig(config);
@@ -113,9 +116,25 @@ export class Classifier {
   }
 
   #features(text: string): Features {
-    const features = extract(text);
+    if (this.#last?.text === text) return this.#last.features;
+    const plain = extract(text);
     const { guide } = this.#model;
-    return guide === undefined ? features : withGuide(features, guide);
+    const features = guide === undefined ? plain : withGuide(plain, guide);
+    this.#last = { text, features };
+    return features;
+  }
+
+  /** Share of a text's words that the model has never met, 0–1. */
+  unknownShare(text: string): number {
+    const { tokens } = this.#features(text);
+    if (tokens.length === 0) return 0;
+    const { severity, guide } = this.#model;
+    let unknown = 0;
+    for (const id of tokens) {
+      if (rowOf(severity.nearest.table, id) >= 0) continue;
+      if (guide === undefined || rowOf(guide.severity.nearest.table, id) < 0) unknown++;
+    }
+    return unknown / tokens.length;
   }
 
   /** `text`: a template's text or a body. */
@@ -135,20 +154,24 @@ export class Classifier {
 
   /**
    * Learns what is true of a text: severity in any sender's spelling (unknown ones are ignored), category as given.
-   * The prediction is measured first. A category is a person's correction and always raises `version`.
+   * The prediction is measured first. A category or what is `corrected` by a person always raises `version`.
    */
-  learn(text: string, truth: { severity?: string | undefined; category?: string | undefined }): void {
+  learn(
+    text: string,
+    truth: { severity?: string | undefined; category?: string | undefined },
+    corrected = false,
+  ): void {
     const severity =
       truth.severity === undefined || truth.severity === '' ? undefined : severityLabelOf(truth.severity);
     const category = truth.category === '' ? undefined : truth.category?.slice(0, categoryCharsMax);
     if (severity === undefined && category === undefined) return;
     const features = this.#features(text);
-    let changed = category !== undefined;
+    let changed = corrected || category !== undefined;
     if (severity !== undefined && this.#severity.learn(features, severity)) changed = true;
     if (category !== undefined) this.#category.learn(features, category);
     this.#learned++;
     if (changed || (this.#learned & (this.#learned - 1)) === 0) this.#version++;
-    this.#lessons.push([text, truth.severity ?? '', truth.category ?? '']);
+    this.#lessons.push([text, truth.severity ?? '', truth.category ?? '', corrected]);
     if (this.#lessons.length < lessonsMax && text.length <= lessonCharsMax) return;
     this.#base = Uint8Array.from(pack(this.#state()));
     this.#lessons = [];
@@ -181,8 +204,30 @@ export class Classifier {
   static restore(config: ClassificationConfig, model: Model, { base, lessons }: ClassifierSnapshot): Classifier {
     const classifier = new Classifier(config, model);
     if (base !== null) classifier.#restoreBase(base);
-    for (const [text, severity, category] of lessons) classifier.learn(text, { severity, category });
+    for (const [text, severity, category, corrected] of lessons)
+      classifier.learn(text, { severity, category }, corrected);
     return classifier;
+  }
+
+  /**
+   * The same service over another model: templates keep what was learned of them, corrections to weights of the old
+   * model mean nothing to the new one, and it is measured afresh.
+   */
+  over(config: ClassificationConfig, model: Model): Classifier {
+    const classifier = new Classifier(config, model);
+    if (this.#learned === 0) return classifier;
+    classifier.#version = this.#version + 1;
+    classifier.#learned = this.#learned;
+    classifier.#severity.adopt(this.#severity);
+    classifier.#category.adopt(this.#category);
+    classifier.#base = Uint8Array.from(pack(classifier.#state()));
+    return classifier;
+  }
+
+  /** Adds how the classifier fares to the sums of many; changes nothing. */
+  addTo(figures: ModelFigures): void {
+    addTask(figures.severity, this.#severity);
+    addTask(figures.category, this.#category);
   }
 
   #restoreBase(base: Uint8Array): void {
@@ -212,6 +257,38 @@ const categoryCharsMax = 100;
 const lessonsMax = 16;
 /** After a longer text than this a base is taken at once. */
 const lessonCharsMax = 4096;
+
+function addTask(figures: TaskFigures, task: LiveTask): void {
+  const { track } = task;
+  if (track === undefined || track.records === 0) return;
+  figures.records += track.records;
+  figures.right += track.right;
+  figures.drifts += track.drifts;
+  figures.recentErrors += track.records * track.errorFast;
+  for (const [cell, records] of track.confusion) {
+    const [truth, predicted] = [task.labelAt(Math.floor(cell / 1024)), task.labelAt(cell % 1024)];
+    const known = figures.confusion.find(([t, p]) => t === truth && p === predicted);
+    if (known === undefined) figures.confusion.push([truth, predicted, records]);
+    else known[2] += records;
+  }
+  track.histogram.forEach((n, i) => (figures.histogram[i] = (figures.histogram[i] ?? 0) + n));
+  track.histogramRight.forEach((n, i) => (figures.histogramRight[i] = (figures.histogramRight[i] ?? 0) + n));
+  for (const known of [true, false]) {
+    const { records, accuracies } = known ? track.known : track.novel;
+    if (records === 0) continue;
+    const weights = task.weights(known);
+    learnerNames.forEach((name, l) => {
+      let learner = figures.learners.find((one) => one.name === name);
+      if (learner === undefined) {
+        learner = { name, records: 0, weight: 0, right: 0 };
+        figures.learners.push(learner);
+      }
+      learner.records += records;
+      learner.weight += records * (weights[l] as number);
+      learner.right += records * (accuracies[l] as number);
+    });
+  }
+}
 
 function metricsOf(task: LiveTask): TaskMetrics {
   const track = task.track;

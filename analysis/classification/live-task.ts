@@ -167,6 +167,30 @@ export class LiveTask {
     };
   }
 
+  /** Takes over what another model's task remembers of templates, labels by name. */
+  adopt(from: LiveTask): void {
+    const old = from.#live;
+    if (old === undefined) return;
+    const live = this.#fresh();
+    this.#live = live;
+    live.refused = old.refused;
+    const indexes = from.labels.map((name) => this.#model.labels.indexOf(name));
+    const entries: [string, number[]][] = [];
+    for (const [key, counts] of old.memory.snapshot()) {
+      const mapped: number[] = [];
+      counts.forEach((count, c) => {
+        if (count === 0) return;
+        const known = indexes[c] ?? -1;
+        const index = known >= 0 ? known : this.#indexOf(live, from.labelAt(c));
+        if (index < 0) return;
+        while (mapped.length <= index) mapped.push(0);
+        mapped[index] = (mapped[index] as number) + count;
+      });
+      if (mapped.length > 0) entries.push([key, mapped]);
+    }
+    live.memory.restore(entries);
+  }
+
   snapshot(): LiveTaskState | null {
     const live = this.#live;
     if (live === undefined) return null;

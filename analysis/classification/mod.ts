@@ -7,6 +7,8 @@ export {
   type ClassifierSnapshot,
   type TaskMetrics,
 } from './classifier.ts';
+export { CorrectionBook, type CorrectionRule } from './corrections.ts';
+export { Novelty, type NoveltyState } from './novelty.ts';
 export { decodeModel, encodeModel } from './codec.ts';
 export { type ClassificationConfig, classificationDefaults } from './config.ts';
 export { type ClassifiedLine, classifyAll, prequential } from './filters.ts';
