@@ -66,6 +66,16 @@ function contract(name: string, start: () => Promise<{ bus: Bus; end: () => Prom
       expect(info).toMatchObject({ firstSequence: 2, lastSequence: 4, messages: 2 });
     });
 
+    it('publishes after a message only while that is the newest of its subject', async () => {
+      expect(await bus.streams.publishAfter('logs.7', bytes('a'), 1)).toBeNull();
+      const first = (await bus.streams.publishAfter('logs.7', bytes('a'), 0)) as number;
+      expect(await bus.streams.publishAfter('logs.7', bytes('b'), 0)).toBeNull();
+      await bus.streams.publish('logs.8', bytes('x'));
+      const second = (await bus.streams.publishAfter('logs.7', bytes('b'), first)) as number;
+      expect(second).toBeGreaterThan(first);
+      expect(text((await bus.streams.last(streams.logs, 'logs.7'))?.data)).toBe('b');
+    });
+
     it('refuses new messages when full, and keeps the old', async () => {
       const fill = async (): Promise<void> => {
         for (let i = 0; i < 20; i++) await bus.streams.publish('logs.3', new Uint8Array(10_000));

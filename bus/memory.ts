@@ -28,6 +28,7 @@ export class MemoryBus implements Bus {
   readonly streams: Streams;
   readonly payloadBytesMax: number = 1024 * 1024;
   readonly connected: boolean = true;
+  readonly connections: number = 1;
   private readonly byName = new Map<string, MemoryStream>();
   private readonly buckets = new Map<string, KeyValue>();
   private readonly stores = new Map<string, Objects>();
@@ -39,6 +40,7 @@ export class MemoryBus implements Bus {
     this.streams = {
       ensure: async (settings) => this.ensure(settings),
       publish: async (subject, data, options) => this.publish(subject, data, options),
+      publishAfter: async (subject, data, lastSequence) => this.publishAfter(subject, data, lastSequence),
       consume: async (stream, options) => this.consume(stream, options),
       last: async (stream, subject) => this.stream(stream).messages.findLast((m) => m.subject === subject) ?? null,
       info: async (stream) => this.info(stream),
@@ -84,11 +86,7 @@ export class MemoryBus implements Bus {
     data: Uint8Array,
     options: PublishOptions = {},
   ): { sequence: number; duplicate: boolean } {
-    const stream = [...this.byName.values()].find((one) =>
-      one.settings.subjects.some((pattern) => matches(pattern, subject)),
-    );
-    if (stream === undefined)
-      throw new LogweirError('NATS_UNAVAILABLE', `No stream takes ${subject}.`, 'Create it first.');
+    const stream = this.streamOf(subject);
     const now = this.clock();
     if (options.messageId !== undefined) {
       const known = stream.ids.get(options.messageId);
@@ -103,6 +101,21 @@ export class MemoryBus implements Bus {
     if (options.messageId !== undefined) stream.ids.set(options.messageId, { sequence, timeMs: now });
     for (const wake of stream.wakers) wake();
     return { sequence, duplicate: false };
+  }
+
+  private publishAfter(subject: string, data: Uint8Array, lastSequence: number): number | null {
+    const stream = this.streamOf(subject);
+    const newest = stream.messages.findLast((message) => message.subject === subject)?.sequence ?? 0;
+    return newest === lastSequence ? this.publish(subject, data).sequence : null;
+  }
+
+  private streamOf(subject: string): MemoryStream {
+    const stream = [...this.byName.values()].find((one) =>
+      one.settings.subjects.some((pattern) => matches(pattern, subject)),
+    );
+    if (stream === undefined)
+      throw new LogweirError('NATS_UNAVAILABLE', `No stream takes ${subject}.`, 'Create it first.');
+    return stream;
   }
 
   private consume(name: StreamName, options: ConsumeOptions): Subscription {

@@ -6,11 +6,13 @@ import {
   DeliverPolicy,
   DiscardPolicy,
   type JetStreamClient,
-  type JetStreamManager,
   JetStreamApiError,
+  type JetStreamManager,
+  type JetStreamPublishOptions,
   type JsMsg,
   jetstream,
   jetstreamManager,
+  type PubAck,
   RetentionPolicy,
   StorageType,
 } from '@nats-io/jetstream';
@@ -98,6 +100,7 @@ class NatsBus implements Bus {
   private readonly replicas: number;
   /** False from the moment that the connection breaks until the client has another. */
   private up = true;
+  connections = 1;
 
   constructor(connection: NatsConnection, client: JetStreamClient, manager: JetStreamManager, replicas: number) {
     this.connection = connection;
@@ -108,6 +111,7 @@ class NatsBus implements Bus {
     this.streams = {
       ensure: (settings) => this.ensure(settings),
       publish: (subject, data, publishOptions) => this.publish(subject, data, publishOptions),
+      publishAfter: (subject, data, lastSequence) => this.publishAfter(subject, data, lastSequence),
       consume: (stream, consumeOptions) => this.consume(stream, consumeOptions),
       last: (stream, subject) => this.last(stream, subject),
       info: (stream) => this.info(stream),
@@ -124,7 +128,10 @@ class NatsBus implements Bus {
   private async follow(): Promise<void> {
     for await (const { type } of this.connection.status()) {
       if (type === 'disconnect' || type === 'close') this.up = false;
-      else if (type === 'reconnect') this.up = true;
+      else if (type === 'reconnect') {
+        this.connections++;
+        this.up = true;
+      }
     }
     this.up = false;
   }
@@ -170,45 +177,39 @@ class NatsBus implements Bus {
     data: Uint8Array,
     options: PublishOptions = {},
   ): Promise<{ sequence: number; duplicate: boolean }> {
+    const ack = await this.send(subject, data, {
+      timeout: options.timeoutMs ?? publishTimeoutMs,
+      ...(options.messageId === undefined ? {} : { msgID: options.messageId }),
+    }).catch((cause: unknown) => {
+      throw refusal(subject, cause);
+    });
+    return { sequence: ack.seq, duplicate: ack.duplicate };
+  }
+
+  private async publishAfter(subject: string, data: Uint8Array, lastSequence: number): Promise<number | null> {
+    try {
+      const expect = { lastSubjectSequence: lastSequence };
+      return (await this.send(subject, data, { timeout: publishTimeoutMs, expect })).seq;
+    } catch (cause) {
+      if (cause instanceof JetStreamApiError && cause.code === wrongLastSequence) return null;
+      throw refusal(subject, cause);
+    }
+  }
+
+  private async send(subject: string, data: Uint8Array, options: Partial<JetStreamPublishOptions>): Promise<PubAck> {
     // The client would keep the message, and with it every further try, in memory until it is connected again.
-    if (!this.connected)
-      throw new LogweirError(
-        'NATS_UNAVAILABLE',
-        `NATS did not take a message for ${subject}: the connection is broken.`,
-        'It is sent again when the server is back.',
-      );
+    if (!this.connected) throw new Error('the connection is broken');
     // The client builds an Error per request; without its stack trace that costs a tenth of the CPU less.
     const depth = Error.stackTraceLimit;
+    let pending: Promise<PubAck>;
     try {
       Error.stackTraceLimit = 0;
-      let pending: Promise<{ seq: number; duplicate: boolean }>;
-      try {
-        // A connection that is being closed throws at once.
-        pending = this.client.publish(subject, data, {
-          timeout: options.timeoutMs ?? publishTimeoutMs,
-          retries: 0,
-          ...(options.messageId === undefined ? {} : { msgID: options.messageId }),
-        });
-      } finally {
-        Error.stackTraceLimit = depth;
-      }
-      const ack = await pending;
-      return { sequence: ack.seq, duplicate: ack.duplicate };
-    } catch (cause) {
-      if (cause instanceof JetStreamApiError && cause.code === maximumBytesExceeded)
-        throw new LogweirError(
-          'STREAM_FULL',
-          `The stream behind ${subject} is full.`,
-          'Readers must catch up; add workers, or raise the stream size in the configuration.',
-          { cause },
-        );
-      throw new LogweirError(
-        'NATS_UNAVAILABLE',
-        `NATS did not take a message for ${subject}: ${cause instanceof Error ? cause.message : String(cause)}.`,
-        'It is sent again when the server is back.',
-        { cause },
-      );
+      // A connection that is being closed throws at once.
+      pending = this.client.publish(subject, data, { retries: 0, ...options });
+    } finally {
+      Error.stackTraceLimit = depth;
     }
+    return pending;
   }
 
   private async consume(stream: StreamName, options: ConsumeOptions): Promise<Subscription> {
@@ -325,6 +326,22 @@ function toMessage(message: JsMsg): StreamMessage {
     timeMs: Math.floor(timestampNanos / 1_000_000),
     data: message.data,
   };
+}
+
+function refusal(subject: string, cause: unknown): LogweirError {
+  if (cause instanceof JetStreamApiError && cause.code === maximumBytesExceeded)
+    return new LogweirError(
+      'STREAM_FULL',
+      `The stream behind ${subject} is full.`,
+      'Readers must catch up; add workers, or raise the stream size in the configuration.',
+      { cause },
+    );
+  return new LogweirError(
+    'NATS_UNAVAILABLE',
+    `NATS did not take a message for ${subject}: ${cause instanceof Error ? cause.message : String(cause)}.`,
+    'It is sent again when the server is back.',
+    { cause },
+  );
 }
 
 function orNull(error: unknown): null {

@@ -64,6 +64,11 @@ export interface Streams {
     data: Uint8Array,
     options?: PublishOptions,
   ): Promise<{ sequence: number; duplicate: boolean }>;
+  /**
+   * Compare-and-set: publishes only if the newest message of the subject is the one at `lastSequence` (0: none). Its
+   * sequence, or null where another message came first. @throws LogweirError as `publish`
+   */
+  publishAfter(subject: string, data: Uint8Array, lastSequence: number): Promise<number | null>;
   consume(stream: StreamName, options: ConsumeOptions): Promise<Subscription>;
   /** Newest message of a subject, or null. */
   last(stream: StreamName, subject: string): Promise<StreamMessage | null>;
@@ -110,5 +115,7 @@ export interface Bus {
   /** Largest message the server takes, in bytes. */
   readonly payloadBytesMax: number;
   readonly connected: boolean;
+  /** Counts connections: another number than before tells of a break, however short, once there is a new one. */
+  readonly connections: number;
   close(): Promise<void>;
 }

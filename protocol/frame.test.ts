@@ -60,7 +60,16 @@ describe('a frame', () => {
 describe('RESULTS', () => {
   it('passes the bytes of a batch on as LOGS carries them, and gives the same batch', () => {
     const sections = [sectionOf(1, 200), sectionOf(2, 1), { ...sectionOf(3, 200), batch: null }, sectionOf(4, 300)];
-    const encoded = encodeResults({ partition: 1, generation: 1, from: 0, to: 4, sections, part: null });
+    const encoded = encodeResults({
+      partition: 1,
+      generation: 1,
+      from: 0,
+      to: 4,
+      toMs: 1,
+      anomaliesTo: 0,
+      sections,
+      part: null,
+    });
     const read = decodeResults(encoded).sections;
     expect(read.map(({ batch }) => batch)).toEqual(sections.map(({ batch }) => batch));
     expect(read.every((section) => !('batchBody' in section))).toBe(true);
@@ -71,7 +80,16 @@ describe('RESULTS', () => {
 
   it('refuses a batch that is not attached', () => {
     const section = { ...sectionOf(1, 1), batch: true };
-    const message = { partition: 1, generation: 1, from: 0, to: 1, sections: [section], part: null };
+    const message = {
+      partition: 1,
+      generation: 1,
+      from: 0,
+      to: 1,
+      toMs: 1,
+      anomaliesTo: 0,
+      sections: [section],
+      part: null,
+    };
     expect(() => decodeResults(encodeFrame('results', message))).toThrow(LogweirError);
   });
 });

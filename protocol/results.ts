@@ -45,6 +45,10 @@ export interface ChainHeader {
 }
 
 export interface ResultsMessage extends ChainHeader {
+  /** When LOGS stored the message at `to`, ms: who meets that sequence again knows by it whether it is that message. */
+  toMs: number;
+  /** Position of ANOMALIES in this generation once `to` was taken, for the next owner. */
+  anomaliesTo: number;
   sections: Section[];
   /** Set where this message carries a piece of one section (`to` is its sequence) instead of whole sections. */
   part: { index: number; last: boolean; bytes: Uint8Array } | null;
@@ -105,7 +109,7 @@ export function packSection(section: Section): Uint8Array {
 }
 
 /** Cuts a section that is too large for one message into messages that each carry a part. */
-export function splitSection(header: ChainHeader, section: Section): ResultsMessage[] {
+export function splitSection(header: Omit<ResultsMessage, 'sections' | 'part'>, section: Section): ResultsMessage[] {
   const bytes = packSection(section);
   const messages: ResultsMessage[] = [];
   for (let at = 0; at < bytes.length; at += partBytes) {

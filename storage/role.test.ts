@@ -37,6 +37,8 @@ it('stores, serves, ends, and finds everything when it starts again', async () =
         generation: 1,
         from,
         to: from + 1,
+        toMs: 1,
+        anomaliesTo: 0,
         sections: [makeSection({ sequence: from + 1, rows: 20, startMs: 1_750_000_000_000 })],
         part: null,
       }),

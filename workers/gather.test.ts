@@ -76,22 +76,22 @@ function read(messages: ResultsMessage[]): number[] {
 describe('Gather', () => {
   it('covers every sequence without a hole, empty ones included', () => {
     const gather = new Gather(1, 1, 10);
-    for (const sequence of [12, 15, 16]) expect(gather.add(section(sequence))).toEqual([]);
+    for (const sequence of [12, 15, 16]) expect(gather.add(section(sequence), 1, 0)).toEqual([]);
     expect(gather.worthSending).toBe(false);
-    gather.add(section(20, 100));
+    gather.add(section(20, 100), 1, 0);
     expect(gather.worthSending).toBe(true);
-    expect(gather.cut()).toMatchObject({ from: 10, to: 20, sections: [{ sequence: 20 }] });
+    expect(gather.cut()).toMatchObject({ from: 10, to: 20, toMs: 1, anomaliesTo: 0, sections: [{ sequence: 20 }] });
     expect(gather.cut()).toBeNull();
-    gather.add(section(25));
+    gather.add(section(25), 1, 0);
     expect(gather.cut()).toMatchObject({ from: 20, to: 25, sections: [] });
   });
 
   it('splits what does not fit a message, and a reader joins it, whoever published which part', () => {
     const one = new Gather(1, 1, 0);
     const messages = [
-      ...one.add(section(3, 100_000)),
-      ...one.add(section(5, 2_000_000)),
-      ...one.add(section(6, 100_000)),
+      ...one.add(section(3, 100_000), 1, 0),
+      ...one.add(section(5, 2_000_000), 1, 0),
+      ...one.add(section(6, 100_000), 1, 0),
     ];
     const last = one.cut();
     if (last !== null) messages.push(last);
@@ -99,7 +99,7 @@ describe('Gather', () => {
     expect(messages.filter((message) => message.part !== null).length).toBeGreaterThan(1);
     expect(read(messages)).toEqual([3, 5, 6]);
     const zombie = new Gather(1, 1, 0);
-    const again = [...zombie.add(section(3, 100_000)), ...zombie.add(section(5, 2_000_000))];
+    const again = [...zombie.add(section(3, 100_000), 1, 0), ...zombie.add(section(5, 2_000_000), 1, 0)];
     expect(read([...messages.slice(0, 2), ...again, ...messages.slice(2)])).toEqual([3, 5, 6]);
   });
 });

@@ -28,6 +28,8 @@ export class Gather {
   private sections: Section[] = [];
   private from: number;
   private covered: number;
+  private coveredMs = 0;
+  private anomaliesTo = 0;
   /** Rough bytes waiting. */
   bytes = 0;
   /** True once a waiting section says more than "this sequence was read". */
@@ -40,18 +42,21 @@ export class Gather {
     this.covered = from;
   }
 
-  /** Takes the next section. Returns messages that had to be cut at once because the section is too large to wait. */
-  add(section: Section): ResultsMessage[] {
+  /**
+   * Takes the next section, of a message that LOGS stored at `timeMs`; `anomaliesTo`: position of ANOMALIES after it.
+   * Returns messages that had to be cut at once because the section is too large to wait.
+   */
+  add(section: Section, timeMs: number, anomaliesTo: number): ResultsMessage[] {
     const weight = weigh(section);
     if (weight > heavyBytes && packSection(section).length > heavyBytes) {
       const before = this.cut();
-      const parts = splitSection(this.header(section.sequence), section);
+      this.cover(section.sequence, timeMs, anomaliesTo);
+      const parts = splitSection(this.header(), section);
       this.from = section.sequence;
-      this.covered = section.sequence;
       return before === null ? parts : [before, ...parts];
     }
     const overfull = this.bytes + weight > heavyBytes && this.sections.length > 0 ? this.cut() : null;
-    this.covered = section.sequence;
+    this.cover(section.sequence, timeMs, anomaliesTo);
     if (!isEmptySection(section)) {
       this.sections.push(section);
       this.worthSending = true;
@@ -63,7 +68,7 @@ export class Gather {
   /** Everything that waits as one message, or null when nothing does. */
   cut(): ResultsMessage | null {
     if (this.covered === this.from) return null;
-    const message = { ...this.header(this.covered), sections: this.sections, part: null };
+    const message = { ...this.header(), sections: this.sections, part: null };
     this.sections = [];
     this.from = this.covered;
     this.bytes = 0;
@@ -71,7 +76,14 @@ export class Gather {
     return message;
   }
 
-  private header(to: number): { partition: number; generation: number; from: number; to: number } {
-    return { partition: this.partition, generation: this.generation, from: this.from, to };
+  private cover(sequence: number, timeMs: number, anomaliesTo: number): void {
+    this.covered = sequence;
+    this.coveredMs = timeMs;
+    this.anomaliesTo = anomaliesTo;
+  }
+
+  private header(): Omit<ResultsMessage, 'sections' | 'part'> {
+    const { partition, generation, from, covered: to, coveredMs: toMs, anomaliesTo } = this;
+    return { partition, generation, from, to, toMs, anomaliesTo };
   }
 }

@@ -488,6 +488,11 @@ export class Partition {
     return restored;
   }
 
+  /** The chain of ANOMALIES goes on after this sequence: what came since was published under another generation. */
+  continueAnomalies(after: number): void {
+    this.lastAnomalySequence = after;
+  }
+
   /** Positions start over where the LOGS stream was made anew; what was learned stays. */
   startGeneration(): void {
     this.sequence = 0;

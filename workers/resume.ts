@@ -11,7 +11,7 @@ export interface ResumeFrom {
   generation: number;
   /** Of the restored state; stream time in ms. Null: nothing is known, from the stream's start. */
   state: (Position & { streamMs: number }) | null;
-  /** Newest RESULTS message: up to where, and when it was stored, in ms. */
+  /** Newest RESULTS message: up to where, and when LOGS stored the message there, in ms. */
   published: (Position & { timeMs: number }) | null;
   /** Where messages of the partition are known to have been. */
   known: readonly Position[];

@@ -112,6 +112,14 @@ export class PartitionRunner {
   private resume = new Resume({ generation: 0, state: null, published: null, known: [] });
   /** The connection broke since the subscription began: what it gives may be of another stream. */
   private wasAway = false;
+  /** The connection that the subscription was made on. */
+  private connection = 0;
+  /** Newest RESULTS message as `restore` found it: its sequence on that stream, and what it says of the chain. */
+  private tail: { sequence: number; generation: number; anomaliesTo: number } | null = null;
+  /** What was restored is out of date. */
+  private mustRestore = false;
+  /** Last message taken of what an earlier generation published. */
+  private inherited: { sequence: number; timeMs: number } | null = null;
   private recordsAtCheckpoint = 0;
   /** Sequences whose analysis threw, and what it threw: dead letters when met again. */
   private readonly poison = new Map<number, string>();
@@ -177,6 +185,7 @@ export class PartitionRunner {
   private subscribe(): Promise<Subscription> {
     const { bus, partition } = this.options;
     this.wasAway = false;
+    this.connection = bus.connections;
     return bus.streams.consume(streams.logs, {
       subject: subjects.logs(partition),
       fromSequence: this.resume.fromSequence,
@@ -194,12 +203,18 @@ export class PartitionRunner {
     // What a worker of a wiped cluster published here says nothing of this one.
     if (tail !== null && last !== null && last.generation >= firstGeneration) {
       const sequence = last.part === null || last.part.last ? last.to : last.from;
-      published = { generation: last.generation, sequence, timeMs: tail.timeMs };
+      published = { generation: last.generation, sequence, timeMs: last.toMs };
       limit = published;
     } else if (info.lastSequence === 0) {
       // RESULTS never held a message: nothing that a checkpoint covers can have reached a reader.
       limit = { generation, sequence: 0 };
     }
+    this.mustRestore = false;
+    this.tail =
+      tail === null || last === null
+        ? null
+        : { sequence: tail.sequence, generation: last.generation, anomaliesTo: last.anomaliesTo };
+    this.inherited = null;
     const { partition: state, at, known, pointerLost } = await this.checkpointer.restore(limit);
     const logs = await bus.streams.info(streams.logs);
     if (at !== null && at.generation === generation && logs.lastSequence < at.sequence)
@@ -227,7 +242,7 @@ export class PartitionRunner {
     const { sequence, streamMs } = this.partition;
     const lastSequence = await this.lastOfLogs();
     if (this.stopping) return;
-    if (this.resume.isInheriting) return this.restore();
+    if (this.resume.isInheriting || this.mustRestore) return this.restore();
     if (lastSequence < sequence) throw streamChanged(partition, sequence, `ends at ${lastSequence}`);
     const state = sequence === 0 ? null : { generation, sequence, streamMs };
     this.resume = new Resume({ generation, state, published: null, known: [] });
@@ -253,7 +268,10 @@ export class PartitionRunner {
       for (;;) {
         try {
           await this.read();
-          if (!this.stopping) await this.resumeHere();
+          if (!this.stopping) {
+            this.subscription?.stop().catch(() => {});
+            await this.resumeHere();
+          }
           if (this.stopping) return;
         } catch (error) {
           if (!(error instanceof PoisonError)) throw error;
@@ -278,12 +296,15 @@ export class PartitionRunner {
   private async read(): Promise<void> {
     const { options } = this;
     for await (const message of this.subscription as Subscription) {
-      if (this.stopping || this.wasAway) return;
+      if (this.stopping || this.wasAway || options.bus.connections !== this.connection) return;
       const processingMs = options.time.now();
       const gap = this.resume.gapBefore(message.sequence);
       if (gap !== null) this.tellGap(gap.from, gap.to);
+      const inherited = this.resume.isInheriting;
       const share = this.resume.share(message);
+      if (inherited && !this.resume.isInheriting && !(await this.openGeneration())) return;
       if (share === null) throw streamChanged(options.partition, message.sequence, 'holds another message there');
+      if (this.resume.isInheriting) this.inherited = message;
       if (share === 'skip') continue;
       const named = modelNamed(message.data);
       if (named !== null && !(await this.haveModel(named))) return;
@@ -298,13 +319,41 @@ export class PartitionRunner {
       if (share === 'state') continue;
       this.count(output, processingMs - message.timeMs);
       if (output.section.anomalies.length > 0) this.publishAnomalies(output, processingMs);
-      for (const ready of this.gather.add(output.section)) this.publishResults(ready);
+      const anomaliesTo = output.section.anomalies.length > 0 ? message.sequence : output.anomaliesFrom;
+      for (const ready of this.gather.add(output.section, message.timeMs, anomaliesTo)) this.publishResults(ready);
       if (this.gatheredSince === 0) this.gatheredSince = processingMs;
       if (this.gather.bytes >= gatherBytes) this.cut();
       if (this.publisher.queuedBytes >= queueBytesMax) await this.publisher.room();
       const turn = options.turns.next();
       if (turn !== null) await turn;
     }
+  }
+
+  /**
+   * Opens this generation on the partition's RESULTS before the first message that is news: says up to where earlier
+   * ones published. By compare-and-set, so that nothing which a zombie of theirs sends later can say it a second time.
+   * False where RESULTS has grown since it was read, or may have: then all is restored from what it says now.
+   */
+  private async openGeneration(): Promise<boolean> {
+    const { bus, partition, generation, log } = this.options;
+    const { tail, inherited } = this;
+    if (tail !== null && tail.generation >= generation) {
+      this.partition.continueAnomalies(tail.anomaliesTo);
+      return true;
+    }
+    this.partition.continueAnomalies(0);
+    if (inherited === null) return true;
+    const { sequence: to, timeMs: toMs } = inherited;
+    const opening = { partition, generation, from: 0, to, toMs, anomaliesTo: 0, sections: [], part: null };
+    this.gather = new Gather(partition, generation, to);
+    const opened = await bus.streams
+      .publishAfter(subjects.results(partition), encodeResults(opening), tail?.sequence ?? 0)
+      .catch((error: Error) => {
+        log(`partition ${partition}: generation ${generation} is not opened yet, ${error.message}`);
+        return null;
+      });
+    if (opened === null) this.mustRestore = true;
+    return opened !== null;
   }
 
   /** False where the partition is let go before the model can be had. @throws ModelMissingError */

@@ -72,7 +72,7 @@ class Ordered {
   }
 
   private pass(section: Section): void {
-    for (const ready of this.gather.add(section)) this.resultBytes += encodeResults(ready).length;
+    for (const ready of this.gather.add(section, 1, 0)) this.resultBytes += encodeResults(ready).length;
     if (this.gather.bytes < gatherBytes) return;
     const ready = this.gather.cut();
     if (ready !== null) this.resultBytes += encodeResults(ready).length;

@@ -68,7 +68,7 @@ async function measure(bus: Bus, partition: number, mask: boolean) {
   let ofThread = process.threadCpuUsage();
   let ofProcess = process.cpuUsage();
   for await (const message of subscription) {
-    for (const ready of gather.add(state.step(message).section)) send(ready);
+    for (const ready of gather.add(state.step(message).section, message.timeMs, 0)) send(ready);
     const ready = gather.bytes >= gatherBytes ? gather.cut() : null;
     if (ready !== null) send(ready);
     seen++;

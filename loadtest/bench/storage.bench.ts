@@ -32,6 +32,8 @@ for (let sequence = 1; sequence <= 600; sequence++) {
       generation: 1,
       from: sequence - 1,
       to: sequence,
+      toMs: 1,
+      anomaliesTo: 0,
       sections: [section],
       part: null,
     }),

@@ -86,7 +86,7 @@ const section = (partition: number, sequence: number, rows = 10, extra: Partial<
 
 async function publish(bus: MemoryBus, partition: number, from: number, sections: Section[]): Promise<void> {
   const to = sections.at(-1)?.sequence ?? from;
-  const message: ResultsMessage = { partition, generation: 1, from, to, sections, part: null };
+  const message: ResultsMessage = { partition, generation: 1, from, to, toMs: 1, anomaliesTo: 0, sections, part: null };
   await bus.streams.publish(subjects.results(partition), encodeResults(message));
 }
 

@@ -70,12 +70,22 @@ async function publish(
   from: number,
   to: number,
   rows = 10,
-  more: Partial<ResultsMessage> = {},
+  more: Pick<Partial<ResultsMessage>, 'generation'> = {},
 ): Promise<void> {
   const sections: Section[] = [];
   for (let sequence = from + 1; sequence <= to; sequence++)
     sections.push(makeSection({ sequence, rows, startMs: startMs + sequence }));
-  const message: ResultsMessage = { partition, generation: 1, from, to, sections, part: null, ...more };
+  const message: ResultsMessage = {
+    partition,
+    generation: 1,
+    from,
+    to,
+    toMs: 1,
+    anomaliesTo: 0,
+    sections,
+    part: null,
+    ...more,
+  };
   await bus.streams.publish(subjects.results(partition), encodeResults(message));
 }
 
@@ -112,7 +122,7 @@ describe('writer', () => {
   it('joins a section that came in parts, across blocks and restarts', async () => {
     const bus = await newBus();
     const section = makeSection({ sequence: 1, rows: 8000, startMs });
-    const parts = splitSection({ partition: 11, generation: 1, from: 0, to: 1 }, section);
+    const parts = splitSection({ partition: 11, generation: 1, from: 0, to: 1, toMs: 1, anomaliesTo: 0 }, section);
     expect(parts.length).toBeGreaterThan(1);
     const [first, ...rest] = parts as [ResultsMessage, ...ResultsMessage[]];
     await bus.streams.publish(subjects.results(11), encodeResults(first));

@@ -116,7 +116,16 @@ async function publish(bus: MemoryBus, partition: number, from: number, to: numb
   for (let sequence = from + 1; sequence <= to; sequence++) {
     const startMs = 1_750_000_000_000 + partition * 1_000_000 + sequence;
     const section = makeSection({ sequence, rows, startMs, attributes: true, services: 5 });
-    const message = { partition, generation: 1, from: sequence - 1, to: sequence, sections: [section], part: null };
+    const message = {
+      partition,
+      generation: 1,
+      from: sequence - 1,
+      to: sequence,
+      toMs: 1,
+      anomaliesTo: 0,
+      sections: [section],
+      part: null,
+    };
     await bus.streams.publish(subjects.results(partition), encodeResults(message));
   }
 }

@@ -7,6 +7,8 @@ const message = (generation: number, from: number, to: number): ResultsMessage =
   generation,
   from,
   to,
+  toMs: 1,
+  anomaliesTo: 0,
   sections: [],
   part: null,
 });

@@ -80,7 +80,16 @@ describe('the storage process, killed in the middle', () => {
           // Three days a section: an insert is whole per day and no more.
           const startMs = Date.UTC(2026, 0, 1) + (sequence % 20) * day;
           const section = makeSection({ sequence, rows: rowsPerSection, startMs, stepMs: (3 * day) / rowsPerSection });
-          const message = { partition, generation: 1, from, to: sequence, sections: [section], part: null };
+          const message = {
+            partition,
+            generation: 1,
+            from,
+            to: sequence,
+            toMs: 1,
+            anomaliesTo: 0,
+            sections: [section],
+            part: null,
+          };
           await bus.streams.publish(subjects.results(partition), encodeResults(message));
           rows += rowsPerSection;
         }
