@@ -56,6 +56,8 @@ export class Connection implements Bus {
   private inMs = 0;
   /** Requests without an answer: how they learn that none will come. */
   private readonly open = new Set<() => void>();
+  /** Arrived at the server while it was paused. */
+  private readonly stalled: (() => void)[] = [];
   /** Sent while the connection was broken. */
   private readonly waiting: (() => void)[] = [];
   /** To be made again on each new connection. */
@@ -130,13 +132,8 @@ export class Connection implements Bus {
           return timeOut();
         }
         this.open.add(timeOut);
-        const arrive = (): void => {
+        const handle = (): void => {
           if (era !== this.era) return;
-          if (server.pausedUntilMs > world.nowMs) {
-            if (server.pausedUntilMs >= giveUpMs) timeOut();
-            world.at(server.pausedUntilMs, arrive);
-            return;
-          }
           let answer: () => void;
           if (fate === 'refused') {
             world.note(process.name, 'is refused', what);
@@ -160,12 +157,28 @@ export class Connection implements Bus {
           });
         };
         this.outMs = Math.max(this.outMs, world.nowMs + this.latencyMs() + extraMs);
-        world.at(this.outMs, arrive);
+        world.at(this.outMs, () => {
+          if (server.pausedUntilMs <= world.nowMs && this.stalled.length === 0) return handle();
+          if (server.pausedUntilMs >= giveUpMs) timeOut();
+          this.stall(handle);
+        });
       };
       if (this.up) return send();
       this.waiting.push(send);
       return timeOut();
     });
+  }
+
+  /** Keeps what arrives at a paused server in order, however long the pause becomes. */
+  private stall(handle: () => void): void {
+    this.stalled.push(handle);
+    if (this.stalled.length > 1) return;
+    const { server } = this;
+    const drain = (): void => {
+      if (server.pausedUntilMs > server.world.nowMs) server.world.at(server.pausedUntilMs, drain);
+      else for (const one of this.stalled.splice(0)) one();
+    };
+    server.world.at(server.pausedUntilMs, drain);
   }
 
   /** Something from the server that nobody asked for just now. */
