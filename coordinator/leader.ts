@@ -18,6 +18,7 @@ import {
 } from '#protocol/mod.ts';
 import { readAlertsRecord, readWriterRecord } from '#storage/mod.ts';
 import { type CheckpointPointer, readPointer } from '#workers/mod.ts';
+import { ModelControl } from './model-control.ts';
 import { Placement, type PlacementOptions } from './placement.ts';
 import { needsNewGeneration, neededFrom, planPurge } from './retention.ts';
 
@@ -36,6 +37,8 @@ export interface LeaderOptions extends PlacementOptions {
 const planEveryMs = 250;
 const tickEveryMs = 1_000;
 const purgeEveryMs = 5_000;
+/** How long a correction or another model may wait. */
+const modelsEveryMs = 1_000;
 
 interface StoredAnalysis {
   version: number;
@@ -49,6 +52,7 @@ export class Leader {
   private facts: ClusterFacts = { partitions: 0, generation: 0, firstGeneration: 0, logsCreatedMs: 0 };
   private timers: Cancel[] = [];
   private readonly placement: Placement;
+  private readonly models: ModelControl;
   private purging = false;
   private purged: number[] = [];
   private stopped = false;
@@ -56,16 +60,20 @@ export class Leader {
   constructor(options: LeaderOptions) {
     this.options = options;
     this.placement = new Placement(options);
+    this.models = new ModelControl(options);
   }
 
   async start(): Promise<void> {
-    await this.publishAnalysis(await this.settleGeneration());
+    const again = await this.settleGeneration();
+    await this.publishAnalysis(again);
+    await this.models.look(this.facts, again);
     if (this.stopped) return;
     const { time } = this.options;
     this.timers = [
       time.every(planEveryMs, () => void this.assign()),
       time.every(tickEveryMs, () => this.tick()),
       time.every(purgeEveryMs, () => void this.purge()),
+      time.every(modelsEveryMs, () => void this.lookAtModels()),
     ];
   }
 
@@ -184,13 +192,24 @@ export class Leader {
     }
   }
 
+  private async lookAtModels(): Promise<void> {
+    try {
+      await this.models.look(this.facts);
+    } catch (error) {
+      this.options.log(`Partitions are not told of corrections or models yet: ${(error as Error).message}`);
+    }
+  }
+
   private async purge(): Promise<void> {
     if (this.purging || !this.options.valid()) return;
     this.purging = true;
     const { bus, retainLogs } = this.options;
     try {
       // LOGS may be made anew, or lose its tail in a server's crash, while this process leads.
-      if (await this.settleGeneration()) await this.publishAnalysis(true);
+      if (await this.settleGeneration()) {
+        await this.publishAnalysis(true);
+        await this.models.look(this.facts, true);
+      }
       if (!retainLogs) {
         const needed = (await this.pointers(this.facts)).map((pointer) => neededFrom(pointer, this.facts.generation));
         for (const { partition, below } of planPurge(needed, this.purged)) {

@@ -1,6 +1,16 @@
 /** The coordinator: election, membership, assignment, ticks, control messages, retention. */
 export { type Assignment, type Member, type Move, plan, type PlanInput } from './assignment.ts';
 export { Coordinator, type CoordinatorOptions } from './coordinator.ts';
+export {
+  correct,
+  modelBytes,
+  type NewCorrection,
+  publishModel,
+  readCorrections,
+  readModels,
+  rollBack,
+  uncorrect,
+} from './model-store.ts';
 export { Membership, type Seen } from './membership.ts';
 export { readAssignment, type StoredAssignment } from './placement.ts';
 export { type ClusterView, viewCluster } from './status.ts';

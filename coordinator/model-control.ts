@@ -1,0 +1,86 @@
+/** What the leader does with corrections and models: tells every partition of a change, in its stream, once it is due. */
+import type { Bus, ClusterFacts, KeyValue } from '#bus/mod.ts';
+import { type ControlMessage, correctionsOf, encodeLogsMessage, modelVersion, subjects } from '#protocol/mod.ts';
+import { modelBytes, notePublished, readCorrections, readModels } from './model-store.ts';
+
+export interface ModelControlOptions {
+  bus: Bus;
+  store: KeyValue;
+  log: (text: string) => void;
+  valid: () => boolean;
+}
+
+export class ModelControl {
+  private readonly options: ModelControlOptions;
+  private busy = false;
+  private againDue = false;
+  /** A change that cannot be told is logged once. */
+  private stuckAt = 0;
+
+  constructor(options: ModelControlOptions) {
+    this.options = options;
+  }
+
+  /** `again`: the stream may have lost what was told; stays due until it was told. */
+  async look(facts: ClusterFacts, again = false): Promise<void> {
+    this.againDue ||= again;
+    if (this.busy || !this.options.valid()) return;
+    this.busy = true;
+    try {
+      const due = this.againDue;
+      this.againDue = false;
+      try {
+        await this.tellModel(facts, due);
+        await this.tellCorrections(facts, due);
+      } catch (error) {
+        this.againDue ||= due;
+        throw error;
+      }
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  private async tellModel(facts: ClusterFacts, again: boolean): Promise<void> {
+    const { bus, store, log } = this.options;
+    const models = await readModels(store);
+    const { change: version, published, serving } = models;
+    if (version === 0 || (published >= version && !again)) return;
+    const model = modelVersion(models, serving);
+    if (model !== null) {
+      try {
+        await modelBytes(bus, model);
+      } catch (error) {
+        // Every partition would wait for it; as long as none was told, the model before serves.
+        if (this.stuckAt !== version) log(`Model ${serving} is not told to partitions: ${(error as Error).message}`);
+        this.stuckAt = version;
+        return;
+      }
+    }
+    const hash = model?.hash ?? '';
+    await this.tell(facts, (): ControlMessage => ({ kind: 'model', version, hash }));
+    await notePublished(store, { model: version });
+    log(`Model ${serving} serves in all partitions from here on (change ${version}).`);
+  }
+
+  private async tellCorrections(facts: ClusterFacts, again: boolean): Promise<void> {
+    const corrections = await readCorrections(this.options.store);
+    const { version, published } = corrections;
+    if (version === 0 || (published >= version && !again)) return;
+    await this.tell(facts, (partition): ControlMessage => {
+      return { kind: 'corrections', version, items: correctionsOf(partition, facts.partitions, corrections) };
+    });
+    await notePublished(this.options.store, { corrections: version });
+  }
+
+  private async tell(facts: ClusterFacts, messageFor: (partition: number) => ControlMessage): Promise<void> {
+    for (let partition = 0; partition < facts.partitions; partition++) {
+      const control = messageFor(partition);
+      await this.options.bus.streams.publish(
+        subjects.logs(partition),
+        encodeLogsMessage({ kind: 'control', control }),
+        { messageId: `control.${control.kind}.${facts.generation}.${control.version}.${partition}` },
+      );
+    }
+  }
+}

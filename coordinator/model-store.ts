@@ -1,0 +1,117 @@
+/**
+ * Corrections and models as the cluster keeps them: documents in KV, changed by compare-and-set by API and command
+ * line; bytes of models in the object store. Only the leader tells partitions of them (R2, `model-control.ts`).
+ */
+import { createHash } from 'node:crypto';
+import type { Bus, KeyValue } from '#bus/mod.ts';
+import {
+  type Correction,
+  type Corrections,
+  keys,
+  type Models,
+  type ModelVersion,
+  LogweirError,
+  noCorrections,
+  noModels,
+  objectBuckets,
+  pack,
+  rolledBack,
+  unpack,
+  withCorrection,
+  withModel,
+  withoutCorrection,
+} from '#protocol/mod.ts';
+
+/** Reads a document, works out the next, and writes it unless another was faster: then again. */
+async function change<T>(store: KeyValue, key: string, none: T, next: (before: T) => T): Promise<T> {
+  for (;;) {
+    const entry = await store.get(key);
+    const before = entry === null ? none : (unpack(entry.value) as T);
+    const after = next(before);
+    if (after === before) return before;
+    const written =
+      entry === null ? await store.create(key, pack(after)) : await store.update(key, pack(after), entry.revision);
+    if (written !== null) return after;
+  }
+}
+
+async function read<T>(store: KeyValue, key: string, none: T): Promise<T> {
+  const entry = await store.get(key);
+  return entry === null ? none : (unpack(entry.value) as T);
+}
+
+export const readCorrections = (store: KeyValue): Promise<Corrections> => read(store, keys.corrections, noCorrections);
+export const readModels = (store: KeyValue): Promise<Models> => read(store, keys.models, noModels);
+
+export type NewCorrection = Omit<Correction, 'id'>;
+
+/** Adds a correction, or replaces the one of the same service and text. @throws LogweirError REQUEST_INVALID | LIMIT_REACHED */
+export async function correct(store: KeyValue, asked: NewCorrection): Promise<Correction> {
+  const id = createHash('sha256').update(`${asked.service}\u0000${asked.text}`).digest('hex').slice(0, 16);
+  const after = await change(store, keys.corrections, noCorrections, (before) =>
+    withCorrection(before, { ...asked, id }),
+  );
+  return after.items.find((item) => item.id === id) as Correction;
+}
+
+/** False where there is none of that id. */
+export async function uncorrect(store: KeyValue, id: string): Promise<boolean> {
+  let found = false;
+  await change(store, keys.corrections, noCorrections, (before) => {
+    const after = withoutCorrection(before, id);
+    found = after !== null;
+    return after ?? before;
+  });
+  return found;
+}
+
+/** Stores a model's bytes, then lists it as the version that serves. */
+export async function publishModel(
+  bus: Bus,
+  store: KeyValue,
+  bytes: Uint8Array,
+  about: Omit<ModelVersion, 'version' | 'hash' | 'bytes'>,
+): Promise<ModelVersion> {
+  const hash = createHash('sha256').update(bytes).digest('hex');
+  const objects = await bus.objects(objectBuckets.models);
+  await objects.put(hash, bytes);
+  const dropped: string[] = [];
+  const after = await change(store, keys.models, noModels, (before) => {
+    const next = withModel(before, { ...about, hash, bytes: bytes.length });
+    const kept = new Set(next.versions.map((one) => one.hash));
+    dropped.splice(0, dropped.length, ...before.versions.map((one) => one.hash).filter((one) => !kept.has(one)));
+    return next;
+  });
+  for (const old of dropped) await objects.delete(old).catch(() => {});
+  return after.versions.at(-1) as ModelVersion;
+}
+
+/** Bytes of a listed model. @throws LogweirError MODEL_MISSING */
+export async function modelBytes(bus: Bus, { hash, version }: ModelVersion): Promise<Uint8Array> {
+  const bytes = await (await bus.objects(objectBuckets.models)).get(hash);
+  if (bytes !== null && createHash('sha256').update(bytes).digest('hex') === hash) return bytes;
+  throw new LogweirError(
+    'MODEL_MISSING',
+    `The bytes of model ${version} are ${bytes === null ? 'missing' : 'damaged'} in the object store.`,
+    'Restore the bucket logweir_models, or let another model serve ("logweir model rollback").',
+  );
+}
+
+/** Lets an earlier version serve. Its bytes must be there. @throws LogweirError REQUEST_INVALID | MODEL_MISSING */
+export async function rollBack(bus: Bus, store: KeyValue, version?: number): Promise<Models> {
+  const wanted = rolledBack(await readModels(store), version);
+  const found = wanted.versions.find((one) => one.version === wanted.serving);
+  if (found !== undefined) await modelBytes(bus, found);
+  return change(store, keys.models, noModels, (before) => rolledBack(before, version));
+}
+
+/** Notes that every partition was told of a change; a later one stays due. */
+export async function notePublished(store: KeyValue, what: { model?: number; corrections?: number }): Promise<void> {
+  const { model, corrections } = what;
+  if (model !== undefined)
+    await change(store, keys.models, noModels, (doc) => (doc.published < model ? { ...doc, published: model } : doc));
+  if (corrections !== undefined)
+    await change(store, keys.corrections, noCorrections, (doc) =>
+      doc.published < corrections ? { ...doc, published: corrections } : doc,
+    );
+}
