@@ -98,7 +98,7 @@ export class DetectorSet {
         this.newTemplate.isTold(slot) ||
         this.templateRates.isBursting(slot) ||
         // What is as new as the new message that is told belongs to it.
-        (this.newTemplate.isOpen && !this.table.has(slot)),
+        (this.newTemplate.isOpen && this.isNewSince(slot, this.newTemplate.startMs)),
     };
     const steps = sequences.flatMap((sequence) => sequence.steps);
     this.steps = steps.length;
@@ -247,7 +247,14 @@ export class DetectorSet {
   /** A handful of records, then a gap too long to be normal: what they taught is worth nothing. */
   private startOver(): void {
     this.history = new History(this.config.history.windows);
+    this.table.startOver();
     this.newTemplate.startOver();
+  }
+
+  /** First seen at that time or later. */
+  private isNewSince(slot: number, startMs: number): boolean {
+    const first = this.table.get(slot, 'first');
+    return first < 0 || first >= Math.floor(startMs / this.sizeMs) - this.skipped;
   }
 
   /** Number of a window, without those in which the service was silent: a template is missing only beside others. */

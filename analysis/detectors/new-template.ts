@@ -62,6 +62,11 @@ export class NewTemplateDetector {
     return sum;
   }
 
+  /** When the incident began, ms; 0 before the first one. */
+  get startMs(): number {
+    return this.incident?.row.startMs ?? 0;
+  }
+
   get isOpen(): boolean {
     return this.incident !== null && this.quietWindows < endWindows;
   }

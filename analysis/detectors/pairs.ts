@@ -20,7 +20,9 @@ const pairsMax = 16;
 /** Pairs are looked for every so many windows. */
 const searchEvery = 8;
 /** Squared differences over the sum of both: 1 for independent templates, near 0 for pairs. */
-const couplingMax = 0.22;
+const couplingMax = 0.3;
+/** Where so strongly coupled that nothing else need speak for it. */
+const couplingSure = 0.2;
 const recordsMin = 20;
 
 interface Pair {
@@ -29,12 +31,17 @@ interface Pair {
   b: number;
   /** Searches that found it. */
   seen: number;
-  /** Mean squared difference of a window. */
+  /** Mean squared difference of a window, and the ratio by which the pair was found. */
   scatter: number;
-  /** Lags from a to b, and from b to a, that were seen: sum in ms and count. */
-  lagAb: number;
-  lagBa: number;
-  lags: number;
+  coupling: number;
+  /** Records of both, and those near the last one of the other; of these, those with b after a, and their distances. */
+  arrivals: number;
+  near: number;
+  after: number;
+  afterMs: number;
+  beforeMs: number;
+  /** Usual time between two of a, ms. */
+  cycleMs: number;
   aMs: number;
   bMs: number;
   /** Differences and larger counts of the last windows, newest first. */
@@ -44,8 +51,8 @@ interface Pair {
   broken: boolean;
 }
 
-const movingNumbers = ['lagAb', 'lagBa', 'lags', 'aMs', 'bMs'] as const;
-const learnedNumbers = ['a', 'b', 'seen', 'scatter', 'wholeWindows'] as const;
+const movingNumbers = ['arrivals', 'near', 'after', 'afterMs', 'beforeMs', 'cycleMs', 'aMs', 'bMs'] as const;
+const learnedNumbers = ['a', 'b', 'seen', 'scatter', 'coupling', 'wholeWindows'] as const;
 
 export interface PairsSnapshot {
   /** Doubles as bytes, pair after pair. */
@@ -89,12 +96,20 @@ export class PairDetector {
     if (slot >= this.roles.length || this.roles[slot] === 0) return;
     for (const pair of this.pairs) {
       if (pair.a === slot) {
-        if (pair.bMs > 0 && pair.lags > 0) pair.lagBa += Math.min(60_000, Math.abs(timeMs - pair.bMs));
+        if (pair.aMs > 0) pair.cycleMs += 0.05 * (Math.min(600_000, Math.abs(timeMs - pair.aMs)) - pair.cycleMs);
         pair.aMs = timeMs;
-      } else if (pair.b === slot) {
-        if (pair.aMs > 0) pair.lagAb += Math.min(60_000, Math.abs(timeMs - pair.aMs));
-        pair.bMs = timeMs;
-        pair.lags++;
+      } else if (pair.b === slot) pair.bMs = timeMs;
+      else continue;
+      if (pair.aMs === 0 || pair.bMs === 0) continue;
+      pair.arrivals++;
+      // Records come a little out of order, so near is near, whichever came first.
+      const lag = pair.bMs - pair.aMs;
+      if (Math.abs(lag) > 0.2 * pair.cycleMs) continue;
+      pair.near++;
+      if (lag < 0) pair.beforeMs -= lag;
+      else {
+        pair.after++;
+        pair.afterMs += lag;
       }
     }
   }
@@ -203,6 +218,7 @@ export class PairDetector {
         const next = pair ?? pairOf(one.slot, other.slot);
         next.seen++;
         next.scatter = squares / (ringWindows - from);
+        next.coupling = squares / (one.sum + other.sum);
         found.push(next);
       }
     // Two searches without it, and a pair is none any more.
@@ -225,7 +241,7 @@ export class PairDetector {
       pair.recent = [];
       return;
     }
-    if (pair.seen < this.config.searchesMin || !isClose(pair)) return;
+    if (pair.seen < this.config.searchesMin || (pair.coupling > couplingSure && !isClose(pair))) return;
     let sumA = 0;
     let sumB = 0;
     for (let i = 0; i < pair.recent.length; i += 2) {
@@ -235,7 +251,7 @@ export class PairDetector {
       const missing = more - Math.min(sumA, sumB);
       const whole = Math.min(sumA, sumB);
       const needed = Math.max(this.config.missingMin + (whole > 0 ? 2 : 0), 5 * Math.sqrt(pair.scatter * (i / 2 + 1)));
-      if (missing < needed || missing < 0.5 * more) continue;
+      if (missing < needed || missing < 0.7 * more) continue;
       // A template that the miner took into another, or that has other words now, is no missing message.
       if (window.newTemplates > 0 || hasMoved(sumA > sumB ? pair.b : pair.a, window, context.host)) {
         pair.seen = 1;
@@ -273,8 +289,10 @@ export class PairDetector {
       for (const slot of [there, gone])
         row.influencers.push({ kind: 'event', name: templateText(context.host, slot), share: slot === gone ? 1 : 0 });
     this.incident.addSamples(window.samples);
-    const isFirst = pair.lagAb <= pair.lagBa === isBMissing;
-    const lag = pair.lags === 0 ? '' : ` within ${span(Math.min(pair.lagAb, pair.lagBa) / pair.lags)}`;
+    const isAfter = pair.after >= 0.5 * pair.near;
+    const isFirst = isAfter === isBMissing;
+    const lagMs = isAfter ? pair.afterMs / pair.after : pair.beforeMs / (pair.near - pair.after);
+    const lag = pair.near === 0 ? '' : ` within ${span(lagMs)}`;
     const [thereText, goneText] = [templateText(context.host, there), templateText(context.host, gone)];
     row.description =
       `'${cut(thereText)}' came ${figure(count)} times, ${missing === count ? 'never' : `${figure(missing)} times not`}` +
@@ -315,9 +333,13 @@ function pairOf(a: number, b: number): Pair {
     b,
     seen: 0,
     scatter: 0,
-    lagAb: 0,
-    lagBa: 0,
-    lags: 0,
+    coupling: 1,
+    arrivals: 0,
+    near: 0,
+    after: 0,
+    afterMs: 0,
+    beforeMs: 0,
+    cycleMs: 60_000,
     aMs: 0,
     bMs: 0,
     recent: [],
@@ -326,11 +348,13 @@ function pairOf(a: number, b: number): Pair {
   };
 }
 
-/** They follow each other far sooner than they come: where they come so often that this cannot be told, it is taken as given. */
+/**
+ * They come far closer to each other than chance brings them: of two records one is near the other's, where it would
+ * be one of five or six. Where they come so often that this cannot be told, it is taken as given.
+ */
 function isClose(pair: Pair): boolean {
-  if (pair.lags < 8) return false;
-  const cycle = (pair.lagAb + pair.lagBa) / pair.lags;
-  return cycle < 1_500 || Math.min(pair.lagAb, pair.lagBa) / pair.lags < 0.25 * cycle;
+  if (pair.cycleMs < 1_500) return pair.arrivals > 0;
+  return pair.arrivals >= 16 && pair.near > 0.36 * pair.arrivals;
 }
 
 function cut(text: string): string {

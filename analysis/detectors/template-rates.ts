@@ -106,7 +106,10 @@ export class TemplateRateDetector {
       const age = at - table.get(slot, 'first');
       if (age < 40) continue;
       const variance = Math.max(mean, table.get(slot, 'variance'));
-      const exponent = gap * lowerTailExponent(0, mean, variance) - Math.log10(1 + regular);
+      // What comes in lumps is away for most windows anyway.
+      const share = (table.get(slot, 'active') + 0.5) / (age + 1);
+      const seldom = share > 0.95 ? Number.POSITIVE_INFINITY : -Math.log10(1 - share);
+      const exponent = gap * Math.min(seldom, lowerTailExponent(0, mean, variance)) - Math.log10(1 + regular);
       if (exponent < tailExponent) continue;
       found.push(slot);
       best = Math.max(best, exponent);
@@ -160,9 +163,11 @@ export class TemplateRateDetector {
     for (let slot = 0; slot < window.slotRecords.length; slot++) {
       const more = (window.slotRecords[slot] as number) - table.get(slot, 'mean');
       if (table.get(slot, 'class') === classes.debug) continue;
-      const factor = (window.slotRecords[slot] as number) / Math.max(0.1, table.get(slot, 'mean'));
+      const mean = Math.max(0.1, table.get(slot, 'mean'));
+      const others = Math.max(1, window.logCount - excess - mean);
+      const growth = Math.max(1, (window.logCount - (window.slotRecords[slot] as number)) / others);
       // All templates grow in a surge, the most common one the most: a burst is out of proportion.
-      if (more < 0.7 * excess || factor < 2 * (1 + excess / Math.max(1, window.logCount - excess))) continue;
+      if (more < 0.7 * excess || (window.slotRecords[slot] as number) < 2 * growth * mean) continue;
       if (!this.bursting.includes(slot) && isLasting(slot, window, table))
         this.writeBurst([slot], exponent, window, table, context);
       return true;
@@ -239,15 +244,12 @@ export class TemplateRateDetector {
   private returned(window: WindowState, context: StepContext): void {
     if (this.vanished === null) return;
     const left = this.gone.filter((slot) => (window.slotRecords[slot] ?? 0) === 0);
-    if (left.length === this.gone.length) {
-      this.vanished.row.endMs = window.endMs;
-      return;
-    }
-    this.gone = left;
-    if (left.length > 0) return;
-    this.vanished.row.endMs = window.startMs;
+    this.vanished.row.endMs = left.length > 0 ? window.endMs : window.startMs;
+    this.describeVanished(this.vanished);
     this.vanished.write(context);
-    this.vanished = null;
+    // Those that came back stay in the sentence, which tells of the whole incident.
+    this.gone = left;
+    if (left.length === 0) this.vanished = null;
   }
 
   /**
@@ -313,11 +315,15 @@ export class TemplateRateDetector {
       share: Math.round(1000 / this.gone.length) / 1000,
     }));
     this.vanished.addSamples(window.samples);
+    this.describeVanished(this.vanished);
+    this.vanished.write(context);
+  }
+
+  private describeVanished({ row }: Incident): void {
     const others = this.gone.length > 1 ? ` and ${this.gone.length - 1} more` : '';
     row.description =
       `'${row.influencers[0]?.name ?? ''}'${others} stopped: none for ${span(row.endMs - row.startMs)}` +
       ` where ${perTime(row.typical)} are typical, while the service goes on`;
-    this.vanished.write(context);
   }
 
   private writeBurst(

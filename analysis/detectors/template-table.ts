@@ -66,6 +66,10 @@ export class TemplateTable {
     return this.get(slot, 'first') >= 0;
   }
 
+  startOver(): void {
+    for (let slot = 0; slot < this.slots; slot++) this.clear(slot);
+  }
+
   /** The slot has another template now. */
   forget(slot: number): void {
     if (!this.has(slot)) return;
@@ -140,15 +144,18 @@ export class TemplateTable {
     rows[row + offset.told] = 0;
     if (!learn) return;
     if (empty > (rows[row + offset.gap] as number)) rows[row + offset.gap] = empty;
-    const before = empty > 0 ? 0 : (rows[row + offset.before] as number);
-    const age = at - (rows[row + offset.first] as number) + 1;
-    const rate = 1 / Math.min(age, horizon);
-    const fade = (1 - rate) ** empty;
-    const mean = (rows[row + offset.mean] as number) * fade;
-    rows[row + offset.mean] = mean + rate * (records - mean);
-    const variance = (rows[row + offset.variance] as number) * fade;
-    rows[row + offset.variance] = variance + rate * ((records - before) ** 2 / 2 - variance);
     const most = (rows[row + offset.most] as number) * mostFading ** (empty + 1);
+    // A window that is far larger than any teaches nothing yet: the next one tells whether it was the first of many.
+    if (records <= 3 * most + 8) {
+      const before = empty > 0 ? 0 : (rows[row + offset.before] as number);
+      const age = at - (rows[row + offset.first] as number) + 1;
+      const rate = 1 / Math.min(age, horizon);
+      const fade = (1 - rate) ** empty;
+      const mean = (rows[row + offset.mean] as number) * fade;
+      rows[row + offset.mean] = mean + rate * (records - mean);
+      const variance = (rows[row + offset.variance] as number) * fade;
+      rows[row + offset.variance] = variance + rate * ((records - before) ** 2 / 2 - variance);
+    }
     // One window late: the first window of a burst must not hide the second.
     rows[row + offset.most] = Math.max(most, rows[row + offset.before] as number);
   }

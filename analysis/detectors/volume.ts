@@ -80,6 +80,8 @@ export class VolumeDetector {
       const dispersion = usual.median > 0 ? usual.lowDispersion : usual.dispersion;
       const exponent = this.emptyWindows * lowerTailExponent(0, mean, mean * dispersion);
       if (this.emptyWindows < windowsMin || exponent < tailExponent) return;
+      // A restart takes half a minute.
+      if (window.endMs - this.lastRecordMs < 1.4 * (window.endMs - window.startMs)) return;
       if (this.emptyWindows <= longestFactor * history.longestEmptyRun) return;
       this.wasSilent = true;
       // What looked like a drop was the beginning of this.

@@ -1,6 +1,6 @@
 /**
  * Windows and detectors of one service: records/s and bytes allocated per record, on three mixes.
- * Run: node --expose-gc loadtest/bench/windows.bench.ts [records]
+ * Run: node --expose-gc loadtest/bench/windows.bench.ts [records]; fails where a service keeps more than 4 MiB.
  */
 import { type Findings, type ObservedEvent, parseAnalysisConfig, ServiceAnalysis } from '#analysis/detectors/mod.ts';
 
@@ -81,6 +81,7 @@ function run({ name, config, rate }: Mix): void {
   const seconds = Number(process.hrtime.bigint() - from) / 1e9;
   (globalThis as { gc?: () => void }).gc?.();
   const kept = (process.memoryUsage().heapUsed - before) / 1024;
+  if (kept > 4096) process.exitCode = 1;
   const line = `${(total / seconds / 1e6).toFixed(2)}M records/s  ${((seconds / total) * 1e9).toFixed(0)} ns/record  ${kept.toFixed(0)} KiB kept`;
   console.log(`${name.padEnd(48)} ${line}`);
 }

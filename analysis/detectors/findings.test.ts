@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { Driver, ordinary, poissonOf, randomOf, startMs, type TestRecord } from './test-stream.ts';
+
+const second = 1000;
+const minute = 60 * second;
+
+/** An ordinary service with more records mixed in, in order of time. */
+function withMore(seed: number, minutes: number, more: readonly TestRecord[], shape = {}): TestRecord[] {
+  return [...ordinary({ seed, minutes, rate: 6, ...shape }), ...more].sort((a, b) => a.timeMs - b.timeMs);
+}
+/** A message at random times, `perMinute` of them, in each span of minutes. */
+function steady(seed: number, slot: number, body: string, perMinute: number, spans: [number, number][]): TestRecord[] {
+  const random = randomOf(seed);
+  return spans.flatMap(([from, to]) =>
+    Array.from({ length: poissonOf(random, perMinute * (to - from)) }, () => ({
+      timeMs: startMs + Math.floor((from + random() * (to - from)) * minute),
+      severity: 9,
+      slot,
+      body,
+    })),
+  );
+}
+const play = (records: readonly TestRecord[]): Driver => new Driver().sendIn(records, 200).end();
+const found = (driver: Driver): string[] => driver.anomalies().map(({ detector }) => detector);
+
+describe('findings', () => {
+  it('name a regular message that stays away, until it comes back', () => {
+    const driver = play(
+      withMore(
+        1,
+        90,
+        steady(2, 20, 'heartbeat of shard 7', 12, [
+          [0, 60],
+          [75, 90],
+        ]),
+      ),
+    );
+    expect(found(driver)).toEqual(['template_vanished']);
+    const [vanished] = driver.anomalies();
+    expect(vanished?.decidedAtMs).toBeLessThan(startMs + 63 * minute);
+    expect((vanished?.endMs as number) - startMs).toBeLessThan(76 * minute);
+    expect(vanished?.description).toMatch(
+      /stopped: none for 1[45] min where .+ are typical, while the service goes on$/,
+    );
+  });
+
+  it('take other words for the same as no finding', () => {
+    const driver = play(
+      withMore(1, 90, [
+        ...steady(2, 20, 'heartbeat of shard 7', 12, [[0, 60]]),
+        ...steady(3, 21, 'shard 7 is alive', 12, [[60, 90]]),
+      ]),
+    );
+    expect(found(driver)).toEqual([]);
+  });
+
+  it('name a rare message that bursts, and leave a lump of retries alone', () => {
+    const rare = steady(4, 22, 'index 7 rebuilt', 0.2, [[0, 90]]);
+    const lump = Array.from({ length: 30 }, (_, i) => ({
+      timeMs: startMs + 50 * minute + i * 200,
+      severity: 9,
+      slot: 22,
+      body: 'index 7 rebuilt',
+    }));
+    expect(found(play(withMore(5, 90, [...rare, ...lump])))).toEqual([]);
+    const driver = play(withMore(5, 90, [...rare, ...steady(6, 22, 'index 7 rebuilt', 40, [[60, 64]])]));
+    expect(found(driver)).toEqual(['template_burst']);
+    expect(driver.anomalies()[0]?.decidedAtMs).toBeLessThan(startMs + 61.5 * minute);
+  });
+
+  it('learn pairs of messages and name the one that is missing', () => {
+    const first = steady(7, 23, 'job 7 started', 5, [[0, 90]]);
+    const second = first
+      .filter(({ timeMs }) => timeMs < startMs + 60 * minute || timeMs > startMs + 70 * minute)
+      .map(({ timeMs }) => ({ timeMs: timeMs + 700, severity: 9, slot: 24, body: 'job 7 finished' }));
+    const driver = play(withMore(8, 90, [...first, ...second]));
+    expect(found(driver)).toEqual(['sequence_broken']);
+    const [broken] = driver.anomalies();
+    expect(broken?.decidedAtMs).toBeLessThan(startMs + 62 * minute);
+    expect(broken?.description).toMatch(/ never followed by '.+', which usually comes within [67]\d\d ms$/);
+  });
+
+  it('tell a slow rise of errors and of times from sudden ones', () => {
+    const slow = (at: number): number => Math.max(0, Math.min(1, (at - 60 * minute) / (40 * minute)));
+    const errors = play(withMore(9, 100, [], { shape: (at: number) => ({ errors: 1 + 14 * slow(at) }) }));
+    expect(found(errors)).toEqual(['error_creep']);
+    expect(errors.anomalies()[0]?.description).toMatch(/^errors rose slowly to .+\/s from a typical .+\/s over /);
+    // 2 % every 5 minutes.
+    const creep = (at: number): number => 1.02 ** Math.max(0, (at - 60 * minute) / (5 * minute));
+    const times = play(withMore(10, 120, [], { shape: (at: number) => ({ latency: creep(at) }) }));
+    expect(found(times)).toEqual(['latency_creep']);
+    expect(times.anomalies()[0]?.decidedAtMs).toBeLessThan(startMs + 100 * minute);
+  });
+
+  it('find times that rise 2 % an hour before they double', () => {
+    const hours = 34;
+    const driver = new Driver();
+    for (let hour = 0; hour < hours; hour++) {
+      const shape = (): { latency: number } => ({ latency: 1.02 ** Math.max(0, hour - 2) });
+      const records = ordinary({ seed: hour, minutes: 60, rate: 1, shape, fromMs: startMs + hour * 60 * minute });
+      driver.sendIn(records, 500);
+    }
+    expect(found(driver.end())).toContain('latency_creep');
+  });
+
+  it('name a new error, and no error spike beside it', () => {
+    const fresh = steady(11, 30, 'unhandled failure in billing', 30, [[60, 65]]).map((one) => ({
+      ...one,
+      severity: 17,
+    }));
+    expect(found(play(withMore(12, 90, fresh)))).toEqual(['new_template']);
+  });
+
+  it('tell a drop of the volume from a silence, and neither from debug output that is switched off', () => {
+    const drop = (at: number): { volume: number } => ({ volume: at > 60 * minute && at < 70 * minute ? 0.25 : 1 });
+    expect(found(play(withMore(13, 90, [], { shape: drop })))).toEqual(['volume_drop']);
+    const debug = steady(14, 31, 'cache probe 7', 300, [[0, 60]]).map((one) => ({ ...one, severity: 5 }));
+    expect(found(play(withMore(15, 90, debug)))).toEqual([]);
+  });
+});
