@@ -4,11 +4,13 @@ import type { ClickHouse } from '../engine/port.ts';
 import * as findings from './findings.ts';
 import { logs } from './logs.ts';
 import { reconcile, report } from './report.ts';
+import { type TrainingHistory, trainingHistory } from './training.ts';
 import * as trends from './trends.ts';
 import type * as Types from './types.ts';
 
 export { CursorError } from './ask.ts';
 export type * from './types.ts';
+export type { TrainingHistory, TrainingTemplate } from './training.ts';
 export type { TrendQuery } from './trends.ts';
 
 /** Methods throw `ClickHouseError`, and `CursorError` where `after` is no position of theirs. */
@@ -69,6 +71,10 @@ export class Queries {
   }
   report(range: Types.TimeRange, limits?: Parameters<typeof report>[2]): Promise<Types.Report> {
     return report(this.clickHouse, range, limits);
+  }
+  /** What the classifier can be trained on; null where no record of the range has a severity. */
+  training(range: Types.TimeRange, share: number): Promise<TrainingHistory | null> {
+    return trainingHistory(this.clickHouse, range, share);
   }
   reconcile(): Promise<Types.ReconcileRow[]> {
     return reconcile(this.clickHouse);
