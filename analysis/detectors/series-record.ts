@@ -1,6 +1,9 @@
 /** How unusual a number is among all that came before it, in memory that does not grow. */
 
-/** An even sample of the past, sorted: every number at first, every second, fourth, … one later. */
+/**
+ * An even sample of the past, sorted: every number at first, one of two, four, … later. Which one of them is scattered:
+ * every eighth row of a series that repeats itself after eight shows one phase of it only.
+ */
 export class Sample {
   private readonly capacity: number;
   private readonly strideMax: number;
@@ -8,7 +11,7 @@ export class Sample {
   private kept: number[] = [];
   private oldest = 0;
   private stride = 1;
-  private skip = 0;
+  private seen = 0;
   private readonly sorted: Float64Array;
 
   constructor(capacity: number, strideMax: number) {
@@ -18,10 +21,9 @@ export class Sample {
   }
 
   add(value: number): void {
-    if (this.skip > 0) {
-      this.skip--;
-      return;
-    }
+    const turn = this.seen++;
+    const scattered = Math.imul(Math.floor(turn / this.stride), 0x9e3779b1) >>> 16;
+    if (turn % this.stride !== scattered % this.stride) return;
     if (this.kept.length === this.capacity && this.stride < this.strideMax) {
       this.kept = this.kept.filter((_, i) => i % 2 === 0);
       this.stride *= 2;
@@ -37,7 +39,6 @@ export class Sample {
       this.kept[this.oldest] = value;
       this.oldest = (this.oldest + 1) % this.capacity;
     }
-    this.skip = this.stride - 1;
   }
 
   /** The number below which this share (0–1) of the sample lies; 0 when nothing was added. */
@@ -53,7 +54,7 @@ export class Sample {
     return {
       kept: [...this.kept.slice(this.oldest), ...this.kept.slice(0, this.oldest)],
       stride: this.stride,
-      skip: this.skip,
+      seen: this.seen,
     };
   }
 
@@ -61,7 +62,7 @@ export class Sample {
     this.kept = state.kept.slice();
     this.oldest = 0;
     this.stride = state.stride;
-    this.skip = state.skip;
+    this.seen = state.seen;
     this.sort();
   }
 
@@ -91,7 +92,7 @@ export class Sample {
 export interface SampleSnapshot {
   kept: number[];
   stride: number;
-  skip: number;
+  seen: number;
 }
 
 /** Numbers over which a highest one is remembered: 16 blocks of 1024, then block by block forgotten. */
@@ -143,7 +144,7 @@ const sampleSize = 128;
 const sampleStrideMax = 32;
 
 /**
- * Place of a number on the way from what is common to the highest ever seen: 1 equals the record. Numbers that come
+ * Place of a number on the way from the median to the highest ever seen: 1 equals the record. Numbers that come
  * by chance beat the record once in as many rows as there were, whatever their distribution; that is what makes
  * different views of different series comparable, and what a deviation in units of spread does not give.
  */
@@ -157,11 +158,8 @@ export class HighMark {
     if (Number.isNaN(value)) return 0;
     let ratio = 0;
     if (this.learned >= learnedMin) {
-      const common = this.sample.quantile(0.8);
-      if (value > common) {
-        const spread = 0.3 * (this.sample.quantile(0.9) - this.sample.quantile(0.5));
-        ratio = (value - common) / Math.max(this.highest.value - common, spread, 1e-3 * common, 1e-9);
-      }
+      const middle = this.sample.quantile(0.5);
+      if (value > middle) ratio = (value - middle) / Math.max(this.highest.value - middle, 1e-3 * middle, 1e-9);
     } else this.learned++;
     this.sample.add(value);
     this.highest.add(value);

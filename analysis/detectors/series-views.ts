@@ -12,10 +12,9 @@ const deviationMax = 1e12;
 
 const meanRows = [6, 12, 24, 48, 96] as const;
 const spreadRows = [12, 48] as const;
-const idleShares = [0.9, 0.98] as const;
+const quietShare = 0.9;
 
-export const viewsTotal =
-  3 + meanRows.length + spreadRows.length + 2 + stretchRows.length + idleShares.length + seasonViews.length;
+export const viewsTotal = 3 + meanRows.length + spreadRows.length + 2 + stretchRows.length + 1 + seasonViews.length;
 
 export class SeriesViews {
   /** Of some 4,000 values. */
@@ -26,8 +25,8 @@ export class SeriesViews {
   /** Deviation of the last rows: as it is, and on a logarithmic scale in `unit`s. */
   private readonly deviations = new Float64Array(ringRows);
   private readonly levels = new Float64Array(ringRows);
-  /** Rows since the value was last above a quantile of its past. */
-  private readonly idle = idleShares.map(() => 0);
+  /** Rows since the value was last among the highest tenth of its past. */
+  private quietRows = 0;
   private readonly discord = new Discord();
   private readonly season = new Season();
   private readonly distances = new Float64Array(stretchRows.length);
@@ -37,11 +36,9 @@ export class SeriesViews {
   /** Fills in the views of the next row, each ≥ 0, or NaN where it has nothing to say. */
   observe(timeMs: number, value: number, views: Float64Array): void {
     let at = 0;
-    for (const [i, share] of idleShares.entries()) {
-      const quiet = this.rows >= 50 && value <= this.usual.quantile(share);
-      this.idle[i] = quiet ? (this.idle[i] as number) + 1 : 0;
-      views[at++] = Math.log1p(this.idle[i]);
-    }
+    const quiet = this.rows >= 50 && value <= this.usual.quantile(quietShare);
+    this.quietRows = quiet ? this.quietRows + 1 : 0;
+    views[at++] = Math.log1p(this.quietRows);
     const deviation = this.deviationOf(value);
     const level = Math.round(Math.asinh(deviation) / unit);
     const before = this.rows === 0 ? deviation : this.deviation(0);
@@ -110,7 +107,7 @@ export class SeriesViews {
       rows: this.rows,
       deviations: [...this.deviations],
       levels: [...this.levels],
-      idle: this.idle.slice(),
+      quietRows: this.quietRows,
       discord: this.discord.snapshot(),
       season: this.season.snapshot(),
     };
@@ -123,7 +120,7 @@ export class SeriesViews {
     this.rows = state.rows;
     this.deviations.set(state.deviations);
     this.levels.set(state.levels);
-    for (const [i, rows] of state.idle.entries()) this.idle[i] = rows;
+    this.quietRows = state.quietRows;
     this.discord.restore(state.discord);
     this.season.restore(state.season);
   }
@@ -136,7 +133,7 @@ export interface SeriesViewsSnapshot {
   rows: number;
   deviations: number[];
   levels: number[];
-  idle: number[];
+  quietRows: number;
   discord: number[];
   season: SeasonSnapshot;
 }

@@ -44,7 +44,7 @@ describe('SeriesDetector finds', () => {
     ['a slow rise', (row: number, random: () => number) => 20 + random() + Math.max(0, row - 2000) * 0.04, 120],
     ['more variation', (row: number, random: () => number) => random() * (row >= 2000 ? 5 : 1), 12],
     ['a flat line', (row: number, random: () => number) => (row >= 2000 ? 0.3 : random()), 250],
-    ['a missing peak', (row: number, random: () => number) => random() + (row % 30 === 0 && row < 2000 ? 30 : 0), 250],
+    ['a missing peak', (row: number, random: () => number) => random() + (row % 8 === 0 && row < 2000 ? 30 : 0), 250],
     [
       'another rhythm',
       (row: number, random: () => number) => 10 * Math.sin(row / (row >= 2000 ? 3 : 9)) + random(),
@@ -69,12 +69,12 @@ describe('SeriesDetector finds', () => {
 
 describe('SeriesDetector is quiet', () => {
   it.each([
-    ['a constant', () => 7],
-    ['zeros', () => 0],
-    ['a counter', (row: number) => row * 17],
-    ['a repeating day', (row: number) => Math.round(100 * Math.sin((row * 2 * Math.PI) / perDay))],
-  ])('about %s', (_, valueAt) => {
-    expect(within(alarmsOf(series(6000, valueAt)), perDay + 20, 6000).length).toBeLessThanOrEqual(4);
+    ['a constant', () => 7, 0],
+    ['zeros', () => 0, 0],
+    ['a counter', (row: number) => row * 17, 8],
+    ['a repeating day', (row: number) => Math.round(100 * Math.sin((row * 2 * Math.PI) / perDay)), 4],
+  ])('about %s', (_, valueAt, alarmsMax) => {
+    expect(within(alarmsOf(series(6000, valueAt)), perDay + 20, 6000).length).toBeLessThanOrEqual(alarmsMax);
   });
 
   it.each([1, 2])('about noise, whose records grow rarer with time (seed %i)', (seed) => {
@@ -172,6 +172,6 @@ describe('Sample', () => {
     expect(stride).toBe(16);
     expect(sample.quantile(0)).toBeGreaterThan(5000 - 66 * 16);
     expect(sample.quantile(0.5)).toBeCloseTo(5000 - 32 * 16, -2);
-    expect(sample.quantile(1)).toBeGreaterThan(4980);
+    expect(sample.quantile(1)).toBeGreaterThan(5000 - 2 * 16);
   });
 });

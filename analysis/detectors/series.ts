@@ -1,6 +1,6 @@
 /**
  * Anomalies in a numeric series, row by row: a score rests on the rows before it and on nothing else, not on the
- * length of the series, its scale or its dates. Nineteen views of a row (value, change, short means and spreads,
+ * length of the series, its scale or its dates. Eighteen views of a row (value, change, short means and spreads,
  * similarity to earlier stretches and to the same time of earlier days, quiet) are each measured against the highest
  * that they ever showed, and combined without weights: weights learned from labelled series did not hold on others.
  */
@@ -11,11 +11,11 @@ import { SeriesViews, type SeriesViewsSnapshot, viewsTotal } from './series-view
 const sharpness = 7;
 const ratioMax = 4;
 /** Combined ratio that is an alarm, score 0.5. */
-const alarmRatio = 0.72;
+const alarmRatio = 0.74;
 /** An incident is over after this share of the rows so far, within bounds, without another alarm. */
-const restRowsMin = 40;
+const restRowsMin = 30;
 const restRowsMax = 500;
-const restShare = 0.02;
+const restShare = 0.025;
 /** What is left of the score of a row that is no alarm, or no news. */
 const quietFactor = 0.4;
 
