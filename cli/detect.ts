@@ -11,8 +11,10 @@ export const command: Command = {
     'workers run; prints time, service, finding, score (0–100) and a sentence, with --json one object per anomaly.',
     '--series: rows "timestamp,value" become "timestamp,value,anomaly_score" (0–1, an alarm from 0.5, once per',
     'incident). A score rests on the rows before it only; from stdin each row is answered before the next one is needed.',
-    '--sequences: lines are grouped by the key that the regular expression finds (a trace, block or request id); prints',
-    'the anomalous keys, with --json every key: {"key":"…","anomalous":true,"score":0.97}.',
+    '--sequences: lines are grouped by the key that the regular expression finds (a trace, block or request id). A key is',
+    'judged when nothing more is to come, which is learned too; prints the anomalous keys and why, with --json every',
+    'key: {"key":"…","anomalous":true,"score":0.97,"why":"…"}. What later lines show otherwise is printed again with',
+    '"revised":true, at the latest when the input ends: the last verdict on a key counts.',
   ].join('\n'),
   usage: '[FILE…]',
   positionals: { min: 0, max: Number.POSITIVE_INFINITY },
@@ -113,10 +115,13 @@ async function detectSequences(ctx: CommandContext, key: string): Promise<number
   let anomalous = 0;
   const print = async (verdicts: ReturnType<typeof detector.end>): Promise<void> => {
     for (const verdict of verdicts) {
-      keys++;
+      const { key: name, score, why, revised = false } = verdict;
+      if (!revised) keys++;
       if (verdict.anomalous) anomalous++;
+      else if (revised) anomalous--;
       if (json) await out.line(JSON.stringify(verdict));
-      else if (verdict.anomalous) await out.line(`${verdict.score.toFixed(2)}  ${verdict.key}`);
+      else if (verdict.anomalous) await out.line(`${score.toFixed(2)}  ${name}  ${why ?? ''}`);
+      else if (revised) await out.line(`${score.toFixed(2)}  ${name}  is usual after all`);
     }
   };
   for (const batch of lineBatches(ctx, ctx.args.positionals[0])) {
@@ -125,6 +130,9 @@ async function detectSequences(ctx: CommandContext, key: string): Promise<number
   }
   await print(detector.end());
   await out.flush();
+  const { lines, keyless, forgottenOpen } = detector.counts;
+  if (keyless > 0 && !(json && keys > 0)) ctx.note(`logweir: ${keyless} of ${lines} lines have no key.`);
+  if (forgottenOpen > 0) ctx.note(`logweir: ${forgottenOpen} keys were judged early: too many were open at a time.`);
   if (!json) ctx.note(`${anomalous} of ${keys} keys are anomalous.`);
   return keys === 0 ? exitCodes.nothing : exitCodes.ok;
 }

@@ -11,6 +11,11 @@ export {
   type WindowFeature,
 } from './config.ts';
 export type { AnalysisHost, Findings, TemplateInfo } from './incident.ts';
-export { type KeyedSequenceOptions, KeyedSequenceDetector, type SequenceVerdict } from './sequences.ts';
+export {
+  type KeyedSequenceCounts,
+  KeyedSequenceDetector,
+  type KeyedSequenceOptions,
+  type SequenceVerdict,
+} from './sequences.ts';
 export { SeriesDetector, type SeriesSnapshot } from './series.ts';
 export { ServiceAnalysis, type ServiceAnalysisSnapshot, type ServiceIdentity } from './service.ts';

@@ -1,143 +1,419 @@
 /**
- * Anomalous keys (a trace, a block, a request) among raw lines, without labels, in one pass: which messages a key
- * has, and how often. A key is odd where it has a message that few keys have, lacks one that nearly all have, or has
- * one another number of times than nearly all. Keys are judged when the input ends, or in batches, the longest
- * unseen first, when more are open than `keysMax`; they are judged against every key up to then.
+ * Anomalous keys (a trace, a block, a request) among raw lines, learned without labels or rules, in one pass.
+ *
+ * K1  A key is over when it has been silent for longer than the message it stopped at is ever followed by silence; that is
+ *     learned from the lines. It is judged then, by all keys seen up to then, and told: one verdict.
+ * K2  A key that goes on is taken back out of what was learned, and judged again when it is over again.
+ * K3  A key is judged for the last time when it is forgotten (the longest unseen first, beyond `keysMax`) or the input
+ *     ends. It is told again only if the answer is another one: then the verdict says `revised`.
+ * K4  What is known is what the remembered keys say, exactly: a forgotten key is taken out.
  */
-import { TemplateMiner } from '#analysis/templates/mod.ts';
+import { RE2JS } from 're2js';
+import { type MinerSnapshot, TemplateMiner, templateDefaults } from '#analysis/templates/mod.ts';
 import { LogweirError } from '#protocol/errors.ts';
+import { span } from './describe.ts';
+import { SequenceClock } from './sequence-clock.ts';
+import { Deadlines } from './sequence-deadlines.ts';
+import { judge, type Judgement, type Oddity } from './sequence-judge.ts';
+import { SequenceModel } from './sequence-model.ts';
+import { SequencePace } from './sequence-pace.ts';
+import { addLine, newTrace, resolveTrace, type Trace } from './sequence-trace.ts';
 
 export interface SequenceVerdict {
   key: string;
   anomalous: boolean;
   /** 0–1; above 0.5 is anomalous. */
   score: number;
+  /** What is odd about it, for people; only where it is anomalous. */
+  why?: string;
+  /** True where an earlier verdict on this key said otherwise. */
+  revised?: true;
 }
 
 export interface KeyedSequenceOptions {
-  /** Regular expression; its first group, or else the whole match, is the key. */
+  /** Regular expression (RE2); its first group, or else the whole match, is the key. */
   key: string;
-  /** Keys open at a time. Default 200,000. */
+  /** Keys remembered at a time, open or over. Default 100,000. */
   keysMax?: number;
-  /** Share of keys from which on an outcome is usual. Default 0.02. */
-  rareShare?: number;
+}
+
+export interface KeyedSequenceCounts {
+  lines: number;
+  /** Lines in which no key was found. */
+  keyless: number;
+  /** Keys forgotten before the end, to keep within `keysMax`; of them, those that were not over. */
+  forgotten: number;
+  forgottenOpen: number;
+  /** Lines left out for a key that was forgotten before it was over: its beginning is not known any more. */
+  stray: number;
 }
 
 /** Of one line; a line that names many blocks belongs to each of them. */
 const keysPerLineMax = 32;
-/** Fewer keys than this are no measure of what is usual. */
-const keysMin = 30;
-/** Share of the most frequent count, among keys that have the message, from which on other counts are odd. */
-const stableShare = 0.9;
-/** Counts above this are one. */
-const countMax = 255;
+const keyCharsMax = 256;
+/** Keys that ended last, in which a new flow shows first. */
+const recentKeys = 256;
+/** The queue of deadlines is swept of forgotten keys when it is twice as long as it need be and this. */
+const queueSlack = 1000;
+/** Forgotten keys whose lines are still known for stray, per key remembered. */
+const lostPerKey = 4;
+/** While too little is known of pauses, a key is looked at again after this, then after twice as long, and so on. */
+const retryMinMs = 1000;
+/** Stands in for keys when a line is mined, so that no key is ever part of a message. */
+const keyMark = '0';
 const encoder = new TextEncoder();
 
-/** How often each count of one message occurs among the keys judged. */
-type Counts = Map<number, number>;
+interface Recent {
+  trace: Trace;
+  at: number;
+}
+
+interface SequencesState {
+  miner: MinerSnapshot;
+  clock: unknown;
+  pace: unknown;
+  beganMs: number;
+  counts: KeyedSequenceCounts;
+  traces: Trace[];
+  lost: number[];
+  due: [dueMs: number, key: string][];
+  recent: [key: string, at: number][];
+  recentCount: number;
+  hasMerged: boolean;
+  learnedSince: number;
+}
 
 export class KeyedSequenceDetector {
-  private readonly pattern: RegExp;
+  readonly counts: KeyedSequenceCounts = { lines: 0, keyless: 0, forgotten: 0, forgottenOpen: 0, stray: 0 };
+  private readonly pattern: RE2JS;
+  private readonly group: 0 | 1;
   private readonly keysMax: number;
-  private readonly rareShare: number;
-  private readonly miner = new TemplateMiner();
-  /** Open keys, the longest unseen first: counts by template slot. */
-  private open = new Map<string, Map<number, number>>();
-  private readonly usual = new Map<number, Counts>();
-  private keys = 0;
-  private lines = 0;
+  private miner = new TemplateMiner();
+  private clock = new SequenceClock();
+  private pace = new SequencePace();
+  private model = new SequenceModel();
+  private recent = new SequenceModel();
+  private recentQueue: Recent[] = [];
+  private recentCount = 0;
+  /** The longest unseen first. */
+  private readonly traces = new Map<string, Trace>();
+  private readonly deadlines = new Deadlines<Trace>();
+  /** Hashes of keys forgotten before they were over, the longest forgotten first. */
+  private readonly lost = new Set<number>();
+  private beganMs = 0;
+  /** Templates merged, and keys learned, since the model was last counted anew. */
+  private hasMerged = false;
+  private learnedSince = 0;
 
   /** @throws LogweirError USAGE for a key that is no regular expression */
   constructor(options: KeyedSequenceOptions) {
     try {
-      this.pattern = new RegExp(options.key, 'g');
+      this.pattern = RE2JS.compile(options.key);
     } catch (cause) {
       throw new LogweirError(
         'USAGE',
-        `The key ${options.key} is no regular expression.`,
-        'Give one such as blk_-?\\d+.',
+        `The key ${options.key} is no regular expression${cause instanceof Error ? `: ${cause.message}` : ''}.`,
+        'Give one such as blk_-?\\d+, in the syntax of RE2.',
         { cause },
       );
     }
-    this.keysMax = options.keysMax ?? 200_000;
-    this.rareShare = options.rareShare ?? 0.02;
+    this.group = this.pattern.groupCount() > 0 ? 1 : 0;
+    this.keysMax = Math.max(1, options.keysMax ?? 100_000);
   }
 
-  /** One raw line, in order. Returns the keys that are over by it: mostly none. Lines without a key are passed over. */
+  /** Deadlines waited for: bounded by the keys remembered. */
+  get waiting(): number {
+    return this.deadlines.size;
+  }
+
+  /** One raw line, in order. Returns the verdicts that are due by it, mostly none. */
   line(text: string): SequenceVerdict[] {
+    this.counts.lines++;
     const keys = new Set<string>();
-    for (const match of text.matchAll(this.pattern)) {
-      const key = match[1] ?? match[0];
-      if (key !== '' && keys.size < keysPerLineMax) keys.add(key);
+    const message = this.cutKeys(text, keys);
+    if (keys.size === 0) {
+      this.counts.keyless++;
+      return [];
     }
-    if (keys.size === 0) return [];
-    const bytes = encoder.encode(text);
-    const slot = this.miner.mine(bytes, 0, bytes.length, this.lines++);
-    for (const key of keys) {
-      const counts = this.open.get(key) ?? new Map<number, number>();
-      this.open.delete(key);
-      this.open.set(key, counts);
-      counts.set(slot, Math.min(countMax, (counts.get(slot) ?? 0) + 1));
-    }
-    return this.open.size > this.keysMax ? this.judge(Math.ceil(this.keysMax / 4)) : [];
+    const isFirst = this.counts.lines - this.counts.keyless === 1;
+    const timeMs = this.clock.take(text);
+    if (isFirst) this.beganMs = this.clock.nowMs;
+    const verdicts: SequenceVerdict[] = [];
+    this.closeDue(verdicts);
+    const bytes = encoder.encode(message);
+    const slot = this.miner.mine(bytes, 0, bytes.length, this.clock.nowMs);
+    this.followMerges();
+    for (const key of keys) this.add(key, slot, timeMs);
+    while (this.traces.size > this.keysMax) this.forgetOldest(verdicts);
+    return verdicts;
   }
 
-  /** End of input: the verdicts of all keys still open, the longest unseen first. */
+  /** End of input: first verdicts of the keys still open, and those that look otherwise in hindsight. */
   end(): SequenceVerdict[] {
-    return this.judge(this.open.size);
+    const verdicts: SequenceVerdict[] = [];
+    this.miner.review();
+    this.followMerges();
+    for (const trace of this.traces.values()) this.settle(trace);
+    this.recount();
+    for (const trace of this.traces.values()) this.tell(trace, this.judge(trace), verdicts);
+    return verdicts;
   }
 
-  private judge(count: number): SequenceVerdict[] {
-    const over: [string, Map<number, number>][] = [];
-    for (const [key, counts] of this.open) {
-      if (over.length >= count) break;
-      over.push([key, this.merged(counts)]);
-    }
-    for (const [key, counts] of over) {
-      this.open.delete(key);
-      this.learn(counts);
-    }
-    return over.map(([key, counts]) => {
-      const score = this.scoreOf(counts);
-      return { key, anomalous: score > 0.5, score };
+  /** All that `restore` needs to go on alike, as plain data. */
+  snapshot(): unknown {
+    return structuredClone<SequencesState>({
+      miner: this.miner.snapshot(),
+      clock: this.clock.snapshot(),
+      pace: this.pace.snapshot(),
+      beganMs: this.beganMs,
+      counts: this.counts,
+      traces: [...this.traces.values()],
+      lost: [...this.lost],
+      due: this.deadlines
+        .entries()
+        .filter(({ item }) => this.isRemembered(item))
+        .map(({ dueMs, item }) => [dueMs, item.key]),
+      recent: this.recentQueue.filter(isCurrent).map(({ trace, at }) => [trace.key, at]),
+      recentCount: this.recentCount,
+      hasMerged: this.hasMerged,
+      learnedSince: this.learnedSince,
     });
   }
 
-  /** Templates that became one since are one. */
-  private merged(counts: Map<number, number>): Map<number, number> {
-    const result = new Map<number, number>();
-    for (const [slot, count] of counts) {
-      const now = this.miner.has(slot) ? this.miner.resolve(slot) : slot;
-      result.set(now, Math.min(countMax, (result.get(now) ?? 0) + count));
+  static restore(options: KeyedSequenceOptions, snapshot: unknown): KeyedSequenceDetector {
+    const state = structuredClone(snapshot) as SequencesState;
+    const detector = new KeyedSequenceDetector(options);
+    detector.miner = TemplateMiner.restore(templateDefaults, state.miner);
+    detector.clock = SequenceClock.restore(state.clock);
+    detector.pace = SequencePace.restore(state.pace);
+    detector.beganMs = state.beganMs;
+    Object.assign(detector.counts, state.counts);
+    for (const trace of state.traces) {
+      detector.traces.set(trace.key, trace);
+      if (trace.isLearned) detector.model.learn(trace);
     }
-    return result;
+    for (const hash of state.lost) detector.lost.add(hash);
+    for (const [dueMs, key] of state.due) detector.deadlines.push(dueMs, detector.traces.get(key) as Trace);
+    for (const [key, at] of state.recent) {
+      const trace = detector.traces.get(key) as Trace;
+      detector.recentQueue.push({ trace, at });
+      detector.recent.learn(trace);
+    }
+    detector.recentCount = state.recentCount;
+    detector.hasMerged = state.hasMerged;
+    detector.learnedSince = state.learnedSince;
+    return detector;
   }
 
-  private learn(counts: Map<number, number>): void {
-    this.keys++;
-    for (const [slot, count] of counts) {
-      const usual = this.usual.get(slot) ?? new Map<number, number>();
-      usual.set(count, (usual.get(count) ?? 0) + 1);
-      this.usual.set(slot, usual);
+  /** Finds the keys of a line; returns the line without them. */
+  private cutKeys(text: string, keys: Set<string>): string {
+    const matcher = this.pattern.matcher(text);
+    let message = '';
+    let from = 0;
+    while (matcher.find()) {
+      const start = matcher.start(this.group);
+      const end = matcher.end(this.group);
+      if (start < from || end <= start) continue;
+      if (keys.size < keysPerLineMax) keys.add(text.slice(start, Math.min(end, start + keyCharsMax)));
+      message += text.slice(from, start) + keyMark;
+      from = end;
     }
+    return message + text.slice(from);
   }
 
-  /** By the rarest outcome: 0.5 where `rareShare` of the keys have it, towards 1 where hardly any does. */
-  private scoreOf(counts: Map<number, number>): number {
-    if (this.keys < keysMin) return 0;
-    let rarest = 1;
-    for (const [slot, usual] of this.usual) {
-      let having = 0;
-      let most = 0;
-      for (const keys of usual.values()) {
-        having += keys;
-        if (keys > most) most = keys;
+  private add(key: string, slot: number, timeMs: number): void {
+    let trace = this.traces.get(key);
+    if (trace === undefined) {
+      if (this.lost.size > 0 && this.lost.has(hashOf(key))) {
+        this.counts.stray++;
+        return;
       }
-      const count = counts.get(slot) ?? 0;
-      const stable = most >= stableShare * having;
-      const same = count === 0 ? this.keys - having : stable ? (usual.get(count) ?? 0) : having;
-      rarest = Math.min(rarest, same / this.keys);
-    }
-    return Math.round((10_000 * this.rareShare) / (this.rareShare + rarest)) / 10_000;
+      trace = newTrace(key);
+    } else this.traces.delete(key);
+    this.traces.set(key, trace);
+    if (trace.isLearned) this.unlearn(trace);
+    const before = trace.lastSlot;
+    const beforeMs = trace.lastMs;
+    addLine(trace, slot, timeMs);
+    if (before >= 0) this.pace.observe(before, slot, trace.lastMs - beforeMs);
+    trace.isOver = false;
+    if (!trace.isQueued) this.queue(trace, this.dueMs(trace));
   }
+
+  private dueMs(trace: Trace): number {
+    const waitMs = this.pace.waitMs(trace.lastSlot);
+    if (waitMs !== undefined) return trace.lastMs + waitMs;
+    return this.clock.nowMs + Math.max(retryMinMs, this.clock.nowMs - trace.lastMs);
+  }
+
+  private closeDue(verdicts: SequenceVerdict[]): void {
+    const { nowMs } = this.clock;
+    for (let trace = this.deadlines.take(nowMs); trace !== undefined; trace = this.deadlines.take(nowMs)) {
+      trace.isQueued = false;
+      if (!this.isRemembered(trace)) continue;
+      const dueMs = this.dueMs(trace);
+      if (dueMs > nowMs) this.queue(trace, dueMs);
+      else this.close(trace, verdicts);
+    }
+  }
+
+  /** The key is silent for long: it is over, unless something is awaited that nearly all keys have. */
+  private close(trace: Trace, verdicts: SequenceVerdict[]): void {
+    if (!trace.isLearned) this.learn(trace);
+    this.recount();
+    let judgement = this.judge(trace);
+    if (judgement.awaitedMs > this.clock.nowMs) {
+      this.queue(trace, judgement.awaitedMs);
+      if (judgement.oddity !== undefined) this.tell(trace, judgement, verdicts);
+      return;
+    }
+    if (!trace.isOver) {
+      this.unlearn(trace);
+      trace.isOver = true;
+      this.learn(trace);
+      judgement = this.judge(trace);
+    }
+    this.tell(trace, judgement, verdicts);
+  }
+
+  private readonly isRemembered = (trace: Trace): boolean => this.traces.get(trace.key) === trace;
+
+  private queue(trace: Trace, dueMs: number): void {
+    trace.isQueued = true;
+    this.deadlines.push(dueMs, trace);
+    if (this.deadlines.size > 2 * this.traces.size + queueSlack) this.deadlines.keep(this.isRemembered);
+  }
+
+  private forgetOldest(verdicts: SequenceVerdict[]): void {
+    const [trace] = this.traces.values();
+    if (trace === undefined) return;
+    this.counts.forgotten++;
+    if (!trace.isOver) {
+      this.counts.forgottenOpen++;
+      this.lose(trace.key);
+    }
+    this.settle(trace);
+    this.tell(trace, this.judge(trace), verdicts);
+    this.unlearn(trace);
+    this.traces.delete(trace.key);
+  }
+
+  private lose(key: string): void {
+    this.lost.add(hashOf(key));
+    if (this.lost.size <= lostPerKey * this.keysMax) return;
+    for (const oldest of this.lost) {
+      this.lost.delete(oldest);
+      return;
+    }
+  }
+
+  /** Learns a key that will not be waited for, as one that is over if it may be. */
+  private settle(trace: Trace): void {
+    if (trace.isOver) return;
+    if (trace.isLearned) this.unlearn(trace);
+    const waitMs = this.pace.waitMs(trace.lastSlot);
+    trace.isOver = waitMs === undefined || this.clock.nowMs - trace.lastMs >= waitMs;
+    this.learn(trace);
+  }
+
+  private learn(trace: Trace): void {
+    resolveTrace(trace, this.current);
+    trace.isLearned = true;
+    this.learnedSince++;
+    this.model.learn(trace);
+    this.recent.learn(trace);
+    trace.recentAt = this.recentCount++;
+    this.recentQueue.push({ trace, at: trace.recentAt });
+    while (this.recent.keys > recentKeys) {
+      const oldest = this.recentQueue.shift() as Recent;
+      if (isCurrent(oldest)) this.leaveRecent(oldest.trace);
+    }
+  }
+
+  private unlearn(trace: Trace): void {
+    trace.isLearned = false;
+    this.model.unlearn(trace);
+    if (trace.recentAt >= 0) this.leaveRecent(trace);
+  }
+
+  private leaveRecent(trace: Trace): void {
+    this.recent.unlearn(trace);
+    trace.recentAt = -1;
+  }
+
+  private readonly current = (slot: number): number => (this.miner.has(slot) ? this.miner.resolve(slot) : slot);
+
+  private followMerges(): void {
+    for (const slot of this.miner.takeChanged()) {
+      const into = this.current(slot);
+      if (into === slot) continue;
+      this.hasMerged = true;
+      this.pace.merge(slot, into);
+    }
+  }
+
+  /** Counts anew after templates have merged; seldom enough to cost little per key. */
+  private recount(): void {
+    if (!this.hasMerged || this.learnedSince * 8 < this.model.keys) return;
+    this.hasMerged = false;
+    this.learnedSince = 0;
+    this.model = new SequenceModel();
+    this.recent = new SequenceModel();
+    for (const trace of this.traces.values()) {
+      if (!trace.isLearned) continue;
+      resolveTrace(trace, this.current);
+      this.model.learn(trace);
+      if (trace.recentAt >= 0) this.recent.learn(trace);
+    }
+  }
+
+  private judge(trace: Trace): Judgement {
+    const { model, recent, pace, beganMs } = this;
+    const { nowMs, isTimed } = this.clock;
+    return judge(trace, { model, recent, pace, beganMs, nowMs, isTimed });
+  }
+
+  private tell(trace: Trace, { score, oddity }: Judgement, verdicts: SequenceVerdict[]): void {
+    const anomalous = oddity !== undefined;
+    if (trace.told === anomalous) return;
+    const verdict: SequenceVerdict = { key: trace.key, anomalous, score };
+    if (oddity !== undefined) verdict.why = this.describe(oddity);
+    if (trace.told !== undefined) verdict.revised = true;
+    trace.told = anomalous;
+    verdicts.push(verdict);
+  }
+
+  private describe(oddity: Oddity): string {
+    const name = (slot: number): string => {
+      const text = this.miner.textOf(slot);
+      return `'${text.length > 80 ? `${text.slice(0, 79)}…` : text}'`;
+    };
+    const share = `${oddity.share < 0.001 ? 'under 0.1' : (oddity.share * 100).toFixed(1)} % of keys`;
+    switch (oddity.kind) {
+      case 'present':
+        return `has ${name(oddity.slot)}, as ${share}`;
+      case 'missing':
+        return `has ${name(oddity.after)} without ${name(oddity.slot)}, as ${share}`;
+      case 'count':
+        return `has ${name(oddity.slot)} ${oddity.count} times, usually ${oddity.usual}`;
+      case 'order':
+        return `has ${name(oddity.before)} before ${name(oddity.slot)}, as ${share}`;
+      case 'pause':
+        return `paused for ${span(oddity.ms)} between ${name(oddity.after)} and ${name(oddity.slot)}`;
+    }
+  }
+}
+
+const isCurrent = ({ trace, at }: Recent): boolean => trace.recentAt === at;
+
+/** 53 bits of two FNV-1a hashes. */
+function hashOf(key: string): number {
+  let a = 0x811c9dc5;
+  let b = 0x01000193;
+  for (let i = 0; i < key.length; i++) {
+    const code = key.charCodeAt(i);
+    a = Math.imul(a ^ code, 0x01000193);
+    b = Math.imul(b ^ code, 0x85ebca6b);
+  }
+  return (a >>> 0) * 0x200000 + (b >>> 11);
 }
