@@ -94,8 +94,9 @@ export class DetectorSet {
     this.rules = new RuleDetector(rules);
     this.otherErrors = () => this.errors.isRising(this.newTemplate.waiting);
     this.knowledge = {
-      isTold: (slot) =>
+      isTold: (slot, context) =>
         this.newTemplate.isTold(slot) ||
+        this.newTemplate.isMerged(slot, context) ||
         this.templateRates.isBursting(slot) ||
         // What is as new as the new message that is told belongs to it.
         (this.newTemplate.isOpen && this.isNewSince(slot, this.newTemplate.startMs)),
@@ -132,7 +133,7 @@ export class DetectorSet {
 
   windowClosed({ window, learn, partial }: ClosedWindow, context: StepContext): void {
     const { config, history } = this;
-    this.errors.windowClosed(window.endMs, context);
+    this.errors.windowClosed(window, this.knowledge, context);
     this.newTemplate.windowClosed(window, context);
     this.rules.windowClosed(window, context);
     if (!learn && history.size < config.errorSpike.warmupWindows) this.startOver();

@@ -8,7 +8,7 @@ import { type ObservedEvent, sampleOf, type WindowState } from '#analysis/window
 import type { DetectorsConfig } from './config.ts';
 import { clock, figure, mostly, span, times } from './describe.ts';
 import { highExponent, type History, type Usual, varianceOf } from './history.ts';
-import { Incident, type IncidentSnapshot, type StepContext, topTemplates } from './incident.ts';
+import { entriesOf, Incident, type IncidentSnapshot, type StepContext, topTemplates } from './incident.ts';
 import { type SlidingSnapshot, SlidingCounts } from './sliding.ts';
 import { scoreOf, upperTailCount, upperTailExponent } from './tails.ts';
 
@@ -24,7 +24,7 @@ export interface ErrorSnapshot {
 /** What others know of templates, for telling whose errors they are. */
 export interface SlotKnowledge {
   /** Told already as a new template, or as a burst. */
-  isTold(slot: number): boolean;
+  isTold(slot: number, context: StepContext): boolean;
 }
 
 /** Templates of one incident that are told apart. */
@@ -64,6 +64,9 @@ export class ErrorDetector {
   private wasRaised = 0;
   private lastHotMs = 0;
   private peakErrors = 0;
+  /** Errors of the window that closed last, and those of them that another finding tells of. */
+  private lastTold = 0;
+  private lastErrors = 0;
   private slots = new Map<number, number>();
 
   constructor(config: DetectorsConfig['errorSpike'], sizeMs: number) {
@@ -116,7 +119,7 @@ export class ErrorDetector {
     const onsetMs = sliding.onsetMs(this.mean);
     if (timeMs - onsetMs < lumpMs && sliding.errors < 8 * this.fireFrom) return;
     const windows = openWindows();
-    if (this.isExplained(windows, knowledge)) return;
+    if (this.isExplained(windows, knowledge, context)) return;
     const name = this.wasRaised === 1 ? 'error_creep' : 'error_spike';
     const incident = this.open(name, onsetMs, timeMs, windows, context);
     incident.addSamples([sampleOf(event.bytes, event.start, event.end)]);
@@ -124,7 +127,10 @@ export class ErrorDetector {
   }
 
   /** A window closed: ends what has cooled down. */
-  windowClosed(endMs: number, context: StepContext): void {
+  windowClosed(window: WindowState, knowledge: SlotKnowledge, context: StepContext): void {
+    this.lastTold = window.failures === 0 ? 0 : toldErrors(window, knowledge, context);
+    this.lastErrors = window.failures;
+    const { endMs } = window;
     if (this.incident === null) return;
     const holdMs = this.incident.row.detector === 'error_creep' ? 3 * this.config.holdMs : this.config.holdMs;
     if (endMs - this.lastHotMs < holdMs) return;
@@ -147,7 +153,7 @@ export class ErrorDetector {
     if (highExponent(recent, creepWindows, usual) < creepTailExponent) return;
     let above = 0;
     for (let back = 0; back < creepWindows; back++) if (history.value('errorCount', back) > mean) above++;
-    if (above < 6 || this.isExplained([window], knowledge)) return;
+    if (above < 6 || this.isExplained([window], knowledge, context)) return;
     // What came within the last two minutes came at once.
     const isLate = history.span('errorCount', 0, fewWindows) > 0.75 * recent;
     const name = !isLate && isRamp(history, mean) ? 'error_creep' : 'error_spike';
@@ -176,7 +182,7 @@ export class ErrorDetector {
     const usual = { ...past.usual, mean, local: Math.max(mean, history.usual('errorCount').local) };
     if (highExponent(errors, fewWindows, usual) < this.config.tailExponent) return false;
     for (let back = 0; back < 3; back++) if (history.value('errorCount', back) <= 2 * mean) return false;
-    if (this.isExplained([window], knowledge)) return false;
+    if (this.isExplained([window], knowledge, context)) return false;
     const scale = this.config.windowMs / this.sizeMs;
     this.mean = mean * scale;
     this.variance = varianceOf(mean, scale, usual.size, usual.dispersion);
@@ -236,6 +242,8 @@ export class ErrorDetector {
         this.wasRaised,
         this.lastHotMs,
         this.peakErrors,
+        this.lastTold,
+        this.lastErrors,
       ],
       slots: [...this.slots].flat(),
     };
@@ -249,6 +257,7 @@ export class ErrorDetector {
     [this.mean, this.variance, this.openMean, this.openVariance] = [at(0), at(1), at(2), at(3)];
     [this.writtenBucket, this.fireFrom, this.holdFrom, this.share] = [at(4), at(5), at(6), at(7)];
     [this.wasRaised, this.lastHotMs, this.peakErrors] = [at(8), at(9), at(10)];
+    [this.lastTold, this.lastErrors] = [at(11), at(12)];
     this.slots = new Map();
     for (let i = 0; i < state.slots.length; i += 2)
       this.slots.set(state.slots[i] as number, state.slots[i + 1] as number);
@@ -278,16 +287,13 @@ export class ErrorDetector {
   }
 
   /** Most of the errors are told already by a finding that says more. */
-  private isExplained(windows: readonly WindowState[], knowledge: SlotKnowledge): boolean {
-    let told = 0;
-    let all = 0;
-    for (const { slotErrors } of windows)
-      for (let slot = 0; slot < slotErrors.length; slot++) {
-        const errors = slotErrors[slot] as number;
-        if (errors === 0) continue;
-        all += errors;
-        if (knowledge.isTold(slot)) told += errors;
-      }
+  private isExplained(windows: readonly WindowState[], knowledge: SlotKnowledge, context: StepContext): boolean {
+    let told = this.lastTold;
+    let all = this.lastErrors;
+    for (const window of windows) {
+      told += toldErrors(window, knowledge, context);
+      all += window.failures;
+    }
     return told > 0 && told >= 0.5 * (all - this.mean);
   }
 
@@ -329,6 +335,13 @@ export class ErrorDetector {
     incident.write(context);
     this.writtenBucket = Math.floor(timeMs / this.sliding.bucketMs);
   }
+}
+
+/** Errors of a window that another finding tells of. */
+function toldErrors(window: WindowState, knowledge: SlotKnowledge, context: StepContext): number {
+  let told = 0;
+  for (const [slot, errors] of entriesOf(window.slotErrors)) if (knowledge.isTold(slot, context)) told += errors;
+  return told;
 }
 
 interface Past {

@@ -55,6 +55,13 @@ export class NewTemplateDetector {
     return this.slots.includes(slot);
   }
 
+  /** The miner took a template that is told into this one. */
+  isMerged(slot: number, context: StepContext): boolean {
+    if (this.slots.length === 0) return false;
+    const id = templateInfo(context.host, slot)?.id;
+    return id !== undefined && this.slots.some((told) => templateInfo(context.host, told)?.id === id);
+  }
+
   /** Records of templates that are new and not told yet. */
   get waiting(): number {
     let sum = 0;
