@@ -63,7 +63,12 @@ class Stage {
   }
 
   async run(over: Record<string, unknown> = {}): Promise<RunningAlerting> {
-    const raw = { channels: [{ name: 'hook', type: 'webhook', url: this.url }], delivery: { backoffMs: 20 }, ...over };
+    const raw = {
+      channels: [{ name: 'hook', type: 'webhook', url: this.url }],
+      routes: [{ name: 'r', channels: ['hook'], groupBy: ['service'] }],
+      delivery: { backoffMs: 20 },
+      ...over,
+    };
     const alerting = await runAlerting({
       bus: this.bus,
       redisUrl: `redis://127.0.0.1:${this.redis.port}`,

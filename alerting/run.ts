@@ -7,7 +7,15 @@
  * A3  A checkpoint is committed only when every transition up to it is acknowledged by ALERTS.
  */
 import { type Bus, type Cancel, GoBackN, sleep, type StreamMessage, type Subscription, type Time } from '#bus/mod.ts';
-import { type AlertTransition, decodeAnomalies, encodeAlerts, LogweirError, streams, subjects } from '#protocol/mod.ts';
+import {
+  type AlertTransition,
+  decodeAnomalies,
+  encodeAlerts,
+  type IncidentVersion,
+  LogweirError,
+  streams,
+  subjects,
+} from '#protocol/mod.ts';
 import { AlertingCheckpoints, type StateCodec } from './checkpoint.ts';
 import type { AlertingConfig } from './config/mod.ts';
 import { decide } from './core/decide.ts';
@@ -15,6 +23,7 @@ import { emptyState } from './core/state.ts';
 import type { AlertingEvent, AlertingState } from './core/types.ts';
 import { openChannel } from './delivery/open.ts';
 import { type Delivery, type DeliveryOptions, DeliveryQueue } from './delivery/queue.ts';
+import { findingsHeld, openIncidents } from './incidents/mod.ts';
 import { type AlertingMetrics, Latency, latencyText, quantileOf } from './metrics.ts';
 import { AnomalyReader } from './reader.ts';
 import { lineOf } from './terminal.ts';
@@ -237,6 +246,7 @@ class Alerting implements RunningAlerting {
     this.state = state;
     if (effects.length > 0 || changed(before, state)) this.dirty = true;
     const transitions: AlertTransition[] = [];
+    const incidents: IncidentVersion[] = [];
     for (const effect of effects) {
       switch (effect.kind) {
         case 'notify':
@@ -246,16 +256,19 @@ class Alerting implements RunningAlerting {
         case 'transition':
           transitions.push(effect.transition);
           break;
+        case 'incident':
+          incidents.push(effect.incident);
+          break;
         default:
           effect satisfies never;
       }
     }
-    if (transitions.length > 0) this.publish(transitions);
+    if (transitions.length + incidents.length > 0) this.publish(transitions, incidents);
   }
 
-  private publish(transitions: AlertTransition[]): void {
+  private publish(transitions: AlertTransition[], incidents: IncidentVersion[]): void {
     const { bus, log } = this.deps;
-    const data = encodeAlerts({ transitions });
+    const data = encodeAlerts({ transitions, incidents });
     bus.tell(subjects.live.alerts, data);
     void this.publisher.send(subjects.alerts(), data);
     for (const transition of transitions) if (transition.suppressedBy === '') log(lineOf(transition));
@@ -322,6 +335,13 @@ class Alerting implements RunningAlerting {
       stalled: queue?.counts.stalled ?? 0,
       firingNow: state.alerts.size,
       groupsNow: state.groups.size,
+      incidentsOpened: state.incidents.totals.opened,
+      incidentVersions: state.incidents.totals.published,
+      incidentsMerged: state.incidents.totals.merged,
+      incidentFindingsLate: state.incidents.totals.late,
+      incidentFindingsEvicted: state.incidents.totals.evicted,
+      incidentsOpenNow: openIncidents(state.incidents),
+      incidentFindingsNow: findingsHeld(state.incidents),
       waitingNow: state.outbox.size,
       heldNow: [...state.channels.values()].reduce((sum, channel) => sum + channel.held, 0),
       redisConnectedNow: queue?.connected === true ? 1 : 0,
@@ -366,6 +386,7 @@ function changed(before: AlertingState, after: AlertingState): boolean {
     before.groups !== after.groups ||
     before.channels !== after.channels ||
     before.silences !== after.silences ||
+    before.incidents.totals.published !== after.incidents.totals.published ||
     before.outbox !== after.outbox
   );
 }

@@ -55,7 +55,7 @@ export const exportTables: Readonly<Record<string, ExportTable>> = {
     time: 'StartedAt',
     services: 'Services',
     order: 'StartedAt, IncidentId',
-    structured: ['Services', 'Onsets', 'AlertIds', 'AnomalyIds'],
+    structured: ['Services', 'Ranks', 'Onsets', 'AnomalyIds', 'Members', 'Clues'],
   },
 };
 

@@ -18,7 +18,15 @@ export function probeConfig(webhookUrl: string): unknown {
     analysis: { rules: [{ ...rule, match: { contains: [bodyMark] }, withinMs: 1_000 }] },
     alerting: {
       channels: [channel],
-      routes: [{ name: 'probes', match: { service: probeServices, subject: ruleName }, channels: channel.name }],
+      // One by one: probes of a moment would else be one incident, told once.
+      routes: [
+        {
+          name: 'probes',
+          match: { service: probeServices, subject: ruleName },
+          channels: channel.name,
+          groupBy: 'service',
+        },
+      ],
     },
   };
 }

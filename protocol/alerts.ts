@@ -1,6 +1,7 @@
-/** Messages on ALERTS: state changes of alerts, on their way to the `alerts` table. */
+/** Messages on ALERTS: state changes of alerts and incidents, on their way to their tables. */
 import type { Receipt } from './findings.ts';
 import { decodeFrame, encodeFrame } from './frame.ts';
+import type { IncidentVersion } from './incidents.ts';
 
 /** One state change of an alert; one row of `alerts`. Times in ms since 1970. */
 export interface AlertTransition {
@@ -28,6 +29,8 @@ export interface AlertTransition {
 
 export interface AlertsMessage {
   transitions: AlertTransition[];
+  /** Left out by writers from before there were incidents. */
+  incidents?: IncidentVersion[];
 }
 
 export function encodeAlerts(message: AlertsMessage): Uint8Array {

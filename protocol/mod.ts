@@ -9,6 +9,7 @@ export * from './errors.ts';
 export * from './findings.ts';
 export * from './frame.ts';
 export * from './heartbeat.ts';
+export * from './incidents.ts';
 export * from './limits.ts';
 export * from './marks.ts';
 export * from './masked.ts';

@@ -174,6 +174,20 @@ SELECT toStartOfHour(Time, 'UTC') AS Time, ServiceName, Lane, Severity, sum(Logs
   min(FirstSeen) AS FirstSeen, max(LastSeen) AS LastSeen, max(Observed) AS Observed
 FROM ${database}.logs_1m GROUP BY Time, ServiceName, Lane, Severity`;
 
+/** What an incident says since there are any: version 1 made a table that nothing wrote. */
+const incidentColumns = [
+  `ALTER TABLE ${database}.incidents_versions
+  ADD COLUMN IF NOT EXISTS Lane LowCardinality(String) AFTER State, ADD COLUMN IF NOT EXISTS MergedInto String AFTER Lane,
+  ADD COLUMN IF NOT EXISTS Description String AFTER Title, ADD COLUMN IF NOT EXISTS FirstMover String AFTER Services,
+  ADD COLUMN IF NOT EXISTS Ranks Array(UInt16) AFTER FirstMover,
+  ADD COLUMN IF NOT EXISTS Members Array(Tuple(AnomalyId String, ServiceName String, Detector String, Subject String,
+    Score Float64, OnsetFrom DateTime64(3), OnsetBy DateTime64(3), EndedAt DateTime64(3), Description String)) AFTER AnomalyIds,
+  ADD COLUMN IF NOT EXISTS MoreMembers UInt32 AFTER Members, ADD COLUMN IF NOT EXISTS WorstAnomalyId String AFTER Score,
+  ADD COLUMN IF NOT EXISTS Clues Array(Tuple(Kind String, Value String, Services Array(String))) AFTER MoreMembers,
+  DROP COLUMN IF EXISTS AlertIds`,
+  finalView('incidents'),
+];
+
 const finals = ['windows', 'templates', 'anomalies', 'alerts', 'incidents'] as const;
 
 /** Steps in order; a step that was released never changes. */
@@ -196,6 +210,7 @@ const migrations: readonly { version: number; statements: readonly string[] }[] 
       ...finals.map(finalView),
     ],
   },
+  { version: 2, statements: incidentColumns },
 ];
 
 export const schemaVersion = migrations.at(-1)?.version ?? 0;

@@ -30,7 +30,7 @@ describe('alerting configuration', () => {
 
   it('tells every channel of everything where there are no routes', () => {
     const { decide } = parseAlertingConfig({ channels: [hook, mail] });
-    expect(decide.routes).toMatchObject([{ channels: ['hook', 'mail'], groupWaitMs: 0, groupBy: ['service'] }]);
+    expect(decide.routes).toMatchObject([{ channels: ['hook', 'mail'], groupWaitMs: 0, groupBy: ['incident'] }]);
   });
 
   it('reads a whole section', () => {

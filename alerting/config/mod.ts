@@ -1,9 +1,11 @@
 /** The `alerting` section of the configuration. */
 import { LogweirError } from '#protocol/mod.ts';
 import {
+  alertLabels,
   type ChannelPolicy,
   type DecideConfig,
   groupLabels,
+  type IncidentPolicy,
   type Inhibition,
   type Matcher,
   type Route,
@@ -40,6 +42,7 @@ const sections = [
   'routes',
   'silences',
   'inhibitions',
+  'incidents',
   'delivery',
 ];
 
@@ -70,6 +73,7 @@ export function parseAlertingConfig(raw: unknown, path = 'alerting'): AlertingCo
       notifyBackfill: flag(given['notifyBackfill'], `${path}.notifyBackfill`, false),
       routes: routes.length === 0 && names.length > 0 ? [defaultRoute(names)] : routes,
       inhibitions,
+      incidents: parseIncidents(given['incidents'], `${path}.incidents`),
       channels: channels.map(
         ({ name, sendResolved, perMinuteMax }): ChannelPolicy => ({
           name,
@@ -95,7 +99,7 @@ export function defaultRoute(channels: string[]): Route {
     name: 'default',
     match: matchAll,
     channels,
-    groupBy: ['service'],
+    groupBy: ['incident'],
     groupWaitMs: 0,
     groupIntervalMs: 30 * second,
     repeatIntervalMs: 4 * 60 * 60 * second,
@@ -169,6 +173,21 @@ function parseSilence(raw: unknown, path: string): Silence {
   };
 }
 
+const incidentKeys = ['memberScoreMin', 'gapMs', 'spanMs', 'lateMs', 'inhibitSymptoms'];
+
+function parseIncidents(raw: unknown, path: string): IncidentPolicy {
+  const given = group(raw, path, incidentKeys);
+  const minute = 60 * second;
+  const gapMs = whole(given['gapMs'], `${path}.gapMs`, 10 * minute, second, 60 * minute);
+  return {
+    memberScoreMin: score(given['memberScoreMin'], `${path}.memberScoreMin`, 25),
+    gapMs,
+    spanMs: whole(given['spanMs'], `${path}.spanMs`, Math.max(gapMs, 30 * minute), gapMs, day),
+    lateMs: whole(given['lateMs'], `${path}.lateMs`, 15 * minute, second, 60 * minute),
+    inhibitSymptoms: flag(given['inhibitSymptoms'], `${path}.inhibitSymptoms`, false),
+  };
+}
+
 function parseInhibition(raw: unknown, path: string): Inhibition {
   const given = group(raw, path, ['name', 'source', 'target', 'equal']);
   for (const key of ['source', 'target']) {
@@ -184,6 +203,6 @@ function parseInhibition(raw: unknown, path: string): Inhibition {
     name: name(given['name'], `${path}.name`),
     source: parseMatcher(given['source'], `${path}.source`),
     target: parseMatcher(given['target'], `${path}.target`),
-    equal: choices(given['equal'], `${path}.equal`, groupLabels, ['service']),
+    equal: choices(given['equal'], `${path}.equal`, alertLabels, ['service']),
   };
 }

@@ -132,7 +132,7 @@ function transitionOf(
     actual,
     typical,
     description,
-    groupKey: groupKeyOf(routes[0]?.groupBy ?? ['service'], alert),
+    groupKey: groupKeyOf(routes[0]?.groupBy ?? ['service'], alert, draft.incidentOf(alert)),
     channels: suppressedBy === '' ? [...new Set(routes.flatMap((route) => route.channels))] : [],
     suppressedBy,
     receipt,

@@ -69,6 +69,7 @@ export function sendSummary(draft: Draft, channel: string): void {
     resolved: [],
     more: state.held,
     moreServices: state.heldServices,
+    incident: null,
     receipt: null,
   });
 }

@@ -32,9 +32,14 @@ export function decide(
 function apply(draft: Draft, event: AlertingEvent): void {
   switch (event.kind) {
     case 'anomalies':
+      draft.groupFindings(
+        event.findings.map(({ anomaly }) => anomaly),
+        draft.nowMs,
+      );
       for (const { anomaly, receipt } of event.findings) onFinding(draft, anomaly, receipt);
       return;
     case 'tick':
+      draft.groupFindings([], draft.nowMs);
       return;
     case 'silence':
       if (event.silence.untilMs > draft.nowMs) draft.putSilence(event.silence);

@@ -1,5 +1,6 @@
 /** A state in the making: maps are copied when first written, so that the state decided on stays as it was. */
-import type { AlertTransition } from '#protocol/mod.ts';
+import type { AlertTransition, Anomaly } from '#protocol/mod.ts';
+import { advanceIncidents, type IncidentsState, incidentOf } from '../incidents/mod.ts';
 import type {
   Alert,
   AlertingState,
@@ -39,6 +40,7 @@ export class Draft {
   readonly deferring: boolean;
   readonly totals: Totals;
   failures: readonly Failure[];
+  incidents: IncidentsState;
   private readonly maps: {
     alerts: CopyOnWrite<Alert>;
     groups: CopyOnWrite<Group>;
@@ -53,6 +55,7 @@ export class Draft {
     this.nowMs = state.nowMs;
     this.totals = { ...state.totals };
     this.failures = state.failures;
+    this.incidents = state.incidents;
     this.maps = {
       alerts: new CopyOnWrite(state.alerts),
       groups: new CopyOnWrite(state.groups),
@@ -119,12 +122,26 @@ export class Draft {
     this.maps.outbox.write.delete(id);
   }
 
+  /** Findings are grouped before alerts are made of them, so that an alert knows its incident. */
+  groupFindings(anomalies: readonly Anomaly[], atMs: number): void {
+    const { incidents, scoreMin, resolveAfterMs } = this.config;
+    const config = { ...incidents, scoreMin, quietMs: resolveAfterMs };
+    const { state, rows } = advanceIncidents(this.incidents, anomalies, atMs, config);
+    this.incidents = state;
+    for (const incident of rows) this.effects.push({ kind: 'incident', incident });
+  }
+
+  /** Id of the incident that an alert is part of, '' where it is in none. */
+  incidentOf({ lane, anomalyId }: Pick<Alert, 'lane' | 'anomalyId'>): string {
+    return incidentOf(this.incidents, lane, anomalyId) ?? '';
+  }
+
   tell(transition: AlertTransition): void {
     this.effects.push({ kind: 'transition', transition });
   }
 
   finish(): { state: AlertingState; effects: Effect[] } {
-    const { nowMs, alerts, groups, channels, silences, outbox, failures, totals } = this;
-    return { state: { nowMs, alerts, groups, channels, silences, outbox, failures, totals }, effects: this.effects };
+    const { nowMs, alerts, groups, channels, silences, outbox, failures, totals, incidents, effects } = this;
+    return { state: { nowMs, alerts, groups, channels, silences, outbox, failures, totals, incidents }, effects };
   }
 }

@@ -4,6 +4,7 @@
  * was told so far, which does not wait; a group that still fires is told again after `repeatIntervalMs`.
  */
 import type { Receipt } from '#protocol/mod.ts';
+import { incidentNow } from '../incidents/mod.ts';
 import { send } from './channels.ts';
 import type { Draft } from './draft.ts';
 import { groupIdOf, notificationIdOf } from './ids.ts';
@@ -12,6 +13,7 @@ import {
   type Alert,
   type AlertView,
   type Group,
+  type IncidentView,
   type Member,
   type NotificationReason,
   type Route,
@@ -26,11 +28,32 @@ const earlier = (a: number | null, b: number): number => (a === null ? b : Math.
 /** An alert that is new, or of a higher severity than people were told, enters the groups of its routes as news. */
 export function joinGroups(draft: Draft, alert: Alert): void {
   for (const route of routesOf(draft.config, alert)) {
-    const key = groupKeyOf(route.groupBy, alert);
+    const key = groupKeyOf(route.groupBy, alert, draft.incidentOf(alert));
     const id = groupIdOf(route.name, key);
-    const group = draft.groups.get(id) ?? newGroup(id, route.name, key, draft.nowMs);
+    const group =
+      groupThatTells(draft, route, alert) ?? draft.groups.get(id) ?? newGroup(id, route.name, key, draft.nowMs);
     putNews(draft, group, route, alert);
   }
+}
+
+/**
+ * What people were told of stays in its group, whatever becomes of its incident; and an incident whose id changed (an
+ * earlier finding came late) is still told where it began to be told.
+ */
+function groupThatTells(draft: Draft, route: Route, alert: Alert): Group | undefined {
+  if (!route.groupBy.includes('incident')) return undefined;
+  const incident = draft.incidentOf(alert);
+  for (const group of draft.groups.values()) {
+    if (group.route !== route.name) continue;
+    if (group.members.has(alert.fingerprint)) return group;
+    if (incident === '') continue;
+    for (const fingerprint of group.members.keys()) {
+      const other = draft.alerts.get(fingerprint);
+      if (other === undefined || draft.incidentOf(other) !== incident) continue;
+      if (route.groupBy.every((label) => label === 'incident' || other[label] === alert[label])) return group;
+    }
+  }
+  return undefined;
 }
 
 function newGroup(id: string, route: string, key: string, openedAtMs: number): Group {
@@ -165,6 +188,7 @@ function announce(
     ...what.firing.map(({ alertId, transition }) => `${alertId} ${transition}`),
     ...what.resolved.map(({ alertId }) => `${alertId} over`),
   ];
+  const incident = incidentOfGroup(draft, what.firing, what.resolved);
   const newest = what.news.reduce<Alert | null>((a, b) => (a === null || b.lastSeenMs > a.lastSeenMs ? b : a), null);
   const receipt: Receipt | null = newest?.receipt ?? null;
   for (const name of route.channels) {
@@ -193,12 +217,27 @@ function announce(
         resolved: shownResolved,
         more: count - shownFiring.length - shownResolved.length,
         moreServices: [],
+        incident,
         receipt,
       },
       what.reason === 'repeat' ? count : what.news.length + resolved.length,
       [...what.news, ...resolved].map((alert) => alert.service),
     );
   }
+}
+
+/** Where alerts of a notification are part of an incident of several services: the one that most of them are of. */
+function incidentOfGroup(draft: Draft, firing: readonly Alert[], resolved: readonly AlertView[]): IncidentView | null {
+  const counts = new Map<string, { lane: string; count: number }>();
+  for (const alert of [...firing, ...resolved]) {
+    const id = draft.incidentOf(alert);
+    if (id !== '') counts.set(id, { lane: alert.lane, count: (counts.get(id)?.count ?? 0) + 1 });
+  }
+  const most = [...counts].sort((a, b) => b[1].count - a[1].count)[0];
+  const now = most === undefined ? null : incidentNow(draft.incidents, most[1].lane, most[0]);
+  if (now === null || now.services.length < 2) return null;
+  const { incidentId, title, description, score, startedMs, firstMover, services, ranks } = now;
+  return { incidentId, title, description, score, startedMs, firstMover, services, ranks };
 }
 
 /** A group ends when nothing of it fires and everything was told. */

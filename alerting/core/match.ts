@@ -1,4 +1,5 @@
 /** Which alerts a matcher speaks of, and what keeps an alert quiet. */
+import { incidentNow, incidentOf } from '../incidents/mod.ts';
 import {
   type Alert,
   type AlertingState,
@@ -53,13 +54,19 @@ export function routesOf(config: DecideConfig, labels: Labels): Route[] {
   return taken;
 }
 
-export function groupKeyOf(groupBy: readonly GroupLabel[], labels: Labels): string {
-  return groupBy.map((label) => `${label}=${labels[label]}`).join(',');
+/** An alert without an incident (its finding was forgotten) is told with its service. */
+export function groupKeyOf(groupBy: readonly GroupLabel[], labels: Labels, incident: string): string {
+  return groupBy
+    .map((label) => {
+      if (label !== 'incident') return `${label}=${labels[label]}`;
+      return incident === '' ? `service=${labels.service}` : `incident=${incident}`;
+    })
+    .join(',');
 }
 
 /** Why nobody is told of an alert now: `silence:…`, `inhibition:…`, `lane`, `route`, or '' where people are told. */
 export function suppressionOf(
-  state: Pick<AlertingState, 'alerts' | 'silences'>,
+  state: Pick<AlertingState, 'alerts' | 'silences' | 'incidents'>,
   config: DecideConfig,
   alert: Alert,
 ): string {
@@ -72,7 +79,22 @@ export function suppressionOf(
         return `inhibition:${rule.name}`;
     }
   }
+  if (config.incidents.inhibitSymptoms) {
+    const incident = symptomOf(state, alert);
+    if (incident !== '') return `incident:${incident}`;
+  }
   // Without any channel there is nobody to keep quiet for: the alert is printed and shown on the page.
   if (config.channels.length > 0 && routesOf(config, alert).length === 0) return 'route';
+  return '';
+}
+
+/** The incident of which another service certainly began, and still fires; '' where there is none. */
+function symptomOf({ alerts, incidents }: Pick<AlertingState, 'alerts' | 'incidents'>, alert: Alert): string {
+  const id = incidentOf(incidents, alert.lane, alert.anomalyId);
+  const incident = id === null ? null : incidentNow(incidents, alert.lane, id);
+  if (incident === null || incident.firstMover === '' || incident.firstMover === alert.service) return '';
+  for (const other of alerts.values())
+    if (other.service === incident.firstMover && incidentOf(incidents, other.lane, other.anomalyId) === id)
+      return incident.incidentId;
   return '';
 }

@@ -1,4 +1,5 @@
 /** The state at its start, and as plain data for a checkpoint. */
+import { emptyIncidents, restoreIncidents, snapshotOfIncidents } from '../incidents/mod.ts';
 import type { AlertingState, Group } from './types.ts';
 
 export function emptyState(nowMs = 0): AlertingState {
@@ -22,6 +23,7 @@ export function emptyState(nowMs = 0): AlertingState {
       failed: 0,
       evicted: 0,
     },
+    incidents: emptyIncidents(),
   };
 }
 
@@ -35,6 +37,8 @@ export interface AlertingSnapshot {
   outbox: [string, unknown][];
   failures: unknown[];
   totals: Record<string, number>;
+  /** Left out by versions from before there were incidents. */
+  incidents?: unknown;
 }
 
 export function snapshotOf(state: AlertingState): AlertingSnapshot {
@@ -51,6 +55,7 @@ export function snapshotOf(state: AlertingState): AlertingSnapshot {
     outbox: [...state.outbox],
     failures: [...state.failures],
     totals: { ...state.totals },
+    incidents: snapshotOfIncidents(state.incidents),
   };
 }
 
@@ -68,5 +73,6 @@ export function restoreState(snapshot: AlertingSnapshot): AlertingState {
     outbox: new Map(snapshot.outbox) as AlertingState['outbox'],
     failures: snapshot.failures as AlertingState['failures'],
     totals: { ...fresh.totals, ...snapshot.totals },
+    incidents: restoreIncidents(snapshot.incidents),
   };
 }

@@ -2,7 +2,8 @@
  * The words of the pure core. All times are ms since 1970 in stream time; every value is plain data, so that the
  * state can be packed as it is. Entries are replaced, never changed in place.
  */
-import type { AlertTransition, Anomaly, Influencer, Receipt } from '#protocol/mod.ts';
+import type { AlertTransition, Anomaly, IncidentVersion, Influencer, Receipt } from '#protocol/mod.ts';
+import type { IncidentsState } from '../incidents/mod.ts';
 
 /** What an alert is about, its evidence at its highest score, and how long it has been so. */
 export interface Alert {
@@ -54,8 +55,12 @@ export interface Matcher {
   scoreMin: number;
 }
 
-export type GroupLabel = 'service' | 'lane' | 'detector' | 'subject' | 'severity';
-export const groupLabels: readonly GroupLabel[] = ['service', 'lane', 'detector', 'subject', 'severity'];
+/** What an alert says of itself. */
+export type AlertLabel = 'service' | 'lane' | 'detector' | 'subject' | 'severity';
+export const alertLabels: readonly AlertLabel[] = ['service', 'lane', 'detector', 'subject', 'severity'];
+/** Alerts may also be told by the incident they are part of. */
+export type GroupLabel = AlertLabel | 'incident';
+export const groupLabels: readonly GroupLabel[] = [...alertLabels, 'incident'];
 
 export interface Route {
   name: string;
@@ -85,7 +90,7 @@ export interface Inhibition {
   name: string;
   source: Matcher;
   target: Matcher;
-  equal: GroupLabel[];
+  equal: AlertLabel[];
 }
 
 /** What the core knows of a channel. */
@@ -106,7 +111,27 @@ export interface DecideConfig {
   routes: Route[];
   inhibitions: Inhibition[];
   channels: ChannelPolicy[];
+  incidents: IncidentPolicy;
 }
+
+export interface IncidentPolicy {
+  /** Findings weaker than `scoreMin`, from this score on, may join an incident. */
+  memberScoreMin: number;
+  /** Onsets further apart are not one incident, ms. */
+  gapMs: number;
+  /** First and last onset of an incident are at most so far apart, ms. */
+  spanMs: number;
+  /** Findings may come so much later than others and still find their incident, ms. */
+  lateMs: number;
+  /** While alerts of the service that began it fire, those of other services in the incident are kept quiet. */
+  inhibitSymptoms: boolean;
+}
+
+/** The incident behind a notification. */
+export type IncidentView = Pick<
+  IncidentVersion,
+  'incidentId' | 'title' | 'description' | 'score' | 'startedMs' | 'firstMover' | 'services' | 'ranks'
+>;
 
 /** An alert as a notification shows it. */
 export interface AlertView {
@@ -148,6 +173,8 @@ export interface Notification {
   more: number;
   /** Services of those, at most `servicesNamedMax`. */
   moreServices: string[];
+  /** Where the alerts are part of an incident of several services. */
+  incident: IncidentView | null;
   /** Receipt of the newest finding that it tells, for the latency from processing to people; null where none is new. */
   receipt: Receipt | null;
 }
@@ -219,6 +246,7 @@ export interface AlertingState {
   /** The latest that failed for good, newest last. */
   failures: readonly Failure[];
   totals: Readonly<Totals>;
+  incidents: IncidentsState;
 }
 
 export type AlertingEvent =
@@ -237,6 +265,7 @@ export type AlertingEvent =
 
 export type Effect =
   | { kind: 'transition'; transition: AlertTransition }
+  | { kind: 'incident'; incident: IncidentVersion }
   | { kind: 'notify'; notification: Notification };
 
 /** Alerts that fire at once; the one longest without a finding is resolved when another comes. */

@@ -5,7 +5,7 @@ import { createServer as createHttpServer, type IncomingHttpHeaders } from 'node
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AlertTransition, Anomaly, Receipt } from '#protocol/mod.ts';
+import type { AlertTransition, Anomaly, IncidentVersion, Receipt } from '#protocol/mod.ts';
 import { parseAlertingConfig } from '../config/mod.ts';
 import { decide } from '../core/decide.ts';
 import { emptyState } from '../core/state.ts';
@@ -42,9 +42,9 @@ export function finding(over: Partial<Anomaly> = {}): { anomaly: Anomaly; receip
   };
 }
 
-/** Two channels, `hook` and `other`; the default route unless told otherwise. */
+/** Two channels, `hook` and `other`; one route. Groups are by service where nothing is said: what an incident is has tests of its own. */
 export function configOf(over: Record<string, unknown> = {}): DecideConfig {
-  return parseAlertingConfig({
+  const config = parseAlertingConfig({
     channels: [
       { name: 'hook', type: 'webhook', url: 'http://127.0.0.1:1/' },
       { name: 'other', type: 'webhook', url: 'http://127.0.0.1:2/' },
@@ -52,6 +52,13 @@ export function configOf(over: Record<string, unknown> = {}): DecideConfig {
     routes: [{ name: 'all', channels: ['hook'] }],
     ...over,
   }).decide;
+  const said = (over['routes'] ?? []) as { name: string; groupBy?: unknown }[];
+  const routes = config.routes.map((route) =>
+    said.some(({ name, groupBy }) => name === route.name && groupBy !== undefined)
+      ? route
+      : { ...route, groupBy: ['service' as const] },
+  );
+  return { ...config, routes };
 }
 
 /** Runs events and gathers what each gave, in short. */
@@ -60,6 +67,7 @@ export class Play {
   config: DecideConfig;
   transitions: AlertTransition[] = [];
   notifications: Notification[] = [];
+  incidents: IncidentVersion[] = [];
 
   constructor(config: DecideConfig, state: AlertingState = emptyState()) {
     this.config = config;
@@ -71,7 +79,8 @@ export class Play {
     this.state = state;
     for (const effect of effects) {
       if (effect.kind === 'transition') this.transitions.push(effect.transition);
-      else this.notifications.push(effect.notification);
+      else if (effect.kind === 'notify') this.notifications.push(effect.notification);
+      else this.incidents.push(effect.incident);
     }
     return this;
   }

@@ -101,6 +101,8 @@ const alerting = await runAlerting({
         perMinuteMax: 10_000,
       },
     ],
+    // One by one: findings of a moment would else be one incident, told once.
+    routes: [{ name: 'hook', channels: 'hook', groupBy: 'service' }],
   }),
   time: systemTime,
   publicUrl: 'http://127.0.0.1:8080',

@@ -61,7 +61,7 @@ export async function anomalies(
   return page(items, paging.limit, (item) => writeCursor(item.startMs, item.id));
 }
 
-function page<T>(items: T[], limit: number, cursor: (last: T) => string): Page<T> {
+export function page<T>(items: T[], limit: number, cursor: (last: T) => string): Page<T> {
   if (items.length <= limit) return { items, next: null };
   const kept = items.slice(0, limit);
   const last = kept.at(-1);
@@ -194,6 +194,18 @@ export async function alerts(clickHouse: ClickHouse, filter: AlertFilter, paging
     { ...where.params, limit: paging.limit + 1 },
   );
   return page(items, paging.limit, (item) => writeCursor(item.changedMs, item.id));
+}
+
+/** Present state of alerts about these anomalies, oldest first. */
+export async function alertsOf(clickHouse: ClickHouse, anomalyIds: readonly string[]): Promise<AlertItem[]> {
+  if (anomalyIds.length === 0) return [];
+  return await rowsOf<AlertItem>(
+    clickHouse,
+    `SELECT * FROM (SELECT ${alertColumns} FROM logweir.alerts WHERE AlertId IN
+       (SELECT AlertId FROM logweir.alerts WHERE AnomalyId IN {anomalyIds:Array(String)})
+     ORDER BY transition DESC LIMIT 1 BY id) ORDER BY changedMs, id LIMIT 200`,
+    { anomalyIds },
+  );
 }
 
 export async function alertsFiring(clickHouse: ClickHouse): Promise<number> {

@@ -2,6 +2,7 @@
 import { HttpClickHouse } from '../engine/http.ts';
 import type { ClickHouse } from '../engine/port.ts';
 import * as findings from './findings.ts';
+import * as incidents from './incidents.ts';
 import { logs } from './logs.ts';
 import { reconcile, report } from './report.ts';
 import { type TrainingHistory, trainingHistory } from './training.ts';
@@ -68,6 +69,16 @@ export class Queries {
   }
   alertsFiring(): Promise<number> {
     return findings.alertsFiring(this.clickHouse);
+  }
+  incidents(filter: Types.IncidentFilter, paging: Types.Paging): Promise<Types.Page<Types.IncidentSummary>> {
+    return incidents.incidents(this.clickHouse, filter, paging);
+  }
+  incident(id: string): Promise<Types.IncidentItem | null> {
+    return incidents.incident(this.clickHouse, id);
+  }
+  /** Present state of alerts about these anomalies. */
+  alertsOf(anomalyIds: readonly string[]): Promise<Types.AlertItem[]> {
+    return findings.alertsOf(this.clickHouse, anomalyIds);
   }
   report(range: Types.TimeRange, limits?: Parameters<typeof report>[2]): Promise<Types.Report> {
     return report(this.clickHouse, range, limits);

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { AlertTransition, Anomaly, Section, TemplateRow, WindowRow } from '#protocol/mod.ts';
+import type { AlertTransition, Anomaly, IncidentVersion, Section, TemplateRow, WindowRow } from '#protocol/mod.ts';
 import { type ClickHouseServer, serveClickHouse } from '../http/server.ts';
 import { makeSection } from '../testing/sections.ts';
 import { openTempEngine, type TempEngine } from '../testing/temp.ts';
 import { BlockBuilder } from '../writer/block.ts';
-import { alertFields, encodeRows } from '../writer/rows.ts';
+import { alertFields, encodeRows, incidentFields } from '../writer/rows.ts';
 import { CursorError, type LogFilter, type LogItem, Queries } from './mod.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -153,10 +153,76 @@ beforeAll(async () => {
   ].map((row) => ({ row, generation: 0, partition: 0, version: row.transition }));
   const { structure, chunks } = encodeRows(alertFields, rows);
   await temp.engine.insertNative('logweir.alerts_versions', structure, chunks, 'seed-alerts');
+  const versions = [
+    incident('i1', { state: 'open' }),
+    incident('i2', { state: 'merged', mergedInto: 'i1' }),
+    incident('i1', { state: 'closed', endedMs: startMs + 4 * minuteMs }),
+    incident('i3', { services: ['web'], ranks: [0], startedMs: startMs + 9 * minuteMs, score: 60, clues: [] }),
+    incident('i4', { startedMs: startMs - 5 * minuteMs, endedMs: startMs - minuteMs, state: 'open' }),
+    incident('i5', { startedMs: startMs - 5 * minuteMs, endedMs: startMs - minuteMs }),
+  ].map((row, at) => ({ row, generation: 0, partition: 0, version: at + 1 }));
+  const native = encodeRows(incidentFields, versions);
+  await temp.engine.insertNative('logweir.incidents_versions', native.structure, native.chunks, 'seed-incidents');
 });
 afterAll(async () => {
   await server.close();
   await temp.end();
+});
+
+function incident(incidentId: string, over: Partial<IncidentVersion> = {}): IncidentVersion {
+  const member = { anomalyId: 'a2', service: 'db', detector: 'error_spike', subject: '', score: 97 };
+  const times = { onsetFromMs: startMs, onsetByMs: startMs + 1_500, endMs: startMs + minuteMs };
+  return {
+    incidentId,
+    state: 'closed',
+    mergedInto: '',
+    lane: 'live',
+    title: 'db first, then web',
+    description: 'db first (14:00:00–14:00:30), then web; worst: db error_spike 97',
+    startedMs: startMs,
+    changedMs: startMs + minuteMs,
+    endedMs: startMs + minuteMs,
+    score: 97,
+    worstAnomalyId: 'a2',
+    firstMover: 'db',
+    services: ['db', 'web'],
+    ranks: [0, 1],
+    members: [
+      { ...member, ...times, description: '41 errors' },
+      { ...member, ...times, anomalyId: 'a3', service: 'web', description: 'it’s slow' },
+    ],
+    more: 3,
+    clues: [
+      { kind: 'host', value: 'db-3', services: ['db', 'web'] },
+      { kind: 'mention', value: 'db', services: ['web'] },
+    ],
+    ...over,
+  };
+}
+
+describe('incidents', () => {
+  it('are shown as they stand, without those that became part of others', async () => {
+    const { items } = await queries.incidents({ range }, { limit: 10 });
+    expect(items.map(({ id, state }) => `${id} ${state}`)).toEqual(['i3 closed', 'i1 closed', 'i4 open']);
+    const ids = async (filter: object): Promise<string[]> =>
+      (await queries.incidents({ range, ...filter }, { limit: 10 })).items.map(({ id }) => id);
+    expect(await ids({ service: 'db' })).toEqual(['i1', 'i4']);
+    expect(await ids({ state: 'open' })).toEqual(['i4']);
+    expect(await ids({ scoreMin: 80 })).toEqual(['i1', 'i4']);
+    expect(await ids({ servicesMin: 2 })).toEqual(['i1', 'i4']);
+    const first = await queries.incidents({ range }, { limit: 2 });
+    const rest = await queries.incidents({ range }, { limit: 2, after: first.next as string });
+    expect([rest.items.map(({ id }) => id), rest.next]).toEqual([['i4'], null]);
+  });
+
+  it('are told one by one with members and evidence, as they were written', async () => {
+    const { incidentId, ...rest } = incident('i1', { endedMs: startMs + 4 * minuteMs });
+    expect(await queries.incident('i1')).toEqual({ id: incidentId, ...rest });
+    expect(await queries.incident('i2')).toMatchObject({ state: 'merged', mergedInto: 'i1' });
+    expect(await queries.incident('i3')).toMatchObject({ clues: [], services: ['web'] });
+    expect(await queries.incident('nothing')).toBeNull();
+    expect((await queries.alertsOf(['a2', 'a3'])).map(({ id, state }) => `${id} ${state}`)).toEqual(['x2 resolved']);
+  });
 });
 
 describe('volume', () => {

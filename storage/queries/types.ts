@@ -159,6 +159,49 @@ export interface AlertItem {
   receipt: Receipt;
 }
 
+export interface IncidentFilter {
+  range: TimeRange;
+  service?: string | undefined;
+  state?: 'open' | 'closed' | undefined;
+  scoreMin?: number | undefined;
+  /** Fewest services. */
+  servicesMin?: number | undefined;
+}
+
+export interface IncidentSummary {
+  id: string;
+  state: 'open' | 'closed' | 'merged';
+  /** Of one that is `merged`: what it became part of. */
+  mergedInto: string;
+  lane: string;
+  title: string;
+  description: string;
+  startedMs: number;
+  changedMs: number;
+  endedMs: number;
+  score: number;
+  worstAnomalyId: string;
+  firstMover: string;
+  services: string[];
+  ranks: number[];
+}
+
+export interface IncidentItem extends IncidentSummary {
+  members: {
+    anomalyId: string;
+    service: string;
+    detector: string;
+    subject: string;
+    score: number;
+    onsetFromMs: number;
+    onsetByMs: number;
+    endMs: number;
+    description: string;
+  }[];
+  more: number;
+  clues: { kind: string; value: string; services: string[] }[];
+}
+
 export interface WindowItem {
   service: string;
   lane: string;

@@ -1,16 +1,17 @@
 /**
- * ALERTS to the table of alerts. A transition's key is (AlertId, Transition), so storing one again changes nothing:
+ * ALERTS to the tables of alerts and incidents. A transition's key is (AlertId, Transition), and the last version of an
+ * incident is the last in the stream, so storing one again changes nothing:
  * the position is committed after the insert, and that is all it takes. A stream that was made anew, or lost its tail,
  * is read from its beginning for the same reason.
  */
 import { type Bus, sleep, type Subscription, type Time } from '#bus/mod.ts';
-import { type AlertTransition, buckets, decodeAlerts, streams } from '#protocol/mod.ts';
+import { type AlertTransition, buckets, decodeAlerts, type IncidentVersion, streams } from '#protocol/mod.ts';
 import { messageOf } from '../engine/error.ts';
 import type { ClickHouse } from '../engine/port.ts';
 import { database } from '../schema.ts';
 import type { TableInsert } from './block.ts';
 import { Abandoned, Inserter, Refused } from './insert.ts';
-import { alertFields, encodeRows, type Versioned } from './rows.ts';
+import { alertFields, encodeRows, incidentFields, type Versioned } from './rows.ts';
 
 export interface AlertsWriterOptions {
   bus: Bus;
@@ -59,7 +60,7 @@ class Shell implements AlertsWriter {
   private createdMs = 0;
   private position = 0;
   private read = 0;
-  private waiting: Versioned<AlertTransition>[] = [];
+  private waiting: Versioned<Told>[] = [];
   private storing: Promise<void> | null = null;
   private subscription: Subscription | null = null;
   private cancels: (() => void)[] = [];
@@ -106,7 +107,8 @@ class Shell implements AlertsWriter {
       if (this.subscription !== subscription) return;
       this.read = message.sequence;
       try {
-        for (const row of decodeAlerts(message.data).transitions)
+        const { transitions, incidents = [] } = decodeAlerts(message.data);
+        for (const row of [...transitions, ...incidents])
           this.waiting.push({ row, generation: 0, partition: 0, version: message.sequence });
       } catch (error) {
         log.error(`ALERTS ${message.sequence} cannot be read: ${messageOf(error)}`);
@@ -132,29 +134,37 @@ class Shell implements AlertsWriter {
     const rows = this.waiting.slice();
     const { read: to, createdMs, position } = this;
     const token = `logweir-alerts-${createdMs}-${position}-${to}`;
-    if (rows.length > 0) {
-      try {
-        await this.inserter.insert(insertOf(rows), token);
-      } catch (error) {
-        if (!(error instanceof Refused)) throw error;
-        await this.storeOneByOne(rows, token);
-      }
-    }
+    const of = (incidents: boolean): Versioned<Told>[] => rows.filter(({ row }) => isIncident(row) === incidents);
+    await this.store(of(false), token);
+    await this.store(of(true), `${token}-incidents`);
     this.waiting = this.waiting.slice(rows.length);
     this.position = to;
     const record: AlertsRecord = { alertsCreatedMs: createdMs, position: to };
     await (await this.options.bus.keyValue(buckets.marks)).put(alertsRecordKey, Buffer.from(JSON.stringify(record)));
   }
 
-  /** A transition that ClickHouse never takes must not keep the others out. */
-  private async storeOneByOne(rows: readonly Versioned<AlertTransition>[], token: string): Promise<void> {
+  private async store(rows: readonly Versioned<Told>[], token: string): Promise<void> {
+    if (rows.length === 0) return;
+    try {
+      await this.inserter.insert(insertOf(rows), token);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      await this.storeOneByOne(rows, token);
+    }
+  }
+
+  /** A row that ClickHouse never takes must not keep the others out. */
+  private async storeOneByOne(rows: readonly Versioned<Told>[], token: string): Promise<void> {
     for (const [index, one] of rows.entries()) {
       try {
         await this.inserter.insert(insertOf([one]), `${token}-${index}`);
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
-        const { alertId, transition } = one.row;
-        this.options.log.error(`Alert ${alertId}, transition ${transition} is set aside. ${error.message}`);
+        const { row } = one;
+        const what = isIncident(row)
+          ? `Incident ${row.incidentId}`
+          : `Alert ${row.alertId}, transition ${row.transition}`;
+        this.options.log.error(`${what} is set aside. ${error.message}`);
       }
     }
   }
@@ -183,6 +193,18 @@ class Shell implements AlertsWriter {
   }
 }
 
-function insertOf(rows: readonly Versioned<AlertTransition>[]): TableInsert {
-  return { table: `${database}.alerts_versions`, rows: rows.length, ...encodeRows(alertFields, rows) };
+type Told = AlertTransition | IncidentVersion;
+
+function isIncident(row: Told): row is IncidentVersion {
+  return 'incidentId' in row;
+}
+
+/** Rows of one kind. */
+function insertOf(rows: readonly Versioned<Told>[]): TableInsert {
+  if (rows.some(({ row }) => isIncident(row))) {
+    const incidents = rows as readonly Versioned<IncidentVersion>[];
+    return { table: `${database}.incidents_versions`, rows: rows.length, ...encodeRows(incidentFields, incidents) };
+  }
+  const alerts = rows as readonly Versioned<AlertTransition>[];
+  return { table: `${database}.alerts_versions`, rows: rows.length, ...encodeRows(alertFields, alerts) };
 }

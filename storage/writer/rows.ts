@@ -1,6 +1,6 @@
 /** Small tables (windows, templates, anomalies, …): rows to Native columns, by a description of each column. */
 import { ByteWriter, type WindowRow } from '#protocol/mod.ts';
-import type { Anomaly, AlertTransition, Rolling, TemplateRow } from '#protocol/mod.ts';
+import type { Anomaly, AlertTransition, IncidentVersion, Rolling, TemplateRow } from '#protocol/mod.ts';
 import { type Column, writeBlock } from './native.ts';
 
 /** Integer up to 2^53 in 64 bits, negative ones included. */
@@ -46,7 +46,7 @@ function list<R, E>(
   name: string,
   type: string,
   get: (row: R) => readonly E[],
-  ...parts: ((out: ByteWriter, element: E) => void)[]
+  ...parts: ((out: ByteWriter, element: E, index: number) => void)[]
 ): Field<R> {
   return {
     name,
@@ -59,7 +59,7 @@ function list<R, E>(
         int64(out, offset);
         return own;
       });
-      for (const part of parts) for (const element of elements) part(out, element);
+      for (const part of parts) for (const [index, element] of elements.entries()) part(out, element, index);
     },
   };
 }
@@ -221,6 +221,86 @@ export const alertFields = versioned<AlertTransition>([
   moment('ReceiptProcessing', (row) => row.receipt.processingMs),
   moment('ReceiptDetected', (row) => row.receipt.detectedMs),
 ]);
+
+/** An array within each element of a list: offsets of all, then what is in them. */
+function inner<E>(get: (element: E) => readonly string[]): ((out: ByteWriter, element: E, index: number) => void)[] {
+  let offset = 0;
+  return [
+    (out, element, index) => {
+      offset = (index === 0 ? 0 : offset) + get(element).length;
+      int64(out, offset);
+    },
+    (out, element) => {
+      for (const one of get(element)) out.string(one);
+    },
+  ];
+}
+
+const onset = (out: ByteWriter, ms: number): void => int64(out, Math.round(ms));
+
+export const incidentFields = versioned<IncidentVersion>([
+  text('IncidentId', (row) => row.incidentId),
+  text('Title', (row) => row.title),
+  text('Description', (row) => row.description),
+  text('State', (row) => row.state),
+  text('Lane', (row) => row.lane),
+  text('MergedInto', (row) => row.mergedInto),
+  moment('StartedAt', (row) => row.startedMs),
+  moment('ChangedAt', (row) => row.changedMs),
+  moment('EndedAt', (row) => row.endedMs),
+  list(
+    'Services',
+    'Array(String)',
+    (row) => row.services,
+    (out, service) => out.string(service),
+  ),
+  text('FirstMover', (row) => row.firstMover),
+  list(
+    'Ranks',
+    'Array(UInt16)',
+    (row) => row.ranks,
+    (out, rank) => out.uint16(rank),
+  ),
+  // By service, in the same order: when it certainly had begun.
+  list('Onsets', 'Array(DateTime64(3))', (row) => row.services.map((name) => onsetOf(row, name)), onset),
+  list(
+    'AnomalyIds',
+    'Array(String)',
+    (row) => row.members,
+    (out, { anomalyId }) => out.string(anomalyId),
+  ),
+  list(
+    'Members',
+    'Array(Tuple(AnomalyId String, ServiceName String, Detector String, Subject String, Score Float64, OnsetFrom DateTime64(3), OnsetBy DateTime64(3), EndedAt DateTime64(3), Description String))',
+    (row) => row.members,
+    (out, { anomalyId }) => out.string(anomalyId),
+    (out, { service }) => out.string(service),
+    (out, { detector }) => out.string(detector),
+    (out, { subject }) => out.string(subject),
+    (out, { score }) => float64(out, score),
+    (out, { onsetFromMs }) => onset(out, onsetFromMs),
+    (out, { onsetByMs }) => onset(out, onsetByMs),
+    (out, { endMs }) => onset(out, endMs),
+    (out, { description }) => out.string(description),
+  ),
+  count32('MoreMembers', (row) => row.more),
+  list(
+    'Clues',
+    'Array(Tuple(Kind String, Value String, Services Array(String)))',
+    (row) => row.clues,
+    (out, { kind }) => out.string(kind),
+    (out, { value }) => out.string(value),
+    ...inner<IncidentVersion['clues'][number]>(({ services }) => services),
+  ),
+  real('Score', (row) => row.score),
+  text('WorstAnomalyId', (row) => row.worstAnomalyId),
+]);
+
+/** Of a service whose findings are beyond those shown, as early as the incident. */
+function onsetOf({ members, startedMs }: IncidentVersion, service: string): number {
+  const own = members.filter((member) => member.service === service);
+  return own.length === 0 ? startedMs : Math.min(...own.map(({ onsetByMs }) => onsetByMs));
+}
 
 /** What one partition gave to a block. */
 export interface LedgerRow {
