@@ -6,6 +6,7 @@
 import { classes, type WindowState } from '#analysis/windows/mod.ts';
 import type { DetectorsConfig } from './config.ts';
 import { figure, span } from './describe.ts';
+import { countOf } from './history.ts';
 import { hasMoved, Incident, type IncidentSnapshot, type StepContext, templateInfo, templateText } from './incident.ts';
 import { lowerTailExponent, scoreOf, upperTailExponent } from './tails.ts';
 import { popCount, type TemplateTable } from './template-table.ts';
@@ -160,12 +161,13 @@ export class TemplateRateDetector {
     table: TemplateTable,
     context: StepContext,
   ): boolean {
+    const plain = countOf(window, 'plainCount');
     for (let slot = 0; slot < window.slotRecords.length; slot++) {
       const more = (window.slotRecords[slot] as number) - table.get(slot, 'mean');
       if (table.get(slot, 'class') === classes.debug) continue;
       const mean = Math.max(0.1, table.get(slot, 'mean'));
-      const others = Math.max(1, window.logCount - excess - mean);
-      const growth = Math.max(1, (window.logCount - (window.slotRecords[slot] as number)) / others);
+      const others = Math.max(1, plain - excess - mean);
+      const growth = Math.max(1, (plain - (window.slotRecords[slot] as number)) / others);
       // All templates grow in a surge, the most common one the most: a burst is out of proportion.
       if (more < 0.7 * excess || (window.slotRecords[slot] as number) < 2 * growth * mean) continue;
       if (!this.bursting.includes(slot) && isLasting(slot, window, table))
