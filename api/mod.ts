@@ -9,6 +9,7 @@ export type {
   ApiDeps,
   ApiLog,
   LiveSource,
+  ModelDesk,
   LogFilter,
   Paging,
   Queries,
@@ -16,6 +17,7 @@ export type {
   TrendRow,
 } from './ports.ts';
 export type * from './types.ts';
+export { modelStatus } from './model-status.ts';
 export { clusterStatus, rateSample } from './cluster-status.ts';
 
 export interface Api {

@@ -1,4 +1,5 @@
 /** The OpenAPI document, made from the endpoint table so that it cannot drift from what is validated. */
+import { correctionSchema } from './corrections.ts';
 import type { Endpoint } from './endpoints/mod.ts';
 import { problemCodes } from './problems.ts';
 
@@ -65,14 +66,42 @@ export function openApiDocument(endpoints: readonly Endpoint[]): object {
       },
     },
   };
+  const answer = (description: string): object => ({
+    description,
+    content: { 'application/json': { schema: { type: 'object' } } },
+  });
+  const corrections = {
+    get: {
+      summary: 'Corrections by people that hold, oldest first.',
+      responses: { 200: answer('The answer.'), default: problem },
+    },
+    post: {
+      summary: 'Corrects severity, category or both of a template or message, from one message of the stream on.',
+      requestBody: { required: true, content: { 'application/json': { schema: correctionSchema } } },
+      responses: { 201: answer('The correction, with its id; the same again replaces it.'), default: problem },
+    },
+  };
+  const correction = {
+    delete: {
+      summary: 'Takes a correction back.',
+      parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+      responses: { 204: { description: 'It no longer holds.' }, default: problem },
+    },
+  };
   return {
     openapi: '3.1.0',
     info: {
       title: 'Logweir',
       version: '1',
-      description: 'Read-only. Times are ms since 1970; ranges include their start and exclude their end.',
+      description:
+        'Read-only but for corrections. Times are ms since 1970; ranges include their start and exclude their end.',
     },
-    paths: { ...paths, '/api/v1/live': live },
+    paths: {
+      ...paths,
+      '/api/v1/live': live,
+      '/api/v1/corrections': corrections,
+      '/api/v1/corrections/{id}': correction,
+    },
     components: { schemas: { Problem: problemSchema } },
   };
 }

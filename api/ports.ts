@@ -9,8 +9,11 @@ import type {
   AnomalyEvidence,
   AnomalySummary,
   ClusterStatus,
+  CorrectionItem,
+  CorrectionPage,
   LiveEvent,
   LogItem,
+  ModelStatus,
   Page,
   ServiceSummary,
   SeverityCounts,
@@ -96,6 +99,15 @@ export interface Queries {
   alertsFiring(): Promise<number>;
 }
 
+/** Models and corrections. What is asked of it in vain throws a LogweirError (REQUEST_INVALID, LIMIT_REACHED). */
+export interface ModelDesk {
+  status(): Promise<ModelStatus>;
+  corrections(): Promise<CorrectionPage>;
+  correct(asked: Omit<CorrectionItem, 'id'>): Promise<CorrectionItem>;
+  /** False where there is none of that id. */
+  uncorrect(id: string): Promise<boolean>;
+}
+
 export interface LiveSource {
   /** Calls `listener` for every event from now on; returns what ends that. Listeners never throw. */
   subscribe(listener: (event: LiveEvent) => void): () => void;
@@ -117,6 +129,7 @@ export interface ApiDeps {
   allowedHosts?: readonly string[];
   queries: Queries;
   cluster: () => ClusterStatus;
+  models: ModelDesk;
   live: LiveSource;
   /** What keeps this process from serving, in words; empty = ready. */
   notReady?: () => readonly string[] | Promise<readonly string[]>;

@@ -8,7 +8,8 @@ import type { Problem } from './types.ts';
 export const problemCodes = {
   QUERY_INVALID: { status: 400, title: 'A query parameter is wrong' },
   NOT_FOUND: { status: 404, title: 'There is nothing at this address' },
-  METHOD_NOT_ALLOWED: { status: 405, title: 'This address only answers GET and HEAD' },
+  ORIGIN_NOT_ALLOWED: { status: 403, title: 'A page of another origin may not change anything' },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'This address does not take that method' },
   HOST_NOT_ALLOWED: { status: 421, title: 'This server does not answer for that host name' },
   REQUEST_MALFORMED: { status: 400, title: 'The request could not be read' },
   LIVE_FULL: { status: 503, title: 'Too many live connections' },
@@ -52,8 +53,10 @@ function invalidCursor(): ApiProblem {
   return invalidQuery([{ parameter: 'after', detail: "must be the 'next' of the page before" }]);
 }
 
-/** HTTP status of a failure behind the API: 504 took too long, 503 worth a retry, 500 otherwise. */
+/** HTTP status of a failure behind the API: 400 and 409 what was asked cannot be, 504 took too long, 503 worth a retry, 500 otherwise. */
 function statusOf(error: LogweirError): number {
+  if (error.code === 'REQUEST_INVALID') return 400;
+  if (error.code === 'LIMIT_REACHED') return 409;
   if (error.code === 'TIMEOUT') return 504;
   return error.retry ? 503 : 500;
 }
@@ -76,10 +79,11 @@ export function problemOf(error: unknown, instance: string): Problem {
   }
   if ((error as { code?: unknown } | null)?.code === cursorCode) return problemOf(invalidCursor(), instance);
   if (error instanceof LogweirError) {
+    const status = statusOf(error);
     return {
       type: problemTypePrefix + error.code,
-      title: 'A part of the cluster failed to answer',
-      status: statusOf(error),
+      title: status < 500 ? 'What was asked cannot be done' : 'A part of the cluster failed to answer',
+      status,
       detail: error.message,
       instance,
       code: error.code,

@@ -1,6 +1,7 @@
 /** The HTTP server over the endpoint table: routing, headers, problems, live events, the page. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import fastify from 'fastify';
+import { serveCorrections } from './corrections.ts';
 import { endpoints } from './endpoints/mod.ts';
 import { createLiveHub, liveClientsMax } from './live.ts';
 import { createMeter } from './metrics.ts';
@@ -29,6 +30,8 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
     },
     routerOptions: { maxParamLength: 200 },
   });
+  // A page of another site can send plain text without asking first.
+  app.removeContentTypeParser('text/plain');
   const meter = createMeter(deps.clock);
   const hub = createLiveHub(deps.live);
 
@@ -60,7 +63,7 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
       throw new ApiProblem(
         'METHOD_NOT_ALLOWED',
         `${request.method} is not served here.`,
-        'The API is read-only; logs are sent to the gateway.',
+        'Of this API only /api/v1/corrections takes anything; logs are sent to the gateway.',
       );
     }
     throw new ApiProblem(
@@ -77,11 +80,12 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
         throw new ApiProblem('NOT_FOUND', `'${id}' is no id.`, 'Ids are letters, digits, - and _.');
       }
       reply.header('cache-control', 'no-store');
-      const { queries, cluster, ingestUrl } = deps;
-      const context = { queries, cluster, nowMs: deps.clock(), ...(ingestUrl !== undefined && { ingestUrl }) };
+      const { queries, cluster, models, ingestUrl } = deps;
+      const context = { queries, cluster, models, nowMs: deps.clock(), ...(ingestUrl !== undefined && { ingestUrl }) };
       return await endpoint.handle(request.query, context, id);
     });
   }
+  serveCorrections(app, deps);
   const document = openApiDocument(endpoints);
   app.get('/api/v1/openapi.json', async () => document);
 

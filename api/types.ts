@@ -271,6 +271,88 @@ export interface ClusterStatus {
   };
 }
 
+/** How one question of classification (severity, category) fares where its truth is known. */
+export interface TaskStatus {
+  /** Answers whose truth became known, each given before it was learned from. */
+  records: number;
+  /** Shares of right answers: of all, and of about the last 20 of each service. null: nothing is known yet. */
+  accuracy: number | null;
+  recentAccuracy: number | null;
+  /** Times that a service's error rate rose enough to call it drift. */
+  drifts: number;
+  /** Most frequent first. */
+  confusion: { truth: string; answer: string; records: number }[];
+  /** By tenths of confidence. */
+  confidence: { from: number; records: number; right: number }[];
+  learners: { name: string; weight: number; accuracy: number }[];
+}
+
+export interface ModelSummary {
+  version: number;
+  atMs: number;
+  by: string;
+  /** SHA-256 of its bytes, hex. */
+  hash: string;
+  bytes: number;
+  /** On records later than those it was trained on; and what served before, on the same. */
+  accuracy: number;
+  macroF1: number;
+  before: { version: number; accuracy: number; macroF1: number };
+}
+
+export interface ModelStatus {
+  /** Version that serves, 0 = the built-in model. */
+  serving: number;
+  /** Whether all partitions that are heard of use it. */
+  settled: boolean;
+  /** Latest first; without the built-in one. */
+  versions: ModelSummary[];
+  /** Corrections by people that hold. */
+  corrections: number;
+  severity: TaskStatus;
+  category: TaskStatus;
+  /** Services that are classified, the lanes of ingest jobs counted too. */
+  services: number;
+  /** Share of words in new templates that the model has never met; and times that it rose enough to call it drift. */
+  unknownWords: number | null;
+  wordDrifts: number;
+  /** Time to classify a template. `p99Ms` is an upper bound, null = over the largest. */
+  latency: { templates: number; meanMs: number | null; p99Ms: number | null };
+}
+
+/** What a person says is true of a template or message. */
+export interface CorrectionRequest {
+  /** One of the two. */
+  templateId?: string;
+  body?: string;
+  /** Default: the one service of the template, else every service. */
+  service?: string;
+  /** At least one of the two. */
+  severity?: string;
+  category?: string;
+}
+
+export interface CorrectionItem {
+  id: string;
+  /** '' = every service. */
+  service: string;
+  text: string;
+  /** '' = made for a message. */
+  templateId: string;
+  /** '' = left to the classifier, as is an empty category. */
+  severity: '' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR';
+  category: string;
+  by: string;
+  atMs: number;
+}
+
+export interface CorrectionPage {
+  /** Oldest first. */
+  items: CorrectionItem[];
+  /** Whether all partitions were told of the last change. */
+  settled: boolean;
+}
+
 /** A sample of the rates, about once a second. */
 export interface RateSample {
   timeMs: number;

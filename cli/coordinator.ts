@@ -6,6 +6,7 @@ import { ensureBuilt } from '#dashboard/build.ts';
 import type { Command } from './command.ts';
 import { runRole } from './role.ts';
 import { startLive } from './roles/live.ts';
+import { modelDesk } from './roles/model-desk.ts';
 import { prometheusText, startHeartbeat } from './roles/observe.ts';
 import { joinForLong, roleOptions } from './roles/setup.ts';
 
@@ -36,6 +37,7 @@ one leads, the others stand by. Serves the API and the dashboard.`,
         ingestUrl: `${settings.urls.gateway}/ingest`,
         queries: Queries.overUrl(settings.urls.clickhouse),
         cluster: live.cluster,
+        models: modelDesk({ store, coordinator, clock: time.now }),
         live,
         notReady: () => (bus.connected ? [] : ['NATS is away']),
         metrics: () => prometheusText('coordinator', coordinator.counters()),

@@ -2,6 +2,7 @@
 import { Worker } from '#workers/mod.ts';
 import type { Command } from './command.ts';
 import { runRole } from './role.ts';
+import { modelMetrics } from './roles/model-metrics.ts';
 import { prometheusText, serveMetrics } from './roles/observe.ts';
 import { joinForLong, roleOptions } from './roles/setup.ts';
 
@@ -27,7 +28,7 @@ add capacity; SIGTERM hands the partitions over.`,
         host: config.ports.bindHost,
         port: config.ports.metrics,
         ready: () => bus.connected,
-        metrics: () => prometheusText('worker', worker.counters()),
+        metrics: () => `${prometheusText('worker', worker.counters())}${modelMetrics(worker.figures())}`,
       });
       return {
         facts: { id, metricsPort: metrics.port },

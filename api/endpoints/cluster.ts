@@ -1,6 +1,6 @@
 /** Alerts and the cluster itself. */
 import { afterParam, integer, oneOf, rangeOf, rangeParams, text } from '../params.ts';
-import type { AlertPage, ClusterStatus } from '../types.ts';
+import type { AlertPage, ClusterStatus, ModelStatus } from '../types.ts';
 import { endpoint } from './endpoint.ts';
 
 export const alerts = endpoint({
@@ -27,4 +27,11 @@ export const cluster = endpoint({
   about: 'Workers with their partitions, rates and lag, gateways, streams, and rates per service, as of now.',
   params: {},
   answer: (_query, context): ClusterStatus => context.cluster(),
+});
+
+export const model = endpoint({
+  path: '/model',
+  about: 'The model that classifies: versions, accuracy where truth is known, confusions, drift, learners, latency.',
+  params: {},
+  answer: async (_query, { models }): Promise<ModelStatus> => await models.status(),
 });

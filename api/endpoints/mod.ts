@@ -1,6 +1,6 @@
 /** Every endpoint that answers JSON under /api/v1: one table, read by the server and by the OpenAPI document. */
 import { anomalies, anomaly } from './anomalies.ts';
-import { alerts, cluster } from './cluster.ts';
+import { alerts, cluster, model } from './cluster.ts';
 import type { Endpoint } from './endpoint.ts';
 import { logs, templates } from './logs.ts';
 import { errors, overview, services, trend } from './overview.ts';
@@ -18,4 +18,5 @@ export const endpoints: readonly Endpoint[] = [
   templates,
   alerts,
   cluster,
+  model,
 ];

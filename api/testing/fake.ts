@@ -1,6 +1,7 @@
 /** Queries and live events over the seed: what the API's and the page's tests run against. */
 import type { ApiDeps, Paging, Queries } from '../ports.ts';
 import type { LiveEvent, LogItem, Page, TimeRange, Totals } from '../types.ts';
+import { fakeModels } from './models.ts';
 import {
   seedAlerts,
   seedAnomalies,
@@ -201,6 +202,7 @@ export function fakeDeps(nowMs: number, overrides: Partial<ApiDeps> = {}): ApiDe
     dashboardDir: undefined,
     queries: fakeQueries(nowMs),
     cluster: seedCluster,
+    models: fakeModels(nowMs),
     live: fakeLive().source,
     clock: () => nowMs,
     log: { info: () => {}, warn: () => {}, error: () => {} },

@@ -5,6 +5,7 @@ import './styles/layout.css';
 import './styles/parts.css';
 import './styles/overview.css';
 import './styles/lists.css';
+import './styles/model.css';
 import { App } from './app.tsx';
 
 const root = document.getElementById('page');

@@ -142,6 +142,20 @@ describe.runIf(executablePath !== undefined)('the page', () => {
     expect(await page.evaluate('document.activeElement.className')).toContain('mark');
   });
 
+  it('corrects the class of a template, and takes it back', async () => {
+    const page = await visit('/?tab=templates');
+    await page.locator('.correct').first().click();
+    const form = page.locator('.correct-form');
+    await form.getByLabel('Severity').selectOption('WARN');
+    await form.getByLabel('Category').fill('deliveries');
+    await form.getByRole('button', { name: 'Correct' }).click();
+    await page.getByText('deliveries').waitFor();
+    await page.goto(`${site.url}/?tab=cluster`);
+    await page.getByRole('heading', { name: 'Classification' }).waitFor();
+    await page.getByRole('button', { name: 'take back' }).click();
+    await expectCount(page, 'text=deliveries', 0);
+  });
+
   it('every view fits a phone without sideways scrolling', async () => {
     for (const tab of ['overview', 'logs', 'templates', 'alerts', 'cluster']) {
       const page = await visit(`/?tab=${tab}`, site.url, { width: 390, height: 844 });

@@ -2,7 +2,7 @@
 import type { AnomalyEvidence, LatencyReceipt } from '#api/types.ts';
 import { count, duration, percent, utc, visible, words } from '../format.ts';
 import { Time } from '../parts/bits.tsx';
-import { TemplateText } from '../views/templates.tsx';
+import { TemplateText } from '../views/template-text.tsx';
 
 export function Evidence({ anomaly }: { anomaly: AnomalyEvidence }) {
   return (

@@ -6,6 +6,7 @@ import { bytes, count, duration, figure, percent } from '../format.ts';
 import { Empty, Failure, Section, Skeleton } from '../parts/bits.tsx';
 import { Spark } from '../parts/spark.tsx';
 import { useEvery } from '../parts/use-every.ts';
+import { ModelPanel } from './model.tsx';
 
 /** A lag that people would feel, ms. */
 const lagLoudMs = 1000;
@@ -96,6 +97,7 @@ export function ClusterView({ pulse, samples }: { pulse: number; samples: RateSa
           </ul>
         </Section>
       </div>
+      <ModelPanel pulse={pulse + every} />
     </>
   );
 }

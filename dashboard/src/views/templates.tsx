@@ -1,10 +1,12 @@
 /** The templates mined from the logs. */
 import type { TemplateItem } from '#api/types.ts';
 import { usePages } from '../data/use-pages.ts';
-import { ago, count, severityName, utc, visible } from '../format.ts';
+import { ago, count, utc } from '../format.ts';
 import { Empty, Failure, More, Section, Service, Skeleton } from '../parts/bits.tsx';
 import type { SetView } from '../state/use-view.ts';
 import { queryOf, type View } from '../state/view.ts';
+import { ClassCells } from './correct-class.tsx';
+import { TemplateText } from './template-text.tsx';
 
 const sorts: readonly [View['sort'], string][] = [
   ['count', 'Most frequent'],
@@ -72,12 +74,7 @@ export function Templates({ view, setView, pulse }: { view: View; setView: SetVi
                   <td>
                     <Service name={item.service} />
                   </td>
-                  <td>
-                    <span class={`severity is-${item.severityText.toLowerCase()}`}>
-                      {item.severityText || severityName(0)}
-                    </span>
-                  </td>
-                  <td>{item.category}</td>
+                  <ClassCells item={item} />
                   <td title={utc(item.firstSeenMs)}>{ago(item.firstSeenMs, nowMs)}</td>
                   <td title={utc(item.lastSeenMs)}>{ago(item.lastSeenMs, nowMs)}</td>
                 </tr>
@@ -88,16 +85,5 @@ export function Templates({ view, setView, pulse }: { view: View; setView: SetVi
       )}
       <More more={more} loading={loadingMore} onMore={loadMore} what="templates" />
     </Section>
-  );
-}
-
-/** `<*>` stands back, the words stand out. */
-export function TemplateText({ text }: { text: string }) {
-  return (
-    <>
-      {visible(text)
-        .split(/(<\*>)/)
-        .map((part, index) => (part === '<*>' ? <i key={index}>{part}</i> : part))}
-    </>
   );
 }

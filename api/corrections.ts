@@ -1,0 +1,90 @@
+/** Corrections over HTTP: the only part of the API that takes anything. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ApiDeps } from './ports.ts';
+import { ApiProblem } from './problems.ts';
+import type { CorrectionItem, CorrectionRequest } from './types.ts';
+
+const bodyBytesMax = 32 * 1024;
+const fields: readonly (keyof CorrectionRequest)[] = ['templateId', 'body', 'service', 'severity', 'category'];
+const by = 'api';
+
+/** What the OpenAPI document says of a request. */
+export const correctionSchema = {
+  type: 'object',
+  description: 'One of templateId and body, and at least one of severity and category.',
+  properties: {
+    templateId: { type: 'string', description: 'Template to correct; it is followed while its text generalises.' },
+    body: { type: 'string', description: 'Message to correct; <*> stands for anything.' },
+    service: { type: 'string', description: 'Only there; default: the one service of the template, else all.' },
+    severity: { type: 'string', enum: ['DEBUG', 'INFO', 'WARN', 'ERROR'] },
+    category: { type: 'string' },
+  },
+  additionalProperties: false,
+};
+
+export function serveCorrections(app: FastifyInstance, { models, queries, clock }: ApiDeps): void {
+  app.get('/api/v1/corrections', async (_request, reply) => {
+    reply.header('cache-control', 'no-store');
+    return await models.corrections();
+  });
+  app.post('/api/v1/corrections', { bodyLimit: bodyBytesMax }, async (request, reply) => {
+    refuseOtherOrigins(request);
+    const { templateId = '', body, service, severity = '', category = '' } = readRequest(request.body);
+    const about = { text: body ?? '', service: service ?? '' };
+    if (templateId !== '') {
+      const found = await queries.templates({ templateId, service, sort: 'count' }, { limit: 2 });
+      const [first] = found.items;
+      if (first === undefined)
+        throw new ApiProblem(
+          'NOT_FOUND',
+          `There is no template '${templateId}'.`,
+          'List what is there at /api/v1/templates, or send the message as "body".',
+        );
+      about.text = first.template;
+      about.service = service ?? (found.items.length === 1 ? first.service : '');
+    }
+    const correction: CorrectionItem = await models.correct({
+      ...about,
+      templateId,
+      severity: severity as CorrectionItem['severity'],
+      category,
+      by,
+      atMs: clock(),
+    });
+    return reply.code(201).header('cache-control', 'no-store').send(correction);
+  });
+  app.delete('/api/v1/corrections/:id', async (request, reply) => {
+    refuseOtherOrigins(request);
+    const { id } = request.params as { id: string };
+    if (!(await models.uncorrect(id)))
+      throw new ApiProblem('NOT_FOUND', `There is no correction '${id}'.`, 'List them at /api/v1/corrections.');
+    return reply.code(204).send();
+  });
+}
+
+/** Another site's page may make a browser send; its Origin tells. */
+function refuseOtherOrigins({ headers }: FastifyRequest): void {
+  const { origin, host } = headers;
+  if (origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)) return;
+  throw new ApiProblem(
+    'ORIGIN_NOT_ALLOWED',
+    `A page of '${origin}' may not change anything here.`,
+    'Use the page that this server serves, or a program that sends no Origin.',
+  );
+}
+
+function readRequest(value: unknown): CorrectionRequest {
+  const refuse = (detail: string): never => {
+    throw new ApiProblem('REQUEST_MALFORMED', detail, 'See /api/v1/openapi.json for what it takes.');
+  };
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse('The body is no JSON object.');
+  for (const [name, given] of Object.entries(value)) {
+    if (!fields.includes(name as keyof CorrectionRequest))
+      refuse(`'${name}' is not known here; known are ${fields.join(', ')}.`);
+    if (typeof given !== 'string') refuse(`'${name}' must be text.`);
+  }
+  const request = value as CorrectionRequest;
+  if ((request.templateId ?? '') === '' ? (request.body ?? '') === '' : (request.body ?? '') !== '')
+    refuse("Exactly one of 'templateId' and 'body' is needed.");
+  return request;
+}

@@ -1,0 +1,223 @@
+/** The model that classifies: how right it is where the truth is known, drift, learners, versions, corrections. */
+import type { CorrectionPage, ModelStatus, TaskStatus } from '#api/types.ts';
+import { useState } from 'preact/hooks';
+import { ApiError, sendJson } from '../data/fetch.ts';
+import { useResource } from '../data/use-resource.ts';
+import { ago, compact, count, percent, utc, visible } from '../format.ts';
+import { Failure, Section } from '../parts/bits.tsx';
+import { TemplateText } from './template-text.tsx';
+
+/** Labels in the table of confusions; more are counted together. */
+const labelsMax = 8;
+
+export function ModelPanel({ pulse }: { pulse: number }) {
+  const { data, error } = useResource<ModelStatus>('/model', pulse);
+  if (data === null) return <Failure error={error} />;
+  const { serving, latency, unknownWords, wordDrifts } = data;
+  const name = serving === 0 ? 'the built-in model' : `model ${serving}`;
+  return (
+    <Section title="Classification" note={data.settled ? `${name} serves` : `changing to ${name}`}>
+      <Failure error={error} />
+      <div class="model-tasks">
+        <Task name="Severity" task={data.severity} />
+        {data.category.records > 0 && <Task name="Category" task={data.category} />}
+      </div>
+      <p class="faint">
+        {latency.meanMs !== null &&
+          `${count(latency.templates)} templates classified, ${latency.meanMs.toFixed(2)} ms each on average${
+            latency.p99Ms === null ? '' : `, 99 % within ${latency.p99Ms} ms`
+          }. `}
+        {unknownWords !== null &&
+          `${percent(unknownWords)} of the words in new templates are unknown to it${
+            wordDrifts > 0
+              ? `; that share rose ${wordDrifts === 1 ? 'once' : `${wordDrifts} times`}: time to train again`
+              : ''
+          }.`}
+      </p>
+      {data.versions.length > 0 && <Versions data={data} />}
+      {data.corrections > 0 && <Corrections pulse={pulse} />}
+    </Section>
+  );
+}
+
+function Task({ name, task }: { name: string; task: TaskStatus }) {
+  if (task.records === 0 || task.accuracy === null)
+    return (
+      <div class="model-task">
+        <h3>{name}</h3>
+        <p class="faint">Nothing to measure it by yet: senders gave no severities.</p>
+      </div>
+    );
+  const most = Math.max(1, ...task.confidence.map(({ records }) => records));
+  return (
+    <div class="model-task">
+      <h3>{name}</h3>
+      <p>
+        <strong class="number">{percent(task.accuracy)}</strong> right in {compact(task.records)} answers
+        {task.recentAccuracy !== null && `, ${percent(task.recentAccuracy)} of late`}
+        {task.drifts > 0 && <span class="loud"> · drifted {task.drifts}×</span>}
+      </p>
+      <div class="model-body">
+        <Confusion task={task} />
+        <div>
+          <div
+            class="histogram"
+            role="img"
+            aria-label="Answers by confidence, from 0 to 100 %; the lighter part was wrong"
+          >
+            {task.confidence.map(({ from, records, right }) => (
+              <span
+                key={from}
+                style={{ height: `${(records / most) ** 0.5 * 100}%` }}
+                title={`${percent(from)}–${percent(from + 0.1)} sure: ${count(right)} of ${count(records)} right`}
+              >
+                <i style={{ height: records === 0 ? '0' : `${(right / records) * 100}%` }} />
+              </span>
+            ))}
+          </div>
+          <p class="faint histogram-axis">
+            <span>unsure</span>
+            <span>certain</span>
+          </p>
+          <ul class="bars learners">
+            {task.learners.map(({ name: learner, weight, accuracy }) => (
+              <li key={learner} class="bar">
+                <span>{learner}</span>
+                <span class="bar-track" role="img" aria-label={`weight ${weight.toFixed(2)}`}>
+                  <span class="is-water" style={{ width: `${Math.min(100, weight * 50)}%` }} />
+                </span>
+                <span class="bar-number">{percent(accuracy)} right</span>
+              </li>
+            ))}
+          </ul>
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function Confusion({ task }: { task: TaskStatus }) {
+  const sums = new Map<string, number>();
+  for (const { truth, answer, records } of task.confusion)
+    for (const label of new Set([truth, answer])) sums.set(label, (sums.get(label) ?? 0) + records);
+  const order = ['DEBUG', 'INFO', 'WARN', 'ERROR'];
+  const labels = [...sums]
+    .sort(([a, x], [b, y]) => (order.includes(a) && order.includes(b) ? order.indexOf(a) - order.indexOf(b) : y - x))
+    .slice(0, labelsMax)
+    .map(([label]) => label);
+  const at = (truth: string, answer: string): number =>
+    task.confusion.find((cell) => cell.truth === truth && cell.answer === answer)?.records ?? 0;
+  return (
+    <div class="table-wrap">
+      <table class="confusion">
+        <thead>
+          <tr>
+            <th>truth \ answer</th>
+            {labels.map((label) => (
+              <th key={label} class="number-cell">
+                {visible(label)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {labels.map((truth) => (
+            <tr key={truth}>
+              <th>{visible(truth)}</th>
+              {labels.map((answer) => {
+                const records = at(truth, answer);
+                const kind = records === 0 ? ' faint' : truth === answer ? '' : ' loud';
+                return (
+                  <td key={answer} class={`number-cell${kind}`}>
+                    {compact(records)}
+                  </td>
+                );
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Versions({ data }: { data: ModelStatus }) {
+  const nowMs = Date.now();
+  return (
+    <div class="table-wrap">
+      <table>
+        <thead>
+          <tr>
+            <th>Model</th>
+            <th>Published</th>
+            <th>By</th>
+            <th class="number-cell">Accuracy</th>
+            <th class="number-cell">Macro-F1</th>
+            <th class="number-cell">Before it</th>
+          </tr>
+        </thead>
+        <tbody>
+          {data.versions.map((one) => (
+            <tr key={one.version} title={one.hash}>
+              <td>
+                {one.version} {one.version === data.serving && <span class="faint">serves</span>}
+              </td>
+              <td title={utc(one.atMs)}>{ago(one.atMs, nowMs)}</td>
+              <td>{visible(one.by)}</td>
+              <td class="number-cell">{percent(one.accuracy)}</td>
+              <td class="number-cell">{one.macroF1.toFixed(2)}</td>
+              <td class="number-cell">{percent(one.before.accuracy)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Corrections({ pulse }: { pulse: number }) {
+  const [taken, setTaken] = useState(0);
+  const [failure, setFailure] = useState<ApiError | null>(null);
+  const { data, error } = useResource<CorrectionPage>('/corrections', pulse + taken);
+  const takeBack = (id: string): void => {
+    sendJson('DELETE', `/corrections/${id}`).then(
+      () => setTaken((n) => n + 1),
+      (reason: unknown) => setFailure(reason instanceof ApiError ? reason : new ApiError(String(reason), '', 0)),
+    );
+  };
+  return (
+    <>
+      <Failure error={failure ?? error} />
+      <div class="table-wrap">
+        <table>
+          <thead>
+            <tr>
+              <th>Corrected by people</th>
+              <th>Service</th>
+              <th>Severity</th>
+              <th>Category</th>
+              <th />
+            </tr>
+          </thead>
+          <tbody>
+            {(data?.items ?? []).map((item) => (
+              <tr key={item.id}>
+                <td class="template-cell mono">
+                  <TemplateText text={item.text} />
+                </td>
+                <td>{item.service === '' ? <span class="faint">every</span> : visible(item.service)}</td>
+                <td>{item.severity}</td>
+                <td>{visible(item.category)}</td>
+                <td>
+                  <button type="button" class="link" onClick={() => takeBack(item.id)}>
+                    take back
+                  </button>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </>
+  );
+}
