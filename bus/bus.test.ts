@@ -1,3 +1,5 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type StreamName, streams } from '#protocol/mod.ts';
 import { type Bus, connectNats, MemoryBus } from './mod.ts';
@@ -151,6 +153,35 @@ function storingObjects(): void {
   });
 }
 
+function leavingNothingBehind(): void {
+  it('leaves no consumer on the server where objects and keys are read', async () => {
+    const server = await TempNats.start();
+    const bus = await connectNats({ url: server.url, name: 'test' });
+    const connection = await connect({ servers: server.url });
+    try {
+      const objects = await bus.objects('things');
+      const store = await bus.keyValue('bucket');
+      await objects.put('a/b+c', new Uint8Array(400_000).fill(7));
+      await store.put('k', bytes('1'));
+      await store.put('gone', bytes('1'));
+      await store.delete('gone');
+      for (let i = 0; i < 3; i++) {
+        expect(await objects.get('a/b+c')).toHaveLength(400_000);
+        expect(await objects.list()).toEqual(['a/b+c']);
+        expect(await store.keys()).toEqual(['k']);
+      }
+      const manager = await jetstreamManager(connection);
+      let consumers = 0;
+      for await (const { state } of manager.streams.list()) consumers += state.consumer_count;
+      expect(consumers).toBe(0);
+    } finally {
+      await connection.close();
+      await bus.close();
+      await server.end();
+    }
+  });
+}
+
 function reconnecting(): void {
   it('says that it is not connected while the server is away, and goes on when it is back', async () => {
     const server = await TempNats.start();
@@ -193,6 +224,7 @@ function reconnecting(): void {
 if (natsServerPath !== null) {
   reconnecting();
   storingObjects();
+  leavingNothingBehind();
   contract('nats', async () => {
     const server = await TempNats.start();
     const bus = await connectNats({ url: server.url, name: 'test' });

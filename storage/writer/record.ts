@@ -96,29 +96,48 @@ export class RecordKeeper {
 
   private async write(value: WriterRecord): Promise<void> {
     const bytes = encoder.encode(JSON.stringify(value));
-    const revision = await this.update(bytes);
-    if (revision === null) throw replaced();
-    this.revision = revision;
+    this.revision = await this.update(bytes);
     this.value = value;
     this.confirmedMs = this.options.time.now();
   }
 
-  /** An update whose answer was lost may have been made: then the record read back is ours, word for word. */
-  private async update(bytes: Uint8Array): Promise<number | null> {
+  /** Tries until it is made. @throws LogweirError CLUSTER_MISMATCH where another writer's record stands */
+  private async update(bytes: Uint8Array): Promise<number> {
     const { log, time, ended } = this.options;
     for (let tries = 0; ; tries++) {
       try {
-        const revision = await this.store.update(keys.writer, bytes, this.revision);
-        if (revision !== null) return revision;
-        const entry = await this.store.get(keys.writer);
-        return entry !== null && Buffer.compare(entry.value, bytes) === 0 ? entry.revision : null;
+        return await this.tryUpdate(bytes);
       } catch (error) {
-        if (ended()) throw error;
+        if (ended() || isReplaced(error) || error instanceof RecordGone) throw error;
         if (tries === 0) log.warn(`The writer's record could not be stored, trying again: ${messageOf(error)}`);
         await sleep(time, lookEveryMs);
         if (ended()) throw error;
       }
     }
+  }
+
+  /**
+   * An update may be refused though nobody else writes: it was made, and its answer lost (then the record read back is
+   * the same, word for word); or a server that crashed lost the one before it (then an earlier record of ours is there,
+   * and the next try is made on top of that). Only a record that names another writer ends this one.
+   */
+  private async tryUpdate(bytes: Uint8Array): Promise<number> {
+    const revision = await this.store.update(keys.writer, bytes, this.revision);
+    if (revision !== null) return revision;
+    const entry = await this.store.get(keys.writer);
+    if (entry === null) throw new RecordGone();
+    if (Buffer.compare(entry.value, bytes) === 0) return entry.revision;
+    if (decode(entry.value).owner !== this.options.owner) throw replaced();
+    const said = `it was refused at revision ${this.revision}, and our own is there at ${entry.revision}.`;
+    this.revision = entry.revision;
+    throw new LogweirError('NATS_UNAVAILABLE', said, 'It is stored again by itself.');
+  }
+}
+
+/** Nobody took over, and yet there is no record: a new session finds out what is stored without one. */
+class RecordGone extends LogweirError {
+  constructor() {
+    super('NATS_UNAVAILABLE', "The writer's record is gone.", 'The writer goes on from what is stored by itself.');
   }
 }
 
