@@ -358,10 +358,11 @@ export class Session {
     if (this.watching || this.cutting !== null || this.stopping || this.draining) return;
     this.watching = true;
     try {
+      // What is read while the answer is on its way may be newer than the answer.
+      const read = this.state.sequence;
       const { createdMs, lastSequence, firstSequence } = await this.options.bus.streams.info(streams.results);
       if (createdMs !== this.keeper.value.resultsCreatedMs) throw startOver('The RESULTS stream was made anew.');
-      if (lastSequence < this.state.sequence)
-        throw startOver(`RESULTS ends at ${lastSequence}, but was read up to ${this.state.sequence}.`);
+      if (lastSequence < read) throw startOver(`RESULTS ends at ${lastSequence}, but was read up to ${read}.`);
       await this.healGap(firstSequence);
     } catch (error) {
       // A server that is away says nothing about the stream.
