@@ -61,6 +61,9 @@ export class Resume {
       this.inherits = false;
       return 'whole';
     }
+    // Behind a state from before the cut, a stream that lost its tail and grew again has other messages where results
+    // were published already: taken for those, they would be in nobody's tables.
+    if (published?.generation === this.from.generation && isOther(message, published)) return null;
     if (this.isHandedOver || state === null || message.sequence > state.sequence) return 'whole';
     return message.timeMs <= state.streamMs ? 'skip' : null;
   }
@@ -75,6 +78,11 @@ export class Resume {
     const missed = known.some((one) => one.generation === generation && one.sequence > at && one.sequence < sequence);
     return missed ? { from: at + 1, to: sequence - 1 } : null;
   }
+}
+
+/** Stored later than the message at `at` was, and yet not behind it. */
+function isOther(message: { sequence: number; timeMs: number }, at: { sequence: number; timeMs: number }): boolean {
+  return message.sequence <= at.sequence && message.timeMs > at.timeMs;
 }
 
 function isOld(message: { sequence: number; timeMs: number }, sequence: number, timeMs: number): boolean {
