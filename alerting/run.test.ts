@@ -250,7 +250,7 @@ describe('alerting', () => {
 
   it('without channels records and prints', async () => {
     const stage = await Stage.build();
-    const alerting = await stage.run({ channels: [] });
+    const alerting = await stage.run({ channels: [], routes: [] });
     await stage.publish({});
     await until('the alert', () => alerting.metrics().counters['firingNow'] === 1);
     expect(stage.lines).toEqual([

@@ -3,7 +3,18 @@ import type { SlackConfig } from '../config/channels.ts';
 import type { AlertView, Notification } from '../core/types.ts';
 import type { Channel } from './channel.ts';
 import { post } from './http.ts';
-import { factsOf, findingsOf, linkOf, moreLine, nameOf, oneLine, statusOf, timeOf, titleOf } from './text.ts';
+import {
+  factsOf,
+  findingsOf,
+  incidentLink,
+  linkOf,
+  moreLine,
+  nameOf,
+  oneLine,
+  statusOf,
+  timeOf,
+  titleOf,
+} from './text.ts';
 
 interface Block {
   type: 'header' | 'section' | 'context' | 'divider';
@@ -32,6 +43,7 @@ export function slackMessage(notification: Notification, publicUrl: string): Sla
   const views = [...notification.firing, ...notification.resolved];
   const blocks: Block[] = [
     { type: 'header', text: { type: 'plain_text', text: title } },
+    ...incidentSection(notification, publicUrl),
     ...views.map((view) => section(view, publicUrl)),
   ];
   const more = moreLine(notification);
@@ -40,6 +52,12 @@ export function slackMessage(notification: Notification, publicUrl: string): Sla
   );
   blocks.push({ type: 'context', elements: [{ type: 'mrkdwn', text: foot.join('  ·  ') }] });
   return { text: escape(`${status}: ${title}`), blocks };
+}
+
+function incidentSection({ incident }: Notification, publicUrl: string): Block[] {
+  if (incident === null) return [];
+  const text = `*<${incidentLink(publicUrl, incident)}|Incident>* ${escape(oneLine(incident.description, 600))}`;
+  return [{ type: 'section', text: { type: 'mrkdwn', text } }];
 }
 
 function section(view: AlertView, publicUrl: string): Block {

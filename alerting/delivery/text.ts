@@ -1,7 +1,9 @@
 /** What people read: what, where, how much against what is usual, since when, and where to look. */
-import type { AlertView, Notification } from '../core/types.ts';
+import type { AlertView, IncidentView, Notification } from '../core/types.ts';
 
 const sampleShownMax = 300;
+/** The page shows this much before an incident, so that the change is seen, ms. */
+const incidentRoomMs = 600_000;
 
 /** One line. Firing: `checkout: 41 errors in 60 s, usually 2`. */
 export function titleOf(notification: Notification): string {
@@ -10,6 +12,7 @@ export function titleOf(notification: Notification): string {
     const where = moreServices.length === 0 ? '' : ` in ${listOf(moreServices)}`;
     return `and ${more} more ${more === 1 ? 'alert' : 'alerts'}${where}`;
   }
+  if (notification.incident !== null) return incidentTitle(notification, notification.incident);
   if (reason === 'resolved') {
     const only = resolved.length === 1 && more === 0 ? resolved[0] : undefined;
     if (only !== undefined) return `${only.service}: ${nameOf(only)} is over`;
@@ -19,7 +22,30 @@ export function titleOf(notification: Notification): string {
   if (lead === undefined) return `${labelOf(groupKey, resolved)}: ${resolved.length + more} alerts changed`;
   const others = firing.length - 1 + more;
   const tail = others === 0 ? '' : ` (and ${others} more)`;
-  return `${reason === 'repeat' ? 'Still: ' : ''}${lead.service}: ${lead.description}${tail}`;
+  return `${reason === 'repeat' ? 'Still: ' : ''}${sentenceOf(lead)}${tail}`;
+}
+
+/** `db first, then payments and web (3 alerts)`. */
+function incidentTitle({ reason, firing, resolved, more }: Notification, { title }: IncidentView): string {
+  if (reason === 'resolved') return `${title}: over`;
+  const alerts = firing.length + resolved.length + more;
+  return `${reason === 'repeat' ? 'Still: ' : ''}${title} (${alerts === 1 ? '1 alert' : `${alerts} alerts`})`;
+}
+
+/** What was found, as people say it; many sentences begin with the service by themselves. */
+export function sentenceOf({ service, description }: Pick<AlertView, 'service' | 'description'>): string {
+  return description.startsWith(`${service}: `) ? description : `${service}: ${description}`;
+}
+
+/** Order, evidence and worst of the incident, and where to look at it; nothing where there is none. */
+export function incidentLines({ incident }: Notification, publicUrl: string): string[] {
+  return incident === null ? [] : [oneLine(incident.description, 600), incidentLink(publicUrl, incident)];
+}
+
+export function incidentLink(publicUrl: string, { incidentId, startedMs }: IncidentView): string {
+  const from = String(Math.max(0, startedMs - incidentRoomMs));
+  const query = new URLSearchParams({ tab: 'incidents', from, incident: incidentId });
+  return `${linkOf(publicUrl)}?${query.toString()}`;
 }
 
 /** Word at the head of a message: the highest severity that fires, or RESOLVED. */
@@ -67,6 +93,8 @@ export function moreLine({ reason, more }: Notification): string {
 /** Whole text, for mail. */
 export function plainText(notification: Notification, publicUrl: string): string {
   const blocks = [...notification.firing, ...notification.resolved].map((view) => linesOf(view, publicUrl).join('\n'));
+  const incident = incidentLines(notification, publicUrl);
+  if (incident.length > 0) blocks.unshift(incident.join('\n'));
   if (notification.reason === 'summary') blocks.push(`${titleOf(notification)}\n${linkOf(publicUrl)}`);
   const more = moreLine(notification);
   if (more !== '') blocks.push(`${more}: ${linkOf(publicUrl)}`);

@@ -4,7 +4,7 @@ import type { WebhookConfig } from '../config/channels.ts';
 import type { AlertView, Notification } from '../core/types.ts';
 import type { Channel } from './channel.ts';
 import { post } from './http.ts';
-import { linkOf, statusOf, titleOf } from './text.ts';
+import { incidentLink, linkOf, statusOf, titleOf } from './text.ts';
 
 const signatureHeader = 'x-logweir-signature';
 
@@ -12,7 +12,7 @@ const signatureHeader = 'x-logweir-signature';
 export interface WebhookBody extends Omit<Notification, 'firing' | 'resolved'> {
   status: string;
   title: string;
-  /** The page, at the first alert. */
+  /** The page, at the incident, or at the first alert. */
   url: string;
   alerts: (AlertView & { url: string })[];
 }
@@ -24,7 +24,10 @@ export function webhookBody(notification: Notification, publicUrl: string): Webh
     ...rest,
     status: statusOf(notification).toLowerCase(),
     title: titleOf(notification),
-    url: alerts[0]?.url ?? linkOf(publicUrl),
+    url:
+      notification.incident === null
+        ? (alerts[0]?.url ?? linkOf(publicUrl))
+        : incidentLink(publicUrl, notification.incident),
     alerts,
   };
 }
