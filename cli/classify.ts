@@ -65,5 +65,10 @@ function loadModel<M>(ctx: CommandContext, decode: (bytes: Uint8Array) => M): M 
       cause,
     });
   }
-  return decode(bytes);
+  try {
+    return decode(bytes);
+  } catch (error) {
+    if (!(error instanceof LogweirError)) throw error;
+    throw new LogweirError(error.code, `${file}: ${error.message}`, error.remedy, { cause: error });
+  }
 }

@@ -45,16 +45,28 @@ export function* textLines(ctx: CommandContext, file: string | undefined): Gener
   for (const line of byteLines(ctx, file)) yield lineText(line);
 }
 
-/** NDJSON objects with the line they stand on; empty lines are left out. Throws INPUT_UNREADABLE naming the line. */
+/**
+ * NDJSON objects with the line they stand on; empty lines are left out. A line that is none throws INPUT_UNREADABLE
+ * naming it, unless `onBad` takes it.
+ */
 export function* jsonLines(
   ctx: CommandContext,
   file: string | undefined,
+  onBad?: (error: LogweirError) => void,
 ): Generator<{ line: number; value: Record<string, unknown> }, void, undefined> {
   let line = 0;
   for (const text of textLines(ctx, file)) {
     line++;
     if (text.trim() === '') continue;
-    yield { line, value: parseObject(text, `${file ?? 'stdin'}:${line}`) };
+    let value: Record<string, unknown>;
+    try {
+      value = parseObject(text, `${file ?? 'stdin'}:${line}`);
+    } catch (error) {
+      if (!(error instanceof LogweirError) || onBad === undefined) throw error;
+      onBad(error);
+      continue;
+    }
+    yield { line, value };
   }
 }
 

@@ -116,6 +116,20 @@ describe('filters', () => {
     });
   });
 
+  it('trains on the good lines, and names the bad ones', () => {
+    const lines = [
+      '{"body":"a b","severity":"INFO"}',
+      'no json',
+      '{"severity":"INFO"}',
+      '{"body":"x","severity":"LOUD"}',
+    ];
+    writeFileSync(join(dir, 'mixed.ndjson'), lines.join('\n'));
+    const { status, stdout, stderr } = logweir(['train', '--labels', 'mixed.ndjson', '--out', 'mixed.model', '--json']);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ records: 2, severities: 1, bad: 3 });
+    for (const place of ['mixed.ndjson:2', 'mixed.ndjson:3', 'mixed.ndjson:4']) expect(stderr).toContain(place);
+  });
+
   it('trains a model that classify takes', () => {
     const records = Array.from({ length: 60 }, (_, i) =>
       JSON.stringify(
