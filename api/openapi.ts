@@ -59,7 +59,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): object {
   const live = {
     get: {
       summary:
-        'Server-Sent Events as they happen: rate (once a second), anomaly, alert, dropped (this client was too slow).',
+        'Server-Sent Events as they happen: rate (once a second), anomaly, alert, incident, dropped (this client was too slow).',
       responses: {
         200: { description: 'The stream.', content: { 'text/event-stream': { schema: { type: 'string' } } } },
         default: problem,

@@ -9,6 +9,8 @@ import type {
   AnomalyEvidence,
   AnomalySummary,
   ClusterStatus,
+  IncidentItem,
+  IncidentSummary,
   CorrectionItem,
   CorrectionPage,
   LiveEvent,
@@ -66,6 +68,15 @@ export interface AlertFilter {
   state?: AlertState | undefined;
 }
 
+export interface IncidentFilter {
+  range: TimeRange;
+  service?: string | undefined;
+  state?: 'open' | 'closed' | undefined;
+  scoreMin?: number | undefined;
+  /** Fewest services. */
+  servicesMin?: number | undefined;
+}
+
 /** A step of one service's trend, from the minute rollups; steps without logs may be left out. */
 export interface TrendRow {
   service: string;
@@ -97,6 +108,11 @@ export interface Queries {
   /** The present state of each alert that changed within the range or still fires, newest change first. */
   alerts(filter: AlertFilter, paging: Paging): Promise<Page<AlertItem>>;
   alertsFiring(): Promise<number>;
+  /** Those that touch the range or are open, newest beginning first. */
+  incidents(filter: IncidentFilter, paging: Paging): Promise<Page<IncidentSummary>>;
+  incident(id: string): Promise<IncidentItem | null>;
+  /** Present state of alerts about these anomalies. */
+  alertsOf(anomalyIds: readonly string[]): Promise<AlertItem[]>;
 }
 
 /** Models and corrections. What is asked of it in vain throws a LogweirError (REQUEST_INVALID, LIMIT_REACHED). */

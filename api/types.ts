@@ -217,6 +217,76 @@ export interface AlertItem {
 
 export type AlertPage = Page<AlertItem>;
 
+/** `merged`: it became part of `mergedInto`; told by its id only. */
+export type IncidentState = 'open' | 'closed' | 'merged';
+
+/** Findings of one or more services that belong together. */
+export interface IncidentSummary {
+  id: string;
+  state: IncidentState;
+  mergedInto: string;
+  lane: string;
+  /** Such as `payments first, then checkout and web`. */
+  title: string;
+  description: string;
+  startedMs: number;
+  changedMs: number;
+  endedMs: number;
+  /** Of the worst member. */
+  score: number;
+  worstAnomalyId: string;
+  /** The service that certainly began before all others, '' = not known. */
+  firstMover: string;
+  /** In order of onset. */
+  services: string[];
+  /** By service: those with the same number began together, as far as is known. */
+  ranks: number[];
+}
+
+export interface IncidentMember {
+  anomalyId: string;
+  service: string;
+  detector: string;
+  subject: string;
+  score: number;
+  /** It set in between these two. */
+  onsetFromMs: number;
+  onsetByMs: number;
+  endMs: number;
+  description: string;
+}
+
+export interface IncidentItem extends IncidentSummary {
+  /** In order of onset. */
+  members: IncidentMember[];
+  /** Members that are not listed. */
+  more: number;
+  /** What services have in common: `id`, `host`, `mention` (a service that others name) or `text`. */
+  clues: { kind: string; value: string; services: string[] }[];
+}
+
+export type IncidentPage = Page<IncidentSummary>;
+
+export interface IncidentMoment {
+  kind: 'onset' | 'end';
+  /** It happened between these two. */
+  fromMs: number;
+  atMs: number;
+  anomalyId: string;
+  service: string;
+  detector: string;
+  score: number;
+}
+
+export interface IncidentDetail {
+  incident: IncidentItem;
+  /** Present state of the alerts of its members. */
+  alerts: AlertItem[];
+  timeline: IncidentMoment[];
+  /** The time to look at in the logs. */
+  logsRange: TimeRange;
+}
+
 /** A living process of the cluster, by its heartbeat. */
 export interface RoleStatus {
   id: string;
@@ -366,6 +436,7 @@ export type LiveEvent =
   | { type: 'rate'; sample: RateSample }
   | { type: 'anomaly'; anomaly: AnomalySummary }
   | { type: 'alert'; alert: AlertItem }
+  | { type: 'incident'; incident: IncidentItem }
   /** Events that this client was too slow for, since it connected: what it shows is to be fetched again. */
   | { type: 'dropped'; total: number };
 

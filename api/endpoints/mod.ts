@@ -2,6 +2,7 @@
 import { anomalies, anomaly } from './anomalies.ts';
 import { alerts, cluster, model } from './cluster.ts';
 import type { Endpoint } from './endpoint.ts';
+import { incident, incidents } from './incidents.ts';
 import { logs, templates } from './logs.ts';
 import { errors, overview, services, trend } from './overview.ts';
 
@@ -17,6 +18,8 @@ export const endpoints: readonly Endpoint[] = [
   logs,
   templates,
   alerts,
+  incidents,
+  incident,
   cluster,
   model,
 ];

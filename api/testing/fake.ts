@@ -1,7 +1,9 @@
 /** Queries and live events over the seed: what the API's and the page's tests run against. */
+
+import { seedIncidents } from './incidents.ts';
+import { fakeModels } from './models.ts';
 import type { ApiDeps, Paging, Queries } from '../ports.ts';
 import type { LiveEvent, LogItem, Page, TimeRange, Totals } from '../types.ts';
-import { fakeModels } from './models.ts';
 import {
   seedAlerts,
   seedAnomalies,
@@ -154,6 +156,21 @@ export function fakeQueries(nowMs: number): Queries {
         paging,
       ),
     alertsFiring: async () => seedAlerts(nowMs).filter(({ state }) => state === 'firing').length,
+    incidents: async ({ range, service, state, scoreMin = 0, servicesMin = 1 }, paging) =>
+      page(
+        seedIncidents(nowMs).filter(
+          (one) =>
+            one.startedMs < range.toMs &&
+            (one.endedMs >= range.fromMs || one.state === 'open') &&
+            (service === undefined || one.services.includes(service)) &&
+            (state === undefined || one.state === state) &&
+            one.score >= scoreMin &&
+            one.services.length >= servicesMin,
+        ),
+        paging,
+      ),
+    incident: async (id) => seedIncidents(nowMs).find((one) => one.id === id) ?? null,
+    alertsOf: async (ids) => seedAlerts(nowMs).filter(({ anomalyId }) => ids.includes(anomalyId)),
   };
   return queries;
 }
@@ -174,6 +191,9 @@ export function emptyQueries(): Queries {
     templates: none,
     alerts: none,
     alertsFiring: async () => 0,
+    incidents: none,
+    incident: async () => null,
+    alertsOf: async () => [],
   };
 }
 

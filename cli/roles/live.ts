@@ -4,6 +4,7 @@ import {
   type AlertItem,
   type AnomalySummary,
   type ClusterStatus,
+  type IncidentItem,
   clusterStatus,
   rateSample,
   type LiveEvent,
@@ -15,6 +16,7 @@ import {
   type Anomaly,
   decodeAlerts,
   decodeAnomalies,
+  type IncidentVersion,
   keys,
   streams,
   subjects,
@@ -75,7 +77,9 @@ export async function startLive(options: LiveOptions): Promise<LiveView> {
       for (const anomaly of decodeAnomalies(data).anomalies) push({ type: 'anomaly', anomaly: summaryOf(anomaly) });
     }),
     bus.listen(subjects.live.alerts, (data) => {
-      for (const transition of decodeAlerts(data).transitions) push({ type: 'alert', alert: alertOf(transition) });
+      const { transitions, incidents = [] } = decodeAlerts(data);
+      for (const transition of transitions) push({ type: 'alert', alert: alertOf(transition) });
+      for (const incident of incidents) push({ type: 'incident', incident: incidentItemOf(incident) });
     }),
   ];
   return {
@@ -111,4 +115,8 @@ function summaryOf(anomaly: Anomaly): AnomalySummary {
 
 function alertOf({ alertId, atMs, ...rest }: AlertTransition): AlertItem {
   return { ...rest, id: alertId, changedMs: atMs };
+}
+
+function incidentItemOf({ incidentId, ...rest }: IncidentVersion): IncidentItem {
+  return { ...rest, id: incidentId };
 }

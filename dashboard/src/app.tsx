@@ -12,6 +12,7 @@ import { useView } from './state/use-view.ts';
 import { follows, queryOf } from './state/view.ts';
 import { Alerts } from './views/alerts.tsx';
 import { ClusterView } from './views/cluster.tsx';
+import { Incidents } from './views/incidents.tsx';
 import { Logs } from './views/logs.tsx';
 import { Templates } from './views/templates.tsx';
 
@@ -45,6 +46,7 @@ export function App() {
             {view.tab === 'overview' && <Overview {...common} live={live} overview={overview} services={services} />}
             {view.tab === 'logs' && <Logs {...common} />}
             {view.tab === 'templates' && <Templates {...common} />}
+            {view.tab === 'incidents' && <Incidents {...common} />}
             {view.tab === 'alerts' && <Alerts {...common} />}
             {view.tab === 'cluster' && <ClusterView pulse={live.pulse} samples={live.samples} />}
           </>

@@ -33,6 +33,7 @@ async function visit(path: string, at = site.url, size = { width: 1440, height: 
   return page;
 }
 
+const noIncidents = { incidents: async () => ({ items: [], next: null }) };
 const wait = { timeout: 8000, interval: 50 };
 
 // Polled from here: the page's own policy lets nothing be evaluated in it.
@@ -156,8 +157,27 @@ describe.runIf(executablePath !== undefined)('the page', () => {
     await expectCount(page, 'text=deliveries', 0);
   });
 
+  it('shows an incident: who was hit in which order, who began, what they share, and the logs of that time', async () => {
+    const page = await visit('/?tab=incidents');
+    await expectCount(page, '.incidents > li', 3);
+    await page.getByRole('button', { name: /payments first, then edge-proxy and checkout/ }).click();
+    await expectCount(page, '.timeline-row', 3);
+    expect(page.url()).toContain('incident=');
+    expect(await page.locator('.timeline-row').first().innerText()).toMatch(/payments[^]*first[^]*worst/);
+    expect(await page.locator('.clues').innerText()).toContain('ledger-db');
+    await page.locator('.timeline-row').first().click();
+    await expectCount(page, '.panel-sentence', 1);
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Logs of payments' }).click();
+    await expect.poll(() => page.url(), wait).toMatch(/tab=logs.*service=payments|service=payments.*tab=logs/);
+    const without = await serveSeeded(nowMs, { queries: { ...fakeQueries(nowMs), ...noIncidents } });
+    const empty = await visit('/?tab=incidents', without.url);
+    await expectCount(empty, '.empty-title', 1);
+    await without.close();
+  });
+
   it('every view fits a phone without sideways scrolling', async () => {
-    for (const tab of ['overview', 'logs', 'templates', 'alerts', 'cluster']) {
+    for (const tab of ['overview', 'logs', 'templates', 'incidents', 'alerts', 'cluster']) {
       const page = await visit(`/?tab=${tab}`, site.url, { width: 390, height: 844 });
       await page.locator('.block').first().waitFor();
       await page.waitForTimeout(150);

@@ -46,7 +46,7 @@ export function useLive(follow: boolean): Live {
       const { sample } = JSON.parse((event as MessageEvent<string>).data) as { sample: RateSample };
       setSamples((now) => [...now.slice(1 - samplesMax), sample]);
     });
-    for (const name of ['anomaly', 'alert', 'dropped']) source.addEventListener(name, soon);
+    for (const name of ['anomaly', 'alert', 'incident', 'dropped']) source.addEventListener(name, soon);
     const timer = setInterval(beat, followEveryMs);
     const onVisible = (): void => {
       if (!document.hidden) soon();

@@ -44,7 +44,7 @@ export function Filters({ view, setView, services }: Props) {
           ))}
         </select>
       </label>
-      {view.tab === 'overview' && (
+      {(view.tab === 'overview' || view.tab === 'incidents') && (
         <label>
           <span class="hidden">Lowest score</span>
           <select

@@ -8,6 +8,7 @@ const tabNames: Readonly<Record<Tab, string>> = {
   overview: 'Overview',
   logs: 'Logs',
   templates: 'Templates',
+  incidents: 'Incidents',
   alerts: 'Alerts',
   cluster: 'Cluster',
 };
@@ -23,7 +24,7 @@ export function Header({ view, setView, connected, firing }: Props) {
   const go = (event: MouseEvent, tab: Tab): void => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
     event.preventDefault();
-    setView({ tab, anomaly: '', text: '', template: '', trace: '' });
+    setView({ tab, anomaly: '', incident: '', text: '', template: '', trace: '' });
   };
   return (
     <header class="top">
@@ -38,7 +39,7 @@ export function Header({ view, setView, connected, firing }: Props) {
         {tabs.map((tab) => (
           <a
             key={tab}
-            href={formatView({ ...view, tab, anomaly: '', text: '', template: '', trace: '' })}
+            href={formatView({ ...view, tab, anomaly: '', incident: '', text: '', template: '', trace: '' })}
             aria-current={view.tab === tab ? 'page' : undefined}
             onClick={(event) => go(event, tab)}
           >

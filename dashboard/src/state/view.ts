@@ -1,5 +1,5 @@
 /** What the page shows, as its URL says it: every link is shareable, and back and forward work. Pure. */
-export const tabs = ['overview', 'logs', 'templates', 'alerts', 'cluster'] as const;
+export const tabs = ['overview', 'logs', 'templates', 'incidents', 'alerts', 'cluster'] as const;
 export type Tab = (typeof tabs)[number];
 
 export interface View {
@@ -15,6 +15,8 @@ export interface View {
   text: string;
   /** Id of the anomaly whose evidence is open. */
   anomaly: string;
+  /** Id of the incident that is unfolded. */
+  incident: string;
   /** Lowest severity number of the logs, 0 = all. */
   severity: number;
   template: string;
@@ -31,6 +33,7 @@ export const defaultView: View = {
   score: 0,
   text: '',
   anomaly: '',
+  incident: '',
   severity: 0,
   template: '',
   trace: '',
@@ -41,6 +44,11 @@ const timePattern = /^(?:now(?:-\d{1,6}[smhdw])?|\d{1,13})$/;
 
 function oneOf<T extends string>(values: readonly T[], value: string | null, fallback: T): T {
   return values.find((candidate) => candidate === value) ?? fallback;
+}
+
+/** Of an anomaly or incident. */
+function idOf(value: string | null): string {
+  return value !== null && /^[\w-]{1,64}$/.test(value) ? value : '';
 }
 
 function whole(value: string | null, max: number): number {
@@ -62,7 +70,8 @@ export function parseView(search: string): View {
     detector: given.get('detector') ?? '',
     score: whole(given.get('score'), 100),
     text: given.get('text') ?? '',
-    anomaly: /^[\w-]{1,64}$/.test(given.get('anomaly') ?? '') ? (given.get('anomaly') as string) : '',
+    anomaly: idOf(given.get('anomaly')),
+    incident: idOf(given.get('incident')),
     severity: whole(given.get('severity'), 24),
     template: given.get('template') ?? '',
     trace: given.get('trace') ?? '',
