@@ -20,20 +20,23 @@ export class SequenceClock {
   /** A time far ahead that waits for a second one, or -1. */
   private aheadMs = -1;
   private readonly parser = new LineParser({ observedMs });
-  private record: ParsedRecord | undefined;
+  /** The line taken last, if it was a record in JSON. */
+  json: ParsedRecord | undefined;
   /** The last line, which a stamp without a date takes its day from. */
   private dated = '';
 
   /** Takes a line; returns its time in ms. */
   take(line: string): number {
     this.dated = line;
-    this.record = undefined;
+    const records: ParsedRecord[] = [];
     const keep = (record: ParsedRecord): void => {
-      this.record ??= record;
+      records.push(record);
     };
     this.parser.push(line, keep);
     this.parser.flush(keep);
-    const timeMs = (this.record as ParsedRecord | undefined)?.timeMs;
+    const [record] = records;
+    this.json = record?.format === 'json' ? record : undefined;
+    const timeMs = record?.timeMs;
     if (timeMs === undefined || !Number.isFinite(timeMs)) return this.isTimed ? this.nowMs : ++this.nowMs;
     if (!this.isTimed) {
       this.isTimed = true;

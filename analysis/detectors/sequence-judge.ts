@@ -112,8 +112,10 @@ function presentShare(model: SequenceModel, { slots, firstMs }: Trace, i: number
 }
 
 /** Returns the event time until which something may still come that would be missed then, or 0. */
-function findMissing(trace: Trace, { model, recent, beganMs, nowMs }: Circumstances, find: Find): number {
+function findMissing(trace: Trace, { model, recent, pace, beganMs, nowMs }: Circumstances, find: Find): number {
   const { slots, firstMs } = trace;
+  const waitMs = pace.waitMs(trace.lastSlot);
+  if (waitMs !== undefined && nowMs - trace.seenMs < waitMs) return 0;
   let awaitedMs = 0;
   for (let i = 0; i < slots.length; i++) {
     const slot = slots[i] as number;

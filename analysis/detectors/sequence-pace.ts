@@ -19,10 +19,12 @@ export class SequencePace {
   private readonly after = new Map<number, Float64Array>();
   private readonly between = new Map<number, Float64Array>();
 
-  observe(from: number, to: number, ms: number): void {
+  /** A line came after another of its key: `ms` later by their stamps, `waitedMs` later by those of all lines. */
+  observe(from: number, to: number, ms: number, waitedMs: number): void {
+    const waited = bucketOf(waitedMs);
+    tally(this.all, waited);
+    tally(histogramOf(this.after, from), waited);
     const at = bucketOf(ms);
-    tally(this.all, at);
-    tally(histogramOf(this.after, from), at);
     const pair = pairKey(from, to);
     const known = this.between.get(pair);
     if (known !== undefined) tally(known, at);

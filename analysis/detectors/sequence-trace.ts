@@ -21,6 +21,8 @@ export interface Trace {
   firstMs: number[];
   lastSlot: number;
   lastMs: number;
+  /** Newest event time of any key when its last line came: later than `lastMs` where lines come out of order. */
+  seenMs: number;
   /** The longest, in no order. */
   gaps: Gap[];
   /** Part of the model; with `isOver`, as one that has ended. */
@@ -42,6 +44,7 @@ export function newTrace(key: string): Trace {
     firstMs: [],
     lastSlot: -1,
     lastMs: 0,
+    seenMs: 0,
     gaps: [],
     isLearned: false,
     isOver: false,
@@ -52,10 +55,11 @@ export function newTrace(key: string): Trace {
 }
 
 /** Adds a line. Time never runs backwards within a key. */
-export function addLine(trace: Trace, slot: number, timeMs: number): void {
+export function addLine(trace: Trace, slot: number, timeMs: number, nowMs: number): void {
   const atMs = trace.slots.length === 0 ? timeMs : Math.max(timeMs, trace.lastMs);
   if (trace.slots.length > 0) keepGap(trace.gaps, { from: trace.lastSlot, to: slot, ms: atMs - trace.lastMs });
   trace.lastMs = atMs;
+  trace.seenMs = Math.max(nowMs, atMs);
   trace.lastSlot = slot;
   const at = trace.slots.indexOf(slot);
   if (at >= 0) {

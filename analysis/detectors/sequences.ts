@@ -57,11 +57,14 @@ const recentKeys = 256;
 const queueSlack = 1000;
 /** Forgotten keys whose lines are still known for stray, per key remembered. */
 const lostPerKey = 4;
+/** Keys learned, as a part of all, after which merged templates are followed: counting anew costs as much as learning all. */
+const recountShare = 8;
 /** While too little is known of pauses, a key is looked at again after this, then after twice as long, and so on. */
 const retryMinMs = 1000;
 /** Stands in for keys when a line is mined, so that no key is ever part of a message. */
 const keyMark = '0';
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 interface Recent {
   trace: Trace;
@@ -121,9 +124,9 @@ export class KeyedSequenceDetector {
     this.keysMax = Math.max(1, options.keysMax ?? 100_000);
   }
 
-  /** Deadlines waited for: bounded by the keys remembered. */
-  get waiting(): number {
-    return this.deadlines.size;
+  /** Entries held for keys in all lists: bounded by `keysMax`. */
+  get held(): number {
+    return this.traces.size + this.deadlines.size + this.recentQueue.length + this.lost.size;
   }
 
   /** One raw line, in order. Returns the verdicts that are due by it, mostly none. */
@@ -140,11 +143,14 @@ export class KeyedSequenceDetector {
     if (isFirst) this.beganMs = this.clock.nowMs;
     const verdicts: SequenceVerdict[] = [];
     this.closeDue(verdicts);
-    const bytes = encoder.encode(message);
+    const { json } = this.clock;
+    const bytes = encoder.encode(
+      json === undefined ? message : this.cutKeys(`${json.service} ${json.severityText} ${json.body}`, new Set()),
+    );
     const slot = this.miner.mine(bytes, 0, bytes.length, this.clock.nowMs);
     this.followMerges();
     for (const key of keys) this.add(key, slot, timeMs);
-    while (this.traces.size > this.keysMax) this.forgetOldest(verdicts);
+    if (this.traces.size > this.keysMax) this.forgetOldest(verdicts);
     return verdicts;
   }
 
@@ -154,7 +160,7 @@ export class KeyedSequenceDetector {
     this.miner.review();
     this.followMerges();
     for (const trace of this.traces.values()) this.settle(trace);
-    this.recount();
+    if (this.hasMerged) this.recountAll();
     for (const trace of this.traces.values()) this.tell(trace, this.judge(trace), verdicts);
     return verdicts;
   }
@@ -214,7 +220,7 @@ export class KeyedSequenceDetector {
       const start = matcher.start(this.group);
       const end = matcher.end(this.group);
       if (start < from || end <= start) continue;
-      if (keys.size < keysPerLineMax) keys.add(text.slice(start, Math.min(end, start + keyCharsMax)));
+      if (keys.size < keysPerLineMax) keys.add(text.slice(start, Math.min(end, start + keyCharsMax)).toWellFormed());
       message += text.slice(from, start) + keyMark;
       from = end;
     }
@@ -228,22 +234,23 @@ export class KeyedSequenceDetector {
         this.counts.stray++;
         return;
       }
-      trace = newTrace(key);
+      // A copy: a part of a string keeps all of its line in memory.
+      trace = newTrace(decoder.decode(encoder.encode(key)));
     } else this.traces.delete(key);
-    this.traces.set(key, trace);
+    this.traces.set(trace.key, trace);
     if (trace.isLearned) this.unlearn(trace);
     const before = trace.lastSlot;
-    const beforeMs = trace.lastMs;
-    addLine(trace, slot, timeMs);
-    if (before >= 0) this.pace.observe(before, slot, trace.lastMs - beforeMs);
+    const { lastMs, seenMs } = trace;
+    addLine(trace, slot, timeMs, this.clock.nowMs);
+    if (before >= 0) this.pace.observe(before, slot, trace.lastMs - lastMs, trace.seenMs - seenMs);
     trace.isOver = false;
     if (!trace.isQueued) this.queue(trace, this.dueMs(trace));
   }
 
   private dueMs(trace: Trace): number {
     const waitMs = this.pace.waitMs(trace.lastSlot);
-    if (waitMs !== undefined) return trace.lastMs + waitMs;
-    return this.clock.nowMs + Math.max(retryMinMs, this.clock.nowMs - trace.lastMs);
+    if (waitMs !== undefined) return trace.seenMs + waitMs;
+    return this.clock.nowMs + Math.max(retryMinMs, this.clock.nowMs - trace.seenMs);
   }
 
   private closeDue(verdicts: SequenceVerdict[]): void {
@@ -284,26 +291,26 @@ export class KeyedSequenceDetector {
     if (this.deadlines.size > 2 * this.traces.size + queueSlack) this.deadlines.keep(this.isRemembered);
   }
 
+  /** Many at a time: to find the oldest entry of a map takes longer the more were deleted before it. */
   private forgetOldest(verdicts: SequenceVerdict[]): void {
-    const [trace] = this.traces.values();
-    if (trace === undefined) return;
-    this.counts.forgotten++;
-    if (!trace.isOver) {
-      this.counts.forgottenOpen++;
-      this.lose(trace.key);
+    const kept = this.keysMax - Math.floor(this.keysMax / 16);
+    for (const trace of this.traces.values()) {
+      if (this.traces.size <= kept) break;
+      this.counts.forgotten++;
+      if (!trace.isOver) {
+        this.counts.forgottenOpen++;
+        this.lost.add(hashOf(trace.key));
+      }
+      this.settle(trace);
+      this.tell(trace, this.judge(trace), verdicts);
+      this.unlearn(trace);
+      this.traces.delete(trace.key);
     }
-    this.settle(trace);
-    this.tell(trace, this.judge(trace), verdicts);
-    this.unlearn(trace);
-    this.traces.delete(trace.key);
-  }
-
-  private lose(key: string): void {
-    this.lost.add(hashOf(key));
-    if (this.lost.size <= lostPerKey * this.keysMax) return;
+    const lostMax = lostPerKey * this.keysMax;
+    if (this.lost.size <= lostMax) return;
     for (const oldest of this.lost) {
+      if (this.lost.size <= lostMax - kept) break;
       this.lost.delete(oldest);
-      return;
     }
   }
 
@@ -312,7 +319,7 @@ export class KeyedSequenceDetector {
     if (trace.isOver) return;
     if (trace.isLearned) this.unlearn(trace);
     const waitMs = this.pace.waitMs(trace.lastSlot);
-    trace.isOver = waitMs === undefined || this.clock.nowMs - trace.lastMs >= waitMs;
+    trace.isOver = waitMs === undefined || this.clock.nowMs - trace.seenMs >= waitMs;
     this.learn(trace);
   }
 
@@ -328,6 +335,8 @@ export class KeyedSequenceDetector {
       const oldest = this.recentQueue.shift() as Recent;
       if (isCurrent(oldest)) this.leaveRecent(oldest.trace);
     }
+    // Those that went on or were forgotten left it before their turn.
+    if (this.recentQueue.length > 4 * recentKeys) this.recentQueue = this.recentQueue.filter(isCurrent);
   }
 
   private unlearn(trace: Trace): void {
@@ -347,14 +356,17 @@ export class KeyedSequenceDetector {
     for (const slot of this.miner.takeChanged()) {
       const into = this.current(slot);
       if (into === slot) continue;
-      this.hasMerged = true;
+      if (this.model.keysWith(slot) > 0) this.hasMerged = true;
       this.pace.merge(slot, into);
     }
   }
 
   /** Counts anew after templates have merged; seldom enough to cost little per key. */
   private recount(): void {
-    if (!this.hasMerged || this.learnedSince * 8 < this.model.keys) return;
+    if (this.hasMerged && this.learnedSince * recountShare >= this.model.keys) this.recountAll();
+  }
+
+  private recountAll(): void {
     this.hasMerged = false;
     this.learnedSince = 0;
     this.model = new SequenceModel();
