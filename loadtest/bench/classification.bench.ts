@@ -51,7 +51,7 @@ function measure(name: string, run: (i: number) => void, rounds: number, tries: 
 const bodyAt = (i: number): string => records[i % records.length]?.body ?? '';
 let from = performance.now();
 void baseModel.severity;
-console.log(`base model made in ${(performance.now() - from).toFixed(0)} ms`);
+console.log(`base model unpacked in ${(performance.now() - from).toFixed(0)} ms`);
 from = performance.now();
 const trained = trainModel(records);
 console.log(
