@@ -125,7 +125,7 @@ export class Fleet {
     for (let n = 1; n <= options.workers; n++) this.addRole(`worker-${n}`, 'worker', {});
     this.addRole('alerting', 'alerting', {});
     for (const [n, port] of gateways.entries())
-      this.addRole(`gateway-${n + 1}`, 'gateway', { LOGWEIR_PORTS_GATEWAY: String(port) });
+      this.addRole(`gateway-${n + 1}`, 'gateway', { LOGWEIR_PORTS_GATEWAY: String(port), LOGWEIR_PORTS_SYSLOG: '0' });
   }
 
   private addServers(nats: number, redis: number): void {
@@ -349,10 +349,10 @@ export function findProgram(name: string): string {
   return name;
 }
 
-export async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number, except = 0): Promise<number[]> {
   const found: number[] = [];
   for (let port = portMin + (process.pid % portSpan); found.length < count; port++)
-    if (await isFree(port)) found.push(port);
+    if (port !== except && (await isFree(port))) found.push(port);
   return found;
 }
 

@@ -112,7 +112,8 @@ async function recover(rig: Rig, what: string): Promise<Check[]> {
 async function rememberLost(rig: Rig, kept: number): Promise<void> {
   rig.streamLost = true;
   const copy = mkdtempSync(join(tmpdir(), 'logweir-postmortem-'));
-  const [port = 0] = await freePorts(1);
+  // Not where the cluster looks for the server that is down: it would go on with the copy.
+  const [port = 0] = await freePorts(1, Number(new URL(rig.fleet.urls.nats).port));
   const store = join(copy, 'jetstream');
   cpSync(join(rig.fleet.natsDir, 'jetstream'), store, { recursive: true });
   const server = spawn(findProgram('nats-server'), ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', copy], {

@@ -144,22 +144,27 @@ export class Rig {
     // A moment for more than there should be, and for the windows that ticks close.
     await this.pause(3_000);
     const seconds = Math.round((Date.now() - startedMs) / 1_000);
-    return { name: 'drained', ok: stored >= wanted, said: `${stored} rows stored ${seconds} s after the last request` };
+    return {
+      name: 'drained',
+      ok: stored >= wanted,
+      said: `${stored} rows stored ${seconds} s after the last request, at least ${wanted} expected`,
+    };
   }
 
   async checkRecords(): Promise<Check[]> {
     const url = this.fleet.urls.clickhouse;
     const found = exactness(this.stream.sent, await storedRequests(url), this.lost);
     const { acknowledged, lost, lostKnown, doubled, unacknowledged, examples } = found;
+    const events = await this.eventsNotOnce();
     const gone = this.lost.size === 0 ? '' : `, ${lostKnown} of ${this.lostRecords} gone with the lost part`;
     const unordered = await outOfOrder(url, this.options.connections);
     const { logs, minutes, hours, ledger } = await rollups(url);
     return [
       {
         name: 'stored once',
-        ok: lost === 0 && doubled === 0 && this.stream.rejected === 0,
-        said: `${acknowledged} acknowledged records: ${lost} lost, ${doubled} doubled${gone}; ${unacknowledged} stored of requests without an answer`,
-        examples,
+        ok: lost === 0 && doubled === 0 && events.length === 0 && this.stream.rejected === 0,
+        said: `${acknowledged} acknowledged records: ${lost} lost, ${doubled} doubled${gone}; ${unacknowledged} stored of requests without an answer; ${events.length} events not stored once`,
+        examples: [...examples, ...events],
       },
       { name: 'order', ok: unordered === 0, said: `${unordered} requests of a connection out of order in a service` },
       {
@@ -168,6 +173,21 @@ export class Rig {
         said: `otel_logs ${logs}, logs_1m ${minutes}, logs_1h ${hours}, ledger ${ledger}`,
       },
     ];
+  }
+
+  /** Acknowledged events that are not stored, and events that are stored more than once. */
+  private async eventsNotOnce(): Promise<string[]> {
+    const rows = await queryRows(
+      this.fleet.urls.clickhouse,
+      `SELECT ServiceName, count() FROM logweir.otel_logs
+       WHERE ServiceName LIKE '${probeServices.replace('*', '%')}' GROUP BY ServiceName`,
+    );
+    const stored = new Map(rows.map(([service = '', count]) => [service, Number(count)]));
+    return [...this.probes.probes.values()].flatMap(({ service, acknowledged }) => {
+      const count = stored.get(service) ?? 0;
+      const expected = acknowledged === true && !this.lostProbes.has(service);
+      return count > 1 || (expected && count === 0) ? [`${service}: stored ${count} times`] : [];
+    });
   }
 
   /** Each alert's first transition, told at least once. */
