@@ -18,7 +18,8 @@ const descriptionColumns = 160;
 export const command: Command = {
   about: [
     'Starts a cluster as "logweir up" does and streams the logs of a made-up shop into it: some history, then the',
-    'present, with an incident every 90 seconds. Prints incidents, anomalies and alerts as they happen.',
+    'present, with trouble every 90 seconds, once as a cascade through three services. Prints what is done to the shop,',
+    'and anomalies, alerts and incidents as they are found.',
   ].join('\n'),
   options: {
     ...clusterOptions,
@@ -58,11 +59,9 @@ async function stream(ctx: CommandContext, traffic: DemoTraffic, clickHouseUrl: 
     const progress = new Progress(ctx, 'history', historyMs / 1_000, 's');
     await traffic.history((done) => progress.update(Math.round(done / 1_000)));
     progress.end();
-    ctx.note(`${traffic.records.toLocaleString('en-US')} records sent. Now the present, with an incident every 90 s:`);
+    ctx.note(`${traffic.records.toLocaleString('en-US')} records sent. Now the present, with trouble every 90 s:`);
   }
-  await traffic.live((incident) =>
-    ctx.print(line(Date.now(), 'incident', incident.service, `${incident.kind} begins`)),
-  );
+  await traffic.live((incident) => ctx.print(line(Date.now(), 'trouble', incident.service, `${incident.kind} begins`)));
 }
 
 /** A demo that was stopped a moment ago goes on where it was. */
@@ -77,6 +76,8 @@ async function print(ctx: CommandContext, natsUrl: string): Promise<() => Promis
   const bus = await connectNats({ url: natsUrl, name: 'logweir demo' });
   // An anomaly is told again as it grows; here it is news once.
   const told = new Set<string>();
+  // An incident is news again when it reaches another service.
+  const incidentsTold = new Map<string, string>();
   bus.listen(subjects.live.anomalies, (data) => {
     for (const anomaly of decodeAnomalies(data).anomalies) {
       if (told.has(anomaly.anomalyId) || Date.now() - anomaly.eventMs > recentMs) continue;
@@ -92,9 +93,15 @@ async function print(ctx: CommandContext, natsUrl: string): Promise<() => Promis
     }
   });
   bus.listen(subjects.live.alerts, (data) => {
-    for (const alert of decodeAlerts(data).transitions)
+    const { transitions, incidents = [] } = decodeAlerts(data);
+    for (const alert of transitions)
       if (alert.suppressedBy === '' && Date.now() - alert.receipt.eventMs < recentMs)
         ctx.print(line(alert.atMs, 'ALERT', alert.service, `${alert.state}: ${alert.description}`));
+    for (const { incidentId, state, services, title, description, startedMs } of incidents) {
+      if (state !== 'open' || services.length < 2 || incidentsTold.get(incidentId) === title) continue;
+      incidentsTold.set(incidentId, title);
+      if (Date.now() - startedMs < recentMs) ctx.print(line(startedMs, 'INCIDENT', services[0] as string, description));
+    }
   });
   return () => bus.close();
 }

@@ -29,11 +29,32 @@ const report: Report = {
     },
   ],
   anomaliesTotal: 2,
+  incidents: [
+    {
+      id: 'i1',
+      state: 'open',
+      mergedInto: '',
+      lane: 'live',
+      title: 'db first, then web',
+      description: 'db first (10:00:00–10:00:30), then web; worst: db error_spike 97',
+      startedMs: Date.UTC(2026, 0, 2, 10),
+      changedMs: 0,
+      endedMs: 0,
+      score: 97,
+      worstAnomalyId: 'a',
+      firstMover: 'db',
+      services: ['db', 'web'],
+      ranks: [0, 1],
+    },
+  ],
 };
 
 describe('report', () => {
   it('tells the story from top to bottom', () => {
     const text = renderReport(report);
+    expect(text).toContain(
+      '\nIncidents\n  2026-01-02 10:00:00   97  open    db first (10:00:00–10:00:30), then web; worst',
+    );
     expect(text).toContain('1,234,567 logs from 2026-01-01 00:00:00 to 2026-01-02 00:00:00 UTC');
     expect(text).toContain('2,880 windows, 12 of them with errors; 2 anomalies');
     expect(text).toMatch(/checkout {2}1,000,000 {6}10 {9}5 {10}2/);

@@ -49,6 +49,13 @@ export function renderReport(report: Report): string {
       ),
     ),
     ...section(
+      'Incidents',
+      report.incidents.map(
+        (i) =>
+          `  ${time(i.startedMs)}  ${String(Math.round(i.score)).padStart(3)}  ${i.state.padEnd(6)}  ${cut(i.description)}`,
+      ),
+    ),
+    ...section(
       'Newest anomalies',
       report.anomalies.map(
         (a) => `  ${time(a.startMs)}  ${String(Math.round(a.score)).padStart(3)}  ${a.service}  ${cut(a.description)}`,

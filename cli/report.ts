@@ -5,7 +5,7 @@ import { rangeOf, rangeOptions } from './time-range.ts';
 export const command: Command = {
   about: [
     'Sums up what is stored: total logs, windows with errors, busiest services, severities, templates, what detectors',
-    'found and how often, and the newest anomalies. Ends with 3 when nothing is stored in that time.',
+    'found and how often, incidents, and the newest anomalies. Ends with 3 when nothing is stored in that time.',
   ].join('\n'),
   options: { ...clientOptions, ...rangeOptions, json: jsonOption },
   examples: ['logweir report', 'logweir report --from 24h', 'logweir report --json --from 2026-01-01 --to 2026-02-01'],

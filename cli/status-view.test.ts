@@ -50,6 +50,13 @@ describe('status', () => {
     expect(renderStatus({ ...view, leader: null, services: [] })).toContain('led by nobody');
   });
 
+  it('says what alerting holds', () => {
+    const alerting = beat('alerting', 'alerting', []);
+    alerting.beat.counters = { firingNow: 1, incidentsOpenNow: 2 };
+    expect(renderStatus({ ...view, others: [alerting] })).toContain('analysed, 1 alert fires, 2 incidents open\n');
+    expect(renderStatus(view)).toContain('analysed\n');
+  });
+
   it('has everything in JSON', () => {
     expect(statusJson(view)).toMatchObject({
       epoch: 3,

@@ -18,7 +18,7 @@ export function renderStatus(view: ClusterView): string {
   const records = view.workers.reduce((sum, { beat }) => sum + beat.recordsPerSecond, 0);
   const lines = [
     `${view.partitions} partitions, ${owned} running on ${view.workers.length} workers${view.moving === 0 ? '' : `, ${view.moving} on the way`} (epoch ${view.epoch}, led by ${view.leader ?? 'nobody'})`,
-    `${rate(records)} analysed`,
+    `${rate(records)} analysed${told(view)}`,
     '',
     ...table(
       [
@@ -59,6 +59,15 @@ export function renderStatus(view: ClusterView): string {
     if (view.services.length > servicesShown) lines.push(`  and ${view.services.length - servicesShown} more services`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** `, 3 alerts fire, 1 incident open`; nothing while alerting is not heard of. */
+function told({ others }: ClusterView): string {
+  const alerting = others.find(({ beat }) => beat.role === 'alerting');
+  if (alerting === undefined) return '';
+  const { firingNow = 0, incidentsOpenNow = 0 } = alerting.beat.counters;
+  const alerts = firingNow === 1 ? '1 alert fires' : `${firingNow} alerts fire`;
+  return `, ${alerts}, ${incidentsOpenNow} ${incidentsOpenNow === 1 ? 'incident' : 'incidents'} open`;
 }
 
 /** The same as plain data with stable names, for `--json`. */

@@ -9,7 +9,8 @@ export interface Incident {
     | 'new_exception'
     | 'volume_surge'
     | 'broken_sequence'
-    | 'login_attack';
+    | 'login_attack'
+    | 'dependency_failure';
   service: string;
   fromMs: number;
   toMs: number;
@@ -70,7 +71,32 @@ export function bendOf(incident: Incident, nowMs: number): Bend {
         ...none,
         extra: [{ level: 'WARN', weight: 2, text: 'login of user {user} from {ip} failed: wrong password' }],
       };
+    case 'dependency_failure':
+      return { ...none, extra: failuresOf[incident.service] ?? [] };
   }
+}
+
+/** What each service of a cascade says while the one below it fails. */
+const failuresOf: Readonly<Record<string, readonly Message[]>> = {
+  'orders-db': [
+    { level: 'ERROR', weight: 0.5, text: 'orders-db-3 is out of connections: rejected client {ip}' },
+    { level: 'ERROR', weight: 0.2, text: 'statement on {table} cancelled after {big} ms on orders-db-3' },
+  ],
+  payments: [
+    { level: 'ERROR', weight: 0.4, text: 'payment {id} not stored: orders-db-3:5432 did not answer within {big} ms' },
+    { level: 'WARN', weight: 0.2, text: 'pool for orders-db-3 exhausted, {n} waiting' },
+  ],
+  checkout: [{ level: 'ERROR', weight: 0.5, text: 'order {id} failed: payments answered 503 after {n} attempts' }],
+};
+
+/** A failing database reaches payments half a minute later, and checkout half a minute after that. */
+export function cascade(fromMs: number, lengthMs = 120_000): Incident[] {
+  return ['orders-db', 'payments', 'checkout'].map((service, at) => ({
+    kind: 'dependency_failure',
+    service,
+    fromMs: fromMs + at * 30_000,
+    toMs: fromMs + lengthMs,
+  }));
 }
 
 const kinds: readonly [Incident['kind'], string, number][] = [

@@ -1,5 +1,5 @@
 /** Seeded, realistic log traffic with incidents: for the demo, tests and load tests. */
-export { type Incident, incidentRound } from './incidents.ts';
+export { cascade, type Incident, incidentRound } from './incidents.ts';
 export { type Fault, type FaultKind, faultKinds, findingOf } from './faults.ts';
 export type { Phrase, ServiceTexts } from './phrases.ts';
 export { Random } from './random.ts';

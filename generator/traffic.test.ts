@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { incidentRound, Random, toNdjson, Traffic } from './mod.ts';
+import { cascade, incidentRound, Random, toNdjson, Traffic } from './mod.ts';
 
 const start = Date.UTC(2026, 0, 15, 12);
 
@@ -37,6 +37,21 @@ describe('Traffic', () => {
     expect(during.length).toBeGreaterThan(200);
     expect(quiet).toHaveLength(0);
   });
+});
+
+it('bends services one after another in a cascade', () => {
+  const incidents = cascade(start);
+  const traffic = new Traffic({ seed: 4, ratePerSecond: 300, incidents });
+  const named = (fromMs: number): string[] => {
+    const failing = traffic
+      .step(start + fromMs, start + fromMs + 20_000)
+      .filter(({ body }) => /orders-db-3|payments answered 503/.test(body));
+    return [...new Set(failing.map(({ service }) => service ?? ''))].sort();
+  };
+  expect(named(0)).toEqual(['orders-db']);
+  expect(named(30_000)).toEqual(['orders-db', 'payments']);
+  expect(named(60_000)).toEqual(['checkout', 'orders-db', 'payments']);
+  expect(named(120_000)).toEqual([]);
 });
 
 describe('Random', () => {

@@ -1,6 +1,6 @@
 /** Traffic of the demo: three quarters of an hour of history first, then the present, second by second, with incidents. */
 import { request } from 'node:http';
-import { type Incident, incidentRound, toNdjson, Traffic } from '#generator/mod.ts';
+import { cascade, type Incident, incidentRound, toNdjson, Traffic } from '#generator/mod.ts';
 
 export interface DemoOptions {
   gatewayUrl: string;
@@ -15,6 +15,9 @@ export const historyMs = 45 * 60_000;
 const firstIncidentMs = 30_000;
 const incidentEveryMs = 90_000;
 const incidentsMax = 2_000;
+/** The third of the present is a cascade, in a pause of its own. */
+const cascadeAfter = 2;
+const cascadePauseMs = 240_000;
 const stepMs = 1_000;
 const linesPerPost = 2_000;
 
@@ -28,10 +31,16 @@ export class DemoTraffic {
   constructor(options: DemoOptions) {
     this.options = options;
     this.startMs = Math.floor(options.clock() / stepMs) * stepMs;
-    const live = incidentRound(this.startMs + firstIncidentMs, incidentEveryMs, incidentsMax);
-    // Two in the past as well, so that the timeline has something to show at once; of kinds that come last in the present.
+    const firstMs = this.startMs + firstIncidentMs;
+    const cascadeMs = firstMs + cascadeAfter * incidentEveryMs;
+    const live = [
+      ...incidentRound(firstMs, incidentEveryMs, cascadeAfter),
+      ...cascade(cascadeMs),
+      ...incidentRound(cascadeMs + cascadePauseMs, incidentEveryMs, incidentsMax, cascadeAfter),
+    ];
+    // A cascade and two others in the past as well, so that the timeline has something to show at once; of kinds that come last in the present.
     const past = incidentRound(this.startMs - 18 * 60_000, 8 * 60_000, 2, 5);
-    this.incidents = [...past, ...live];
+    this.incidents = [...cascade(this.startMs - 27 * 60_000), ...past, ...live];
     this.traffic = new Traffic({ seed: options.seed, ratePerSecond: options.ratePerSecond, incidents: this.incidents });
   }
 

@@ -2,6 +2,7 @@
 import type { ClickHouse } from '../engine/port.ts';
 import { rowsOf } from './ask.ts';
 import { anomalies } from './findings.ts';
+import { incidents } from './incidents.ts';
 import { noCounts, services, severities, totals } from './trends.ts';
 import type { ReconcileRow, Report, TimeRange } from './types.ts';
 
@@ -11,10 +12,10 @@ const touching =
 export async function report(
   clickHouse: ClickHouse,
   range: TimeRange,
-  limits: { services?: number; templates?: number; anomalies?: number } = {},
+  limits: { services?: number; templates?: number; anomalies?: number; incidents?: number } = {},
 ): Promise<Report> {
   const params = { ...range };
-  const [counted, summaries, bySeverity, [windows], templates, patterns, found] = await Promise.all([
+  const [counted, summaries, bySeverity, [windows], templates, patterns, found, grouped] = await Promise.all([
     totals(clickHouse, range),
     services(clickHouse, range),
     severities(clickHouse, { range }),
@@ -37,6 +38,7 @@ export async function report(
       params,
     ),
     anomalies(clickHouse, { range }, { limit: limits.anomalies ?? 20 }),
+    incidents(clickHouse, { range }, { limit: limits.incidents ?? 10 }),
   ]);
   const all = noCounts();
   for (const { counts } of bySeverity)
@@ -52,6 +54,7 @@ export async function report(
     patterns,
     anomalies: found.items,
     anomaliesTotal: counted.anomalies,
+    incidents: grouped.items,
   };
 }
 

@@ -232,6 +232,8 @@ export interface Report {
   patterns: { detector: string; subject: string; count: number }[];
   anomalies: AnomalySummary[];
   anomaliesTotal: number;
+  /** Newest beginning first. */
+  incidents: IncidentSummary[];
 }
 
 /** What is stored of one partition and generation of LOGS. */
