@@ -2,6 +2,7 @@
 import { decodeLogsMessage, partitionOfSubject } from '#protocol/mod.ts';
 import { HttpClickHouse } from '#storage/mod.ts';
 import { type Command, type CommandContext, exitCodes, jsonOption } from './command.ts';
+import { Books, within } from './roles/books.ts';
 import { recordedLogs, storedMarks } from './roles/recorded.ts';
 import { type GenerationBegin, generationAt, rangesOf } from './roles/generations.ts';
 import { type ClusterSetup, joinCluster } from './roles/setup.ts';
@@ -38,10 +39,10 @@ interface Account {
 
 async function reconcile(ctx: CommandContext, cluster: ClusterSetup): Promise<number> {
   const { bus, facts, settings } = cluster;
-  const clickHouse = new HttpClickHouse({ url: settings.urls.clickhouse });
+  const books = new Books(new HttpClickHouse({ url: settings.urls.clickhouse }));
   const marks = await storedMarks(bus, facts.generation);
-  const begins = await generationBegins(clickHouse);
-  const dead = await deadLetters(clickHouse);
+  const begins = await generationBegins(books);
+  const dead = await deadLetters(books);
   const accounts = new Map<number, Account>();
   const account = (partition: number): Account => {
     const known = accounts.get(partition) ?? {
@@ -80,17 +81,25 @@ async function reconcile(ctx: CommandContext, cluster: ClusterSetup): Promise<nu
       if (storedOfDead === undefined) one.unaccounted++;
     }
   }
+  const stored: string[] = [];
+  const ledger: string[] = [];
   for (const [partition, from] of first) {
-    const one = account(partition);
     for (const range of rangesOf(facts.generation, begins.get(partition), from, marks.get(partition) ?? 0)) {
       if (range.generation !== facts.generation) range.to = Math.min(range.to, lastEarlier.get(partition) ?? 0);
       const of = `Generation = ${range.generation} AND Partition = ${partition}`;
-      const bound = `${of} AND Sequence BETWEEN ${range.from} AND ${range.to}`;
-      one.storedRows += await count(clickHouse, `SELECT count() FROM logweir.otel_logs WHERE ${bound}`);
+      stored.push(`(${of} AND Sequence BETWEEN ${range.from} AND ${range.to})`);
       // Each row of the ledger covers a block: one that begins before the range counts whole sequences before it.
-      const ledger = `${of} AND ToSequence >= ${range.from} AND FromSequence <= ${range.to}`;
-      one.duplicates += await count(clickHouse, `SELECT sum(Duplicates) FROM logweir.ledger FINAL WHERE ${ledger}`);
+      ledger.push(`(${of} AND ToSequence >= ${range.from} AND FromSequence <= ${range.to})`);
     }
+  }
+  if (stored.length > 0) {
+    for (const piece of await books.pieces()) {
+      const sql = `SELECT Partition, count() FROM logweir.otel_logs
+        WHERE ${within(piece)} AND (${stored.join(' OR ')}) GROUP BY Partition`;
+      for (const [partition, rows] of numbers(await books.rows(sql))) account(partition ?? 0).storedRows += rows ?? 0;
+    }
+    const sql = `SELECT Partition, sum(Duplicates) FROM logweir.ledger FINAL WHERE ${ledger.join(' OR ')} GROUP BY Partition`;
+    for (const [partition, rows] of numbers(await books.rows(sql))) account(partition ?? 0).duplicates += rows ?? 0;
   }
   const list = [...accounts.values()].sort((a, b) => a.partition - b.partition);
   const sum = (name: keyof Account): number => list.reduce((total, one) => total + one[name], 0);
@@ -134,42 +143,35 @@ function recordsOf(data: Uint8Array): number | null {
 }
 
 /** Dead letters by generation, partition and sequence, each with the rows that are stored of it all the same. */
-async function deadLetters(clickHouse: HttpClickHouse): Promise<Map<string, number>> {
+async function deadLetters(books: Books): Promise<Map<string, number>> {
   const place = 'Generation, Partition, Sequence';
-  const lines = await rows(
-    clickHouse,
-    `SELECT ${place}, countIf(stored) FROM
-       (SELECT ${place}, false AS stored FROM logweir.dead_letters FINAL
-        UNION ALL SELECT ${place}, true FROM logweir.otel_logs
-          WHERE (${place}) IN (SELECT ${place} FROM logweir.dead_letters))
-     GROUP BY ${place}`,
-  );
-  return new Map(
-    lines.map(([generation, partition, sequence, stored]) => [
-      [generation, partition, sequence].join('/'),
-      stored ?? 0,
-    ]),
-  );
+  const letters = await books.rows(`SELECT ${place} FROM logweir.dead_letters FINAL`);
+  const dead = new Map(letters.map((letter) => [letter.join('/'), 0]));
+  if (dead.size === 0) return dead;
+  for (const piece of await books.pieces()) {
+    const rows = await books.rows(
+      `SELECT ${place}, count() FROM logweir.otel_logs
+       WHERE ${within(piece)} AND (${place}) IN (SELECT ${place} FROM logweir.dead_letters) GROUP BY ${place}`,
+    );
+    for (const [generation, partition, sequence, count] of rows) {
+      const key = [generation, partition, sequence].join('/');
+      dead.set(key, (dead.get(key) ?? 0) + Number(count));
+    }
+  }
+  return dead;
 }
 
 /** By partition: first sequence that storage has of each generation, the oldest first. */
-async function generationBegins(clickHouse: HttpClickHouse): Promise<Map<number, GenerationBegin[]>> {
-  const lines = await rows(
-    clickHouse,
+async function generationBegins(books: Books): Promise<Map<number, GenerationBegin[]>> {
+  const lines = await books.rows(
     'SELECT Partition, Generation, min(FromSequence) FROM logweir.ledger GROUP BY Partition, Generation ORDER BY Generation',
   );
   const begins = new Map<number, GenerationBegin[]>();
-  for (const [partition = 0, generation = 0, from = 0] of lines)
+  for (const [partition = 0, generation = 0, from = 0] of numbers(lines))
     begins.set(partition, [...(begins.get(partition) ?? []), { generation, from }]);
   return begins;
 }
 
-async function rows(clickHouse: HttpClickHouse, sql: string): Promise<number[][]> {
-  const text = Buffer.from(await clickHouse.query(sql, { format: 'TabSeparated' })).toString();
-  const lines = text.split('\n').filter((line) => line !== '');
-  return lines.map((line) => line.split('\t').map(Number));
-}
-
-async function count(clickHouse: HttpClickHouse, sql: string): Promise<number> {
-  return Number(Buffer.from(await clickHouse.query(sql, { format: 'TabSeparated' })).toString());
+function numbers(rows: readonly string[][]): number[][] {
+  return rows.map((row) => row.map(Number));
 }
