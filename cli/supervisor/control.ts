@@ -97,7 +97,7 @@ export async function askSupervisor(path: string, request: ScaleRequest): Promis
     throw new LogweirError(
       'CLUSTER_NOT_FOUND',
       `The supervisor of this cluster does not answer on ${path}: ${cause.message}.`,
-      'Run the command as the user that started the cluster, or look whether "logweir up" still runs.',
+      'If the cluster has just been started, try again in a moment; else run the command as the user that started it, or look whether "logweir up" still runs.',
       { cause },
     );
   });
