@@ -266,6 +266,17 @@ describe('checkpoints of a running partition', () => {
     expect(await bench.checkpointed()).toBe(await bench.folded());
   });
 
+  it('begin soon even without records: what was told of rules and models is kept', async () => {
+    const runner = await bench.start(1, 1, 1_000);
+    await bench.bus.streams.publish(subjects.logs(partition), encodeLogsMessage({ kind: 'tick' }));
+    await bench.upTo(1);
+    bench.nowMs += 1_500;
+    await vi.waitUntil(async () => (await bench.store.pointer(partition))?.entries[0]?.sequence === 1, {
+      timeout: 8_000,
+    });
+    expect(runner.counts.records).toBe(0);
+  });
+
   it('survive that the bus is away during saves', async () => {
     const put = bench.objects.put.bind(bench.objects);
     let failures = 3;

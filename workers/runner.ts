@@ -426,7 +426,8 @@ export class PartitionRunner {
     const linger = this.gather.worthSending ? this.options.resultsLingerMs : this.options.emptyLingerMs;
     if (this.gatheredSince !== 0 && now - this.gatheredSince >= linger) this.cut();
     if (this.broken || this.stopping || this.resume.isInheriting) return;
-    const quiet = this.counts.records === this.recordsAtCheckpoint;
+    // The first one comes soon in any case: it carries what the partition was told of rules and models.
+    const quiet = this.counts.records === this.recordsAtCheckpoint && this.checkpointSequence > 0;
     const { budget, running } = this.options;
     const every = budget.everyMs(running()) * (quiet ? idleCheckpointFactor : 1);
     if (now - this.lastCheckpointMs >= every && this.partition.sequence > this.checkpointSequence)
