@@ -1,24 +1,29 @@
 /** `logweir gateway`: receives logs over HTTP and puts them on the stream. */
+import { readFileSync } from 'node:fs';
 import process from 'node:process';
-import { Gateway } from '#ingest/mod.ts';
+import { Gateway, type ListeningName, listeningNames, Sockets } from '#ingest/mod.ts';
+import { LogweirError } from '#protocol/errors.ts';
 import type { Command } from './command.ts';
+import type { Config } from './config/mod.ts';
 import { runRole } from './role.ts';
+import { receiverPorts } from './config/mod.ts';
+import type { Settings } from './settings.ts';
 import { prometheusText, startHeartbeat } from './roles/observe.ts';
 import { joinForLong, roleOptions } from './roles/setup.ts';
 
 export const command: Command = {
-  about:
-    'Receives logs over HTTP (POST /ingest), cuts them into batches by service, and answers once the stream has them.',
+  about: 'Receives logs over HTTP and gRPC, cuts them into batches by service, and answers once the stream has them.',
   options: roleOptions,
   longRunning: true,
   run: (ctx) =>
     runRole(ctx, async () => {
-      const { bus, facts, config, id, time, watch } = await joinForLong(ctx);
+      const { bus, facts, config, settings, id, time, watch, log } = await joinForLong(ctx);
       const gateway: Gateway = new Gateway({
         bus,
         partitions: facts.partitions,
         host: config.ports.bindHost,
         port: config.ports.gateway,
+        receiverPorts: receiverPortsOf(settings),
         time,
         id: `${id}.${process.pid}.${time.now().toString(36)}`,
         limits: { bodyBytesMax: config.gateway.bodyBytesMax },
@@ -29,22 +34,92 @@ export const command: Command = {
         const { publisher, counts } = gateway;
         return {
           ...counts,
-          ...publisher.counts,
-          pendingBytes: publisher.pendingBytes,
+          ...sum(publisher.counts, sockets.publisher.counts),
+          pendingBytes: publisher.pendingBytes + sockets.publisher.pendingBytes,
+          ...sockets.counters(),
           lingerMs: publisher.currentLingerMs,
         };
       };
+      const sockets = new Sockets({
+        bus,
+        partitions: facts.partitions,
+        host: config.ports.bindHost,
+        ports: openPorts(settings),
+        time,
+        id: `${id}.s.${process.pid}.${time.now().toString(36)}`,
+        pendingBytesMax: config.receivers.pendingBytesMax,
+        limits: {
+          connectionsMax: config.receivers.connectionsMax,
+          connectionsPerAddressMax: config.receivers.connectionsPerAddressMax,
+          idleMs: config.receivers.idleMs,
+        },
+        tls: receiverTls(config),
+        settings: { utcOffsetMinutes: config.receivers.syslogUtcOffsetMinutes },
+      });
+      for (const { name, port } of await sockets.start())
+        log(`Port ${port} (${name}) is used by another program and is not listened on.`);
       await gateway.start();
+      for (const name of httpPorts)
+        if (gateway.ports[name] === undefined)
+          log(`Port ${config.ports[name]} (${name}) is used by another program and is not listened on.`);
       const stopBeating = startHeartbeat(bus, 'gateway', id, 'records', counters);
       return {
-        facts: { port: gateway.port },
+        facts: { port: gateway.port, ports: { ...gateway.ports, ...sockets.ports } },
         failed: watch.failed,
         stop: async () => {
           watch.stop();
-          await gateway.stop();
+          await Promise.all([gateway.stop(), sockets.stop()]);
           stopBeating();
           await bus.close();
         },
       };
     }),
 };
+
+const httpPorts = receiverPorts.filter((name) => !listeningNames.some((other) => other === name));
+
+/** A port that nobody asked for by name may be taken, by another gateway of this machine for one. */
+function receiverPortsOf({ config, isSet }: Settings): Record<string, { port: number; mayBeTaken: boolean }> {
+  return Object.fromEntries(
+    httpPorts.map((name) => [name, { port: config.ports[name], mayBeTaken: !isSet(`ports.${name}`) }]),
+  );
+}
+
+/** Listening receivers that are wanted, and where. */
+function openPorts({ config, isSet }: Settings): Partial<Record<ListeningName, { port: number; mayBeTaken: boolean }>> {
+  const { receivers, ports } = config;
+  const portOf = (name: ListeningName) => {
+    const mayBeTaken = !isSet(`ports.${name}`);
+    return { port: mayBeTaken && ports.gateway === 0 ? 0 : ports[name], mayBeTaken };
+  };
+  return Object.fromEntries(listeningNames.filter((name) => receivers[name]).map((name) => [name, portOf(name)]));
+}
+
+/** @throws LogweirError CONFIG_INVALID */
+function receiverTls({ receivers }: Config): ConstructorParameters<typeof Sockets>[0]['tls'] {
+  const { tlsCertFile, tlsKeyFile, tlsClientCaFile, tlsRequired } = receivers;
+  if (tlsCertFile === '') return undefined;
+  return {
+    cert: pem('tlsCertFile', tlsCertFile),
+    key: pem('tlsKeyFile', tlsKeyFile),
+    clientCa: tlsClientCaFile === '' ? '' : pem('tlsClientCaFile', tlsClientCaFile),
+    required: tlsRequired,
+  };
+}
+
+function pem(key: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new LogweirError(
+      'CONFIG_INVALID',
+      `receivers.${key} cannot be read: ${(cause as Error).message}.`,
+      'Name a PEM file that this user may read.',
+      { cause },
+    );
+  }
+}
+
+function sum<T extends Record<string, number>>(one: T, other: T): Record<string, number> {
+  return Object.fromEntries(Object.entries(one).map(([name, value]) => [name, value + (other[name] ?? 0)]));
+}

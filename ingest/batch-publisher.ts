@@ -30,7 +30,7 @@ export interface BatchPublisherOptions {
   publisherId: string;
   /** Bytes of records not yet acknowledged at which new ones are refused. */
   pendingBytesMax: number;
-  /** How long a batch is retried before its requests fail, ms. */
+  /** How long a batch is retried before its requests fail, ms; Infinity where nobody can be told. */
   giveUpAfterMs: number;
 }
 
@@ -116,6 +116,7 @@ export class BatchPublisher {
   private readonly masker = new Masker();
   private readonly room: Room;
   private counter = 0;
+  private abandoned = false;
   private lingerMs = lingerMsMin;
   private publishedThisSecond = 0;
   private recordsBefore = 0;
@@ -168,6 +169,11 @@ export class BatchPublisher {
   /** Sends what is open without waiting for the linger. */
   flush(): void {
     for (const lane of this.openLanes) this.close(lane);
+  }
+
+  /** Batches that the stream does not take now fail at their next try. */
+  abandon(): void {
+    this.abandoned = true;
   }
 
   /** Publishes a message that is no batch to every partition, after all records before it. Settles when all are acknowledged. */
@@ -294,7 +300,7 @@ export class BatchPublisher {
         this.counts.batches++;
         return;
       } catch (error) {
-        if (time.now() + pause >= deadline) throw error;
+        if (this.abandoned || time.now() + pause >= deadline) throw error;
         this.counts.retries++;
         await sleep(time, pause);
       }

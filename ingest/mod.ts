@@ -3,4 +3,6 @@ export { BatchPublisher, type BatchPublisherOptions, Ticket } from './batch-publ
 export { emptyCounts, type FileCounts, type FileRecord } from './file-source.ts';
 export { follow } from './follow.ts';
 export { Gateway, type GatewayOptions } from './gateway.ts';
+export { type ListeningName, listeningNames } from './listening.ts';
 export { readRecords, runJob } from './job.ts';
+export { Sockets } from './sockets.ts';

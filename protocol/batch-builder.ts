@@ -90,7 +90,9 @@ export class BatchBuilder {
 
   /** Payload so far, roughly, in bytes. */
   get bytes(): number {
-    return this.body.length + this.attributeValues.length + this.rows * 40;
+    // Dictionaries too: names of attributes and resources are as long as senders like.
+    const names = this.service.bytes + this.severityText.bytes + this.resource.bytes + this.attributeKeys.bytes;
+    return this.body.length + this.attributeValues.length + names + this.scope.bytes + this.rows * 40;
   }
 
   get full(): boolean {

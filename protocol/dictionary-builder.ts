@@ -2,8 +2,10 @@
 import type { Dictionary } from './batch.ts';
 import { ByteWriter } from './byte-writer.ts';
 
-export class DictionaryBuilder<T> {
+export class DictionaryBuilder<T extends string | string[]> {
   values: T[] = [];
+  /** UTF-8 bytes of the values. */
+  bytes = 0;
   readonly index = new ByteWriter(512);
   private ids = new Map<T, number>();
   private last: T | undefined;
@@ -16,6 +18,7 @@ export class DictionaryBuilder<T> {
         id = this.values.length;
         this.values.push(value);
         this.ids.set(value, id);
+        this.bytes += bytesOf(value);
       }
       this.last = value;
       this.lastId = id;
@@ -27,10 +30,18 @@ export class DictionaryBuilder<T> {
   take(): Dictionary<T> {
     const result = { values: this.values, index: this.index.copy() };
     this.values = [];
+    this.bytes = 0;
     this.ids = new Map();
     this.index.clear();
     this.last = undefined;
     this.lastId = -1;
     return result;
   }
+}
+
+function bytesOf(value: string | string[]): number {
+  if (typeof value === 'string') return Buffer.byteLength(value);
+  let bytes = 0;
+  for (const part of value) bytes += Buffer.byteLength(part);
+  return bytes;
 }

@@ -188,8 +188,11 @@ export class FieldMapper {
     return this.best[codes[role]] as number;
   }
 
-  /** Fills the draft. Fields that do not hold what their name promises stay attributes. `raw` is the body of last resort. */
-  apply(draft: Draft, time: TimeScanner, raw: string): void {
+  /**
+   * Fills the draft. Fields that do not hold what their name promises stay attributes. `raw` is the body of last resort;
+   * `timed`: the time is known already.
+   */
+  apply(draft: Draft, time: TimeScanner, raw: string, timed = false): void {
     const { values } = this;
     let body = this.indexOf('body');
     if (body >= 0 && values[body] === '') body = -1;
@@ -198,7 +201,7 @@ export class FieldMapper {
     if (draft.body.endsWith('\n')) draft.body = draft.body.slice(0, -1);
     const used = [
       body,
-      this.time(draft, time),
+      timed ? -1 : this.time(draft, time),
       this.severity(draft),
       this.trace(draft, 'traceId', 32),
       this.trace(draft, 'spanId', 16),

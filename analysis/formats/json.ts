@@ -36,15 +36,21 @@ function addFields(mapper: FieldMapper, prefix: string, object: Record<string, u
 
 const mapper = new FieldMapper();
 
-function fill(draft: Draft, object: Record<string, unknown>, time: TimeScanner, raw: string | undefined): boolean {
+function fill(
+  draft: Draft,
+  object: Record<string, unknown>,
+  time: TimeScanner,
+  raw: string | undefined,
+  timed = false,
+): boolean {
   mapper.clear();
   addFields(mapper, '', object, 0);
   if (mapper.size === 0) return false;
   const needsRaw = !mapper.has('body');
-  mapper.apply(draft, time, raw ?? (needsRaw ? JSON.stringify(object) : ''));
+  mapper.apply(draft, time, raw ?? (needsRaw ? JSON.stringify(object) : ''), timed);
   if (draft.body === '') draft.body = raw ?? JSON.stringify(object);
   // log4j2's JSON layout: instant {epochSecond, nanoOfSecond}
-  if (draft.timeMs === undefined) instantOf(draft, object, time);
+  if (draft.timeMs === undefined && !timed) instantOf(draft, object, time);
   return true;
 }
 
@@ -87,7 +93,12 @@ export const json: Format = (text, draft, context) => {
  */
 export function parseJsonObject(
   value: unknown,
-  options: { observedMs: number; utcOffsetMinutes?: number },
+  options: {
+    observedMs: number;
+    utcOffsetMinutes?: number;
+    /** The envelope says the time: fields that look like one stay attributes, and the record has none. */
+    timed?: boolean;
+  },
 ): LogRecord | { reject: string } {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return {
@@ -98,7 +109,8 @@ export function parseJsonObject(
   draft.reset('json');
   const time = new TimeScanner(options.observedMs, options.utcOffsetMinutes ?? 0);
   try {
-    if (!fill(draft, value as Record<string, unknown>, time, undefined)) return { reject: 'the object has no fields' };
+    if (!fill(draft, value as Record<string, unknown>, time, undefined, options.timed))
+      return { reject: 'the object has no fields' };
   } catch {
     return { reject: 'the object is nested too deep' };
   }

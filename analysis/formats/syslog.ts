@@ -1,5 +1,5 @@
 /** Syslog: RFC 5424 and RFC 3164, with and without <PRI>, and rsyslog's form of the latter with ISO stamps. */
-import { severityNumberOfSyslog } from '#protocol/mod.ts';
+import { attributesMax, severityNumberOfSyslog } from '#protocol/mod.ts';
 import type { Draft, Format, SourceContext } from './draft.ts';
 import { levelEnd } from './levels.ts';
 import {
@@ -183,6 +183,8 @@ export const syslog3164: Format = (text, draft, context) => {
   const end = context.time.scan(text, at);
   if (end < 0 || text.charCodeAt(end) !== char.space) {
     if (priority < 0) return false;
+    // Senders of both kinds may share a socket, and this format may be the one that is tried first.
+    if (text.charCodeAt(at) === 49 && syslog5424(text, draft, context)) return true;
     // Many devices send <PRI> and whatever they like behind it.
     draft.reset('syslog3164');
     setPriority(draft, priority);
@@ -280,12 +282,17 @@ export const syslog5424: Format = (text, draft, context) => {
 /** `[id name="value" …]…` at `at` into attributes `id.name`. Returns the index after it, or -1 where it is broken. */
 function readStructuredData(text: string, at: number, draft: Draft): number {
   const { length } = text;
+  /** Where what is over the number of attributes begins; kept as text. */
+  let rest = -1;
   while (text.charCodeAt(at) === char.bracketOpen) {
     let i = at + 1;
     while (i < length && text.charCodeAt(i) !== char.space && text.charCodeAt(i) !== char.bracketClose) i++;
     const id = text.slice(at + 1, i);
+    // An element may say something by being there.
+    if (rest < 0 && text.charCodeAt(i) === char.bracketClose) draft.numbered(id, 'true');
     while (text.charCodeAt(i) === char.space) {
       i = skipSpaces(text, i);
+      if (rest < 0 && draft.attributes.length >= 2 * (attributesMax - 8)) rest = i;
       const nameStart = i;
       while (i < length && text.charCodeAt(i) !== char.equals && text.charCodeAt(i) !== char.bracketClose) i++;
       if (text.charCodeAt(i) !== char.equals) break;
@@ -302,10 +309,12 @@ function readStructuredData(text: string, at: number, draft: Draft): number {
       }
       if (i >= length) return -1;
       const value = text.slice(valueStart, i++);
-      draft.attribute(`${id}.${name}`, escaped ? value.replace(/\\(["\\\]])/g, '$1') : value);
+      // A name may come more than once (RFC 5424 §6.3.3).
+      if (rest < 0) draft.numbered(`${id}.${name}`, escaped ? value.replace(/\\(["\\\]])/g, '$1') : value);
     }
     if (text.charCodeAt(i) !== char.bracketClose) return -1;
     at = i + 1;
   }
+  if (rest >= 0) draft.attribute('attributes.rest', text.slice(rest, at));
   return at;
 }

@@ -21,6 +21,15 @@ export function checkAcross(config: Config, origin: (path: string) => string): s
       `${origin('storage.rollupsTtlDays')}: storage.rollupsTtlDays (${storage.rollupsTtlDays}) must not be less than storage.logsTtlDays (${storage.logsTtlDays}), or trends would end before their logs.`,
     );
   }
+  const { tlsCertFile, tlsKeyFile, tlsClientCaFile, tlsRequired } = config.receivers;
+  if ((tlsCertFile === '') !== (tlsKeyFile === '')) {
+    const [set, unset] = tlsCertFile === '' ? ['tlsKeyFile', 'tlsCertFile'] : ['tlsCertFile', 'tlsKeyFile'];
+    problems.push(`${origin(`receivers.${set}`)}: receivers.${set} needs receivers.${unset} beside it.`);
+  }
+  for (const [key, isSet] of Object.entries({ tlsClientCaFile: tlsClientCaFile !== '', tlsRequired })) {
+    if (isSet && tlsCertFile === '')
+      problems.push(`${origin(`receivers.${key}`)}: receivers.${key} needs receivers.tlsCertFile and tlsKeyFile.`);
+  }
   const byPort = new Map<number, string>();
   for (const [key, value] of Object.entries(ports)) {
     if (typeof value !== 'number' || value === 0) continue;

@@ -41,7 +41,10 @@ export const schema = {
       'Address that API, gateway and ClickHouse interface listen on; 0.0.0.0 opens them to the network. Own NATS and Redis servers stay on loopback.',
     ),
     api: port(8080, 'API and dashboard.'),
-    gateway: port(8081, 'Gateway: all HTTP receivers.'),
+    gateway: port(8081, 'Gateway: all HTTP receivers. With 0, receivers take any free port too, unless theirs is set.'),
+    otlpHttp: port(4318, 'OpenTelemetry logs over HTTP.'),
+    otlpGrpc: port(4317, 'OpenTelemetry logs over gRPC.'),
+    syslog: port(5514, 'Syslog over UDP, TCP and TLS.'),
     clickhouse: port(8123, 'ClickHouse HTTP interface over the embedded engine.'),
     nats: port(4222, 'nats-server that `logweir up` starts.'),
     redis: port(6379, 'redis-server that `logweir up` starts.'),
@@ -61,6 +64,30 @@ export const schema = {
       'Bytes that may wait for the stream before requests get 503.',
     ),
   },
+  receivers: {
+    syslog: flag(true, 'Take syslog (RFC 3164, RFC 5424).'),
+    syslogUtcOffsetMinutes: whole(
+      0,
+      { min: -720, max: 840 },
+      'Minutes east of UTC of syslog stamps that name no zone, as those of RFC 3164 do not.',
+    ),
+    connectionsMax: whole(1_024, { min: 1, max: 100_000 }, 'Connections that one of them holds.'),
+    connectionsPerAddressMax: whole(256, { min: 1, max: 100_000 }, '… and how many of them from one address.'),
+    idleMs: whole(
+      3_600_000,
+      { min: 1_000, max: 86_400_000 },
+      'Time after which a connection on which nothing comes is ended, in ms.',
+    ),
+    pendingBytesMax: whole(
+      64 * mib,
+      { min: mib, max: 64 * gib },
+      'Bytes that may wait for the stream before connections are not read and datagrams are dropped.',
+    ),
+    tlsCertFile: text('', 'PEM file with the certificate for TLS, which then works on the ports of all of them.'),
+    tlsKeyFile: text('', 'PEM file with the key of that certificate.'),
+    tlsClientCaFile: text('', 'PEM file with the authorities that clients must have a certificate of.'),
+    tlsRequired: flag(false, 'Refuse TCP connections without TLS.'),
+  },
   workers: {
     checkpointEveryMs: whole(
       5_000,
@@ -76,6 +103,13 @@ export const schema = {
     sqlPassword: text('', 'Password that the ClickHouse interface of the embedded engine asks for.', { secret: true }),
   },
 } as const satisfies Record<string, Record<string, Kind<unknown>>>;
+
+/** Ports of the gateway beside its main one, where clients of a protocol look for it. */
+export const receiverPorts = [
+  'otlpHttp',
+  'otlpGrpc',
+  'syslog',
+] as const satisfies readonly (keyof typeof schema.ports)[];
 
 /** Sections that their own folders validate; any keys here, checked by `analysis/` and `alerting/` at start. */
 export const rawSections = {

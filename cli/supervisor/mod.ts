@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import process from 'node:process';
 import { LogweirError } from '#protocol/errors.ts';
-import { type LoadedConfig, workersMax } from '../config/mod.ts';
+import { type LoadedConfig, receiverPorts, workersMax } from '../config/mod.ts';
 import { endOrphans, lockDataDir, makeDataDir } from './data-dir.ts';
 import { controlPath, type ScaleAnswer, serveControl } from './control.ts';
 import {
@@ -15,7 +15,7 @@ import {
   type ProcessPlan,
   type RoleName,
 } from './plan.ts';
-import { choosePorts, type PortName, probePort } from './ports.ts';
+import { choosePorts, type PortName, type Probe, probePort } from './ports.ts';
 import { planScaling } from './scaling.ts';
 import { findServers } from './servers.ts';
 import { Supervisor } from './supervisor.ts';
@@ -136,16 +136,20 @@ function ownServers({ config }: LoadedConfig): { nats: string | undefined; redis
 
 /** Servers stay on loopback, roles listen on the configured address; each port must be free where it is used. */
 async function freePorts(loaded: LoadedConfig, notice: (text: string) => void) {
-  const { servers, ports } = loaded.config;
-  const names: PortName[] = ['api', 'gateway'];
+  const { servers, ports, receivers } = loaded.config;
+  const names: PortName[] = [
+    'api',
+    'gateway',
+    ...receiverPorts.filter((name) => name !== 'syslog' || receivers.syslog),
+  ];
   if (servers.clickhouseUrl === '') names.push('clickhouse');
   if (servers.natsUrl === '') names.push('nats');
   if (servers.redisUrl === '') names.push('redis');
   const onHost = probePort(ports.bindHost);
   const onLoopback = probePort(loopback);
-  const probe = async (port: number): Promise<number | undefined> => {
-    const free = await onLoopback(port);
-    return free === undefined || ports.bindHost === loopback ? free : onHost(free);
+  const probe: Probe = async (port, datagrams) => {
+    const free = await onLoopback(port, datagrams);
+    return free === undefined || ports.bindHost === loopback ? free : onHost(free, datagrams);
   };
   const choice = await choosePorts(loaded, names, probe);
   for (const text of choice.notices) notice(text);

@@ -1,6 +1,6 @@
 /** What `logweir up` runs, and in which order: from the configuration and the chosen ports to one plan per process. */
 import { join } from 'node:path';
-import type { Config } from '../config/mod.ts';
+import { type Config, environmentName } from '../config/mod.ts';
 import type { UnitSpec } from './machine.ts';
 import type { Ports } from './ports.ts';
 import { natsAnswers, natsSettings, redisAnswers, redisArguments } from './servers.ts';
@@ -147,12 +147,8 @@ function rolePlan(options: PlanOptions, role: RoleName, name: string): ProcessPl
       ...(embedded && role !== 'storage' && config.storage.sqlPassword !== ''
         ? { CLICKHOUSE_PASSWORD: config.storage.sqlPassword }
         : {}),
-      LOGWEIR_PORTS_API: String(ports.api),
-      LOGWEIR_PORTS_GATEWAY: String(ports.gateway),
-      LOGWEIR_PORTS_CLICKHOUSE: String(ports.clickhouse),
+      ...Object.fromEntries(Object.entries(ports).map(([key, port]) => [environmentName('ports', key), String(port)])),
       LOGWEIR_PORTS_METRICS: '0',
-      LOGWEIR_PORTS_NATS: String(ports.nats),
-      LOGWEIR_PORTS_REDIS: String(ports.redis),
       LOGWEIR_CLUSTER_WORKERS: String(config.cluster.workers),
       ...(config.cluster.partitions === undefined
         ? {}

@@ -1,8 +1,9 @@
+import { createSocket } from 'node:dgram';
 import { describe, expect, it } from 'vitest';
 import { type ConfigSources, loadConfig } from '../config/mod.ts';
 import { choosePorts, probePort } from './ports.ts';
 
-const all = ['api', 'gateway', 'clickhouse', 'nats', 'redis'] as const;
+const all = ['api', 'gateway', 'syslog', 'clickhouse', 'nats', 'redis'] as const;
 const load = (options: ConfigSources['options'] = {}) => loadConfig({ cwd: '/', env: {}, options });
 const world = (...taken: number[]) => {
   let any = 40_000;
@@ -12,7 +13,7 @@ const world = (...taken: number[]) => {
 describe('ports of a cluster', () => {
   it('takes the defaults when they are free', async () => {
     const { ports, notices } = await choosePorts(load(), all, world());
-    expect(ports).toEqual({ api: 8080, gateway: 8081, clickhouse: 8123, nats: 4222, redis: 6379 });
+    expect(ports).toMatchObject({ api: 8080, gateway: 8081, syslog: 5514, clickhouse: 8123, nats: 4222, redis: 6379 });
     expect(notices).toEqual([]);
   });
 
@@ -38,8 +39,12 @@ describe('ports of a cluster', () => {
 
   it('probes real ports', async () => {
     const probe = probePort('127.0.0.1');
-    const port = await probe(0);
+    const port = await probe(0, false);
     expect(port).toBeGreaterThan(0);
-    expect(await probe(port as number)).toBe(port);
+    expect(await probe(port as number, true)).toBe(port);
+    const socket = createSocket('udp4');
+    await new Promise<void>((resolve) => socket.bind(port, '127.0.0.1', resolve));
+    expect([await probe(port as number, false), await probe(port as number, true)]).toEqual([port, undefined]);
+    socket.close();
   });
 });

@@ -98,6 +98,8 @@ describe('docker-compose.yml', () => {
       'clickhouse 127.0.0.1:8123:8123',
       'coordinator 127.0.0.1:8080:8080',
       'gateway 127.0.0.1:8081:8081',
+      'gateway 127.0.0.1:5514:5514',
+      'gateway 127.0.0.1:5514:5514/udp',
     ]);
     expect(Object.keys(file.services['worker'] ?? {})).not.toContain('container_name');
   });

@@ -1,0 +1,84 @@
+/** Where records of one receiver without HTTP go: counted, held to the limit of one record, and on to the publisher. */
+import type { Time } from '#bus/mod.ts';
+import { type LogRecord, RecordView, recordBytesMax, unknownService, viewOf } from '#protocol/mod.ts';
+import { type BatchPublisher, Ticket } from './batch-publisher.ts';
+import type { ListenerCounts } from './listening.ts';
+
+/** Distinct resources kept: the same array is one dictionary entry on the wire. */
+const resourcesMax = 1_024;
+/** Attribute names and resources, which batches keep once each, count against the limit of a record too. */
+const perPairBytes = 8;
+
+/** Records of one request, to be answered when the stream has all of them. */
+export class SinkRequest {
+  readonly ticket = new Ticket();
+  readonly idempotencyKey: string;
+  ordinal = 0;
+
+  /** `idempotencyKey`: 22 characters at most; '' = repeats are not told apart. */
+  constructor(idempotencyKey = '') {
+    this.idempotencyKey = idempotencyKey;
+  }
+}
+
+export class RecordSink {
+  readonly counts: ListenerCounts;
+  readonly time: Time;
+  private readonly publisher: BatchPublisher;
+  private readonly view = new RecordView();
+  private readonly resources = new Map<string, string[]>();
+  /** Follows what nobody waits for. */
+  private readonly unasked = new SinkRequest();
+
+  constructor(publisher: BatchPublisher, counts: ListenerCounts, time: Time) {
+    this.publisher = publisher;
+    this.counts = counts;
+    this.time = time;
+  }
+
+  get full(): boolean {
+    return this.publisher.full;
+  }
+
+  /** Takes a record. False, and counted, where it is over the limit of one. */
+  add(record: LogRecord, request: SinkRequest = this.unasked): boolean {
+    if (bytesOf(record) > recordBytesMax) {
+      this.counts.tooLong++;
+      return false;
+    }
+    const now = this.time.now();
+    if (record.resource !== undefined) record.resource = this.resourceOf(record.resource);
+    const view = viewOf(record, { observedMs: now, service: unknownService }, this.view);
+    if (request.idempotencyKey !== '') {
+      view.idempotencyKey = request.idempotencyKey;
+      view.ordinal = request.ordinal++;
+    }
+    if (request.ticket.failure === null) this.counts.records++;
+    else this.counts.lost++;
+    this.publisher.add(view, request.ticket, now);
+    return true;
+  }
+
+  private resourceOf(pairs: string[]): string[] {
+    const key = pairs.join('\0');
+    const known = this.resources.get(key);
+    if (known !== undefined) return known;
+    if (this.resources.size >= resourcesMax) this.resources.clear();
+    this.resources.set(key, pairs);
+    return pairs;
+  }
+}
+
+function bytesOf(record: LogRecord): number {
+  let characters = record.body.length + record.severityText.length;
+  for (const pairs of [record.attributes, record.resource]) {
+    if (pairs === undefined) continue;
+    for (const part of pairs) characters += part.length + perPairBytes;
+  }
+  // Three bytes a character at most: exact only near the limit.
+  if (characters * 3 <= recordBytesMax) return characters;
+  let bytes = Buffer.byteLength(record.body) + Buffer.byteLength(record.severityText);
+  for (const pairs of [record.attributes, record.resource])
+    for (const part of pairs ?? []) bytes += Buffer.byteLength(part) + perPairBytes;
+  return bytes;
+}
