@@ -58,8 +58,17 @@ interface MovingState {
   novelty: NoveltyState;
 }
 
-/** [version, severity, severity number, its confidence, category, its confidence, confidence] */
-type KeptClass = [number, Classification['severity'], Classification['severityNumber'], number, string, number, number];
+/** [version, severity, severity number, its confidence, category, its confidence, confidence, chance of an error] */
+type KeptClass = [
+  number,
+  Classification['severity'],
+  Classification['severityNumber'],
+  number,
+  string,
+  number,
+  number,
+  number,
+];
 
 export interface ActorContext {
   config: AnalysisConfig;
@@ -143,8 +152,25 @@ export class ServiceActor implements InParts {
     this.touched = new SlotSet(moving?.touched);
     for (const [slot, kept] of (classes ?? []).entries()) {
       if (kept === null) continue;
-      const [version, severity, severityNumber, severityConfidence, category, categoryConfidence, confidence] = kept;
-      const answer = { severity, severityNumber, severityConfidence, category, categoryConfidence, confidence };
+      const [
+        version,
+        severity,
+        severityNumber,
+        severityConfidence,
+        category,
+        categoryConfidence,
+        confidence,
+        errorChance,
+      ] = kept;
+      const answer = {
+        severity,
+        severityNumber,
+        severityConfidence,
+        errorChance,
+        category,
+        categoryConfidence,
+        confidence,
+      };
       this.classes[slot] = { version, text: this.miner.textOf(slot), answer };
     }
     this.event = {
@@ -154,6 +180,8 @@ export class ServiceActor implements InParts {
       severityNumber: 0,
       templateSlot: 0,
       isNewTemplate: false,
+      isStated: false,
+      errorChance: 0,
       numbers: this.miner.numbers,
       numberCount: 0,
       bytes: new Uint8Array(0),
@@ -250,6 +278,8 @@ export class ServiceActor implements InParts {
     event.streamTimeMs = streamTimeMs;
     event.sequence = sequence;
     event.severityNumber = severityNumber === 0 ? answer.classification.severityNumber : severityNumber;
+    event.isStated = severityNumber !== 0;
+    event.errorChance = answer.classification.errorChance;
     event.templateSlot = slot;
     event.isNewTemplate = isNew;
     event.numbers = lines === null ? miner.numbers : lines.numbers;
@@ -372,8 +402,18 @@ export class ServiceActor implements InParts {
   /** What a restored actor needs: nothing where the text has changed since, as it would ask again. */
   private keptClass(kept: CachedClass | undefined, slot: number): KeptClass | null {
     if (kept === undefined || kept.text !== this.miner.textOf(slot)) return null;
-    const { severity, severityNumber, severityConfidence, category, categoryConfidence, confidence } = kept.answer;
-    return [kept.version, severity, severityNumber, severityConfidence, category, categoryConfidence, confidence];
+    const { severity, severityNumber, severityConfidence, errorChance, category, categoryConfidence, confidence } =
+      kept.answer;
+    return [
+      kept.version,
+      severity,
+      severityNumber,
+      severityConfidence,
+      category,
+      categoryConfidence,
+      confidence,
+      errorChance,
+    ];
   }
 
   private answerOf(slot: number): SlotAnswer {
@@ -399,6 +439,7 @@ export class ServiceActor implements InParts {
       severity,
       severityNumber: severityNumbers[severity],
       severityConfidence,
+      errorChance: said.severity === '' ? answer.errorChance : said.severity === 'ERROR' ? 1 : 0,
       category: said.category === '' ? answer.category : said.category,
       categoryConfidence,
       confidence: Math.min(severityConfidence, categoryConfidence),
@@ -440,6 +481,7 @@ const noAnswer: SlotAnswer = {
     severity: 'INFO',
     severityNumber: 9,
     severityConfidence: 0,
+    errorChance: 0,
     category: '',
     categoryConfidence: 0,
     confidence: 0,

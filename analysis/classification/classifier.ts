@@ -12,6 +12,8 @@ export interface Classification {
   severity: SeverityLabel;
   severityNumber: 5 | 9 | 13 | 17;
   severityConfidence: number;
+  /** Probability that it is an error, 0–1, whatever is the likeliest. */
+  errorChance: number;
   category: string;
   categoryConfidence: number;
   confidence: number;
@@ -146,6 +148,7 @@ export class Classifier {
       severity: severityLabels[severity.label] as SeverityLabel,
       severityNumber: labelNumbers[severity.label] as 5 | 9 | 13 | 17,
       severityConfidence: severity.confidence,
+      errorChance: Math.exp(severity.logs[severityLabels.indexOf('ERROR')] ?? Number.NEGATIVE_INFINITY),
       category: this.#category.labelAt(category.label),
       categoryConfidence: category.confidence,
       confidence: Math.min(severity.confidence, category.confidence),

@@ -111,10 +111,10 @@ export class LiveTask {
   }
 
   /** Index of the likeliest label, and its probability. */
-  classify(features: Features): { label: number; confidence: number } {
+  classify(features: Features): { label: number; confidence: number; logs: Float64Array } {
     const { pooled } = this.#predict(features);
     const label = argmax(pooled);
-    return { label, confidence: label < 0 ? 0 : Math.exp(pooled[label] as number) };
+    return { label, confidence: label < 0 ? 0 : Math.exp(pooled[label] as number), logs: pooled };
   }
 
   /** Predicts, measures, then learns. Returns true when the error rate drifted. */

@@ -1,6 +1,7 @@
 /** All detectors of one service in one lane, and the history that they share. */
 import type { ClosedWindow, ObservedEvent, WindowState } from '#analysis/windows/mod.ts';
 import type { AnalysisConfig, MatcherConfig } from './config.ts';
+import { ErrorEvidence, type ErrorEvidenceSnapshot } from './error-evidence.ts';
 import { ErrorDetector, type ErrorSnapshot, type SlotKnowledge } from './errors.ts';
 import { countOf, History, type HistorySnapshot } from './history.ts';
 import type { StepContext } from './incident.ts';
@@ -11,13 +12,19 @@ import { NewTemplateDetector, type NewTemplateSnapshot } from './new-template.ts
 import { PairDetector, type PairsSnapshot } from './pairs.ts';
 import { RuleDetector, type RulesSnapshot } from './rules.ts';
 import { SequenceMatchDetector, type SequenceMatchSnapshot } from './sequence-match.ts';
-import { type ServiceLevel, TemplateRateDetector, type TemplateRatesSnapshot } from './template-rates.ts';
+import {
+  type BurstErrors,
+  type ServiceLevel,
+  TemplateRateDetector,
+  type TemplateRatesSnapshot,
+} from './template-rates.ts';
 import { TemplateTable, type TemplateTableSnapshot } from './template-table.ts';
 import { VolumeDetector, type VolumeSnapshot } from './volume.ts';
 
 /** All detectors in two parts: what moves with records, and what moves only when a window closes. */
 export interface DetectorSetSnapshot {
   moving: {
+    evidence: ErrorEvidenceSnapshot;
     errors: ErrorSnapshot;
     volume: VolumeSnapshot;
     newTemplate: NewTemplateSnapshot;
@@ -56,6 +63,7 @@ function matchersOf(config: AnalysisConfig, matchers: MatcherConfig[]): MatcherS
 
 export class DetectorSet {
   private readonly config: AnalysisConfig['detectors'];
+  readonly evidence = new ErrorEvidence();
   private history: History;
   private readonly table = new TemplateTable();
   private readonly errors: ErrorDetector;
@@ -110,15 +118,16 @@ export class DetectorSet {
   observe(
     event: ObservedEvent,
     timeMs: number,
-    isError: boolean,
+    severityClass: number,
     context: StepContext,
     openWindows: () => WindowState[],
   ): void {
     const { config } = this;
     if (event.isNewTemplate) this.table.forget(event.templateSlot);
     // A new message comes first: it says more than the errors that it makes.
-    if (config.newTemplate.enabled) this.newTemplate.observe(event, timeMs, this.otherErrors, context);
-    if (config.errorSpike.enabled) this.errors.observe(event, timeMs, isError, context, this.knowledge, openWindows);
+    if (config.newTemplate.enabled) this.newTemplate.observe(event, timeMs, severityClass, this.otherErrors, context);
+    if (config.errorSpike.enabled)
+      this.errors.observe(event, timeMs, severityClass >= 4, context, this.knowledge, openWindows);
     if (config.latency.enabled) this.latency.observe(event);
     this.pairs.observe(event, timeMs);
     this.volume.recordSeen(timeMs, context);
@@ -153,6 +162,7 @@ export class DetectorSet {
     if (config.multivariate.enabled)
       this.multivariate.windowClosed(window, this.latency.shift, this.isAnyOpen, context);
     this.learn(window, context);
+    this.evidence.review(this.ordinalOf(window), this.table, this.history);
   }
 
   /**
@@ -174,7 +184,16 @@ export class DetectorSet {
       usualErrors: history.mean('errorCount'),
     };
     this.pairs.windowClosed(window, table, volume.isOpen, context);
-    templateRates.judgeBurst(window, at, table, level, (slot) => this.isTold(slot), context);
+    const told: BurstErrors = {
+      isTold: (slot) => this.isTold(slot) || (this.errors.isOpen && this.evidence.mayBeError(slot)),
+      mayBe: (slot) => !this.errors.isOpen && this.evidence.mayBeError(slot),
+      tell: (slots, exponent) => {
+        const usualOf = slots.reduce((sum, slot) => sum + table.get(slot, 'mean'), 0);
+        this.errors.openBurst(window, slots, usualOf, exponent, this.knowledge, context);
+        for (const slot of slots) this.evidence.promote(slot);
+      },
+    };
+    templateRates.judgeBurst(window, at, table, level, told, context);
     const burst = templateRates.excessOf(window, table);
     const missing = templateRates.missingOf(table);
     const single = (excess: number, exponent: number): boolean =>
@@ -208,6 +227,7 @@ export class DetectorSet {
 
   movingState(): DetectorSetSnapshot['moving'] {
     return {
+      evidence: this.evidence.snapshot(),
       errors: this.errors.snapshot(),
       volume: this.volume.snapshot(),
       newTemplate: this.newTemplate.snapshot(),
@@ -234,6 +254,7 @@ export class DetectorSet {
     this.history = History.restore(this.config.history.windows, learned.history);
     this.skipped = learned.skipped;
     this.table.restore(learned.table);
+    this.evidence.restore(moving.evidence);
     this.errors.restore(moving.errors);
     this.volume.restore(moving.volume);
     this.newTemplate.restore(moving.newTemplate);

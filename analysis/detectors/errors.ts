@@ -197,6 +197,32 @@ export class ErrorDetector {
     return true;
   }
 
+  /** A spike that shows in single messages only: where the sender says no severity, others may drown it. */
+  openBurst(
+    window: WindowState,
+    slots: readonly number[],
+    usual: number,
+    exponent: number,
+    knowledge: SlotKnowledge,
+    context: StepContext,
+  ): void {
+    if (this.incident !== null || this.fireFrom === 0 || this.isExplained([window], knowledge, context)) return;
+    const scale = this.config.windowMs / this.sizeMs;
+    const incident = this.open('error_spike', window.startMs, window.endMs, [window], context);
+    let errors = 0;
+    for (const slot of slots) {
+      const records = window.slotRecords[slot] as number;
+      errors += records;
+      this.count(slot, records - (window.slotErrors[slot] as number));
+    }
+    this.openMean = usual * scale;
+    this.openVariance = 2 * this.openMean + 1;
+    this.peakErrors = Math.max(this.sliding.errors, errors);
+    this.holdFrom = Math.max(2, Math.ceil(0.5 * this.peakErrors + 0.5 * this.mean));
+    incident.row.score = scoreOf(exponent);
+    this.write(window.endMs, context);
+  }
+
   /** The history moved on. */
   learn(history: History): void {
     if (history.size < this.config.warmupWindows) return;

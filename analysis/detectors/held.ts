@@ -7,6 +7,8 @@ import type { ObservedEvent } from '#analysis/windows/mod.ts';
 export interface HeldEvent {
   timeMs: number;
   severityNumber: number;
+  isStated: boolean;
+  errorChance: number;
   templateSlot: number;
   isNewTemplate: boolean;
   numbers: number[];
@@ -21,6 +23,8 @@ export function hold(event: ObservedEvent, timeMs: number): HeldEvent {
   return {
     timeMs,
     severityNumber: event.severityNumber,
+    isStated: event.isStated,
+    errorChance: event.errorChance,
     templateSlot: event.templateSlot,
     isNewTemplate: event.isNewTemplate,
     numbers: Array.from(event.numbers.subarray(0, Math.min(event.numberCount, numbersMax))),

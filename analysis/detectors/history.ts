@@ -97,6 +97,19 @@ export class History {
     for (let i = 0; i < Math.min(learned, this.capacity); i++) this.take([0, 0, 0, 0]);
   }
 
+  /** A count would have been that much higher in all windows (or lower): what is counted has changed. */
+  shift(field: HistoryField, mean: number): void {
+    const index = historyFields.indexOf(field);
+    for (let back = 0; back < this.size; back++) {
+      const at = ((this.at - 1 - back + 2 * this.capacity) % this.capacity) * width + index;
+      const before = this.ring[at] as number;
+      // Whole numbers that add up to the mean.
+      const after = Math.max(0, before + Math.floor((back + 1) * mean) - Math.floor(back * mean));
+      this.ring[at] = after;
+      this.sums[index]! += after - before;
+    }
+  }
+
   /** The week's hour, whatever is going on: an hour that is odd once is not the only one of its kind for long. */
   learnHour(startMs: number, plainCount: number): void {
     const hour = hourOf(startMs);

@@ -7,7 +7,16 @@ const any = { contains: [], matches: '', severityMin: 0, severityMax: 24 };
 
 function met(set: MatcherSet, body: string, severityNumber = 9): number[] {
   const bytes = new TextEncoder().encode(`crash${body}crash`);
-  const event = { timeMs: 0, streamTimeMs: 0, sequence: 1, severityNumber, templateSlot: 0, isNewTemplate: false };
+  const event = {
+    timeMs: 0,
+    streamTimeMs: 0,
+    sequence: 1,
+    severityNumber,
+    templateSlot: 0,
+    isStated: true,
+    errorChance: 0,
+    isNewTemplate: false,
+  };
   set.match({ ...event, numbers: new Float64Array(0), numberCount: 0, bytes, start: 5, end: bytes.length - 5 });
   return [...set.matched.subarray(0, set.matchedCount)];
 }

@@ -30,6 +30,8 @@ export interface NewTemplateSnapshot {
 
 const slotsMax = 16;
 const candidatesMax = 32;
+const sureChance = 0.95;
+const lumpMs = 9_000;
 /** Windows without a record of it that end an incident, and after which its templates count as known. */
 const endWindows = 4;
 const forgetWindows = 20;
@@ -108,11 +110,17 @@ export class NewTemplateDetector {
   }
 
   /** @param otherErrors whether errors of known templates are on the rise too: then this is a part of that */
-  observe(event: ObservedEvent, timeMs: number, otherErrors: () => boolean, context: StepContext): void {
+  observe(
+    event: ObservedEvent,
+    timeMs: number,
+    severityClass: number,
+    otherErrors: () => boolean,
+    context: StepContext,
+  ): void {
     const { config } = this;
     if (this.records < config.warmupRecords) this.records++;
     if (this.firstMs < 0) this.firstMs = timeMs;
-    if (event.isNewTemplate) this.begin(event, timeMs);
+    if (event.isNewTemplate) this.begin(event, timeMs, severityClass);
     if (this.candidates.length === 0) return;
     const candidate = this.candidates.find(({ slot }) => slot === event.templateSlot);
     if (candidate === undefined) return;
@@ -125,8 +133,10 @@ export class NewTemplateDetector {
     const needed = timeMs - candidate.firstMs <= config.mergeMs ? config.countMin : config.countMin + 1;
     if (candidate.count < needed && event.severityNumber < 21) return;
     if (event.severityNumber < 21 && candidate.count < 4 * config.countMin && otherErrors()) return;
+    // An error by its words only may be a lump of retries in a new place.
+    if (!event.isStated && event.errorChance < sureChance && timeMs - candidate.firstMs < lumpMs) return;
     this.drop(candidate);
-    this.found(candidate, event, timeMs, context);
+    this.found(candidate, event, timeMs, severityClass, context);
   }
 
   /** The next record is the first. */
@@ -159,12 +169,14 @@ export class NewTemplateDetector {
     this.recent = state.recent.slice();
   }
 
-  private begin(event: ObservedEvent, timeMs: number): void {
+  private begin(event: ObservedEvent, timeMs: number, severityClass: number): void {
     const { severityMin, warmupRecords, warmupMs, mergeMs } = this.config;
     this.candidates = this.candidates.filter(
       ({ slot, firstMs }) => slot !== event.templateSlot && Math.abs(timeMs - firstMs) <= 2 * mergeMs,
     );
-    if (event.severityNumber < severityMin || this.candidates.length >= candidatesMax) return;
+    // Without a stated severity, what counts as an error is one here too.
+    const severity = severityClass >= 4 ? Math.max(17, event.severityNumber) : event.severityNumber;
+    if (severity < severityMin || this.candidates.length >= candidatesMax) return;
     if (this.records < warmupRecords || timeMs - this.firstMs < warmupMs) return;
     const sample = sampleOf(event.bytes, event.start, event.end);
     this.candidates.push({ slot: event.templateSlot, firstMs: timeMs, count: 0, sample });
@@ -174,7 +186,13 @@ export class NewTemplateDetector {
     this.candidates = this.candidates.filter((other) => other !== candidate);
   }
 
-  private found(candidate: Candidate, event: ObservedEvent, timeMs: number, context: StepContext): void {
+  private found(
+    candidate: Candidate,
+    event: ObservedEvent,
+    timeMs: number,
+    severityClass: number,
+    context: StepContext,
+  ): void {
     const { mergeMs, burstMs, burstMax } = this.config;
     let { incident } = this;
     if (incident !== null && Math.abs(timeMs - incident.row.endMs) <= 2 * mergeMs) {
@@ -192,7 +210,7 @@ export class NewTemplateDetector {
       this.quietWindows = 0;
     }
     const { row } = incident;
-    row.score = Math.max(row.score, scoreOf(event.severityNumber));
+    row.score = Math.max(row.score, scoreOf(Math.max(event.severityNumber, severityClass >= 4 ? 17 : 0)));
     row.endMs = Math.max(row.endMs, timeMs);
     row.eventMs = timeMs;
     row.watermarkMs = context.watermarkMs;

@@ -118,7 +118,7 @@ export class PairDetector {
   windowClosed(window: WindowState, table: TemplateTable, isTold: boolean, context: StepContext): void {
     if (!this.config.enabled) return;
     this.keep(window, table);
-    for (const pair of this.pairs) this.judge(pair, window, isTold, context);
+    for (const pair of this.pairs) this.judge(pair, window, table, isTold, context);
     if (this.incident !== null && !this.pairs.some(({ broken }) => broken)) this.close(context);
     if (++this.windows % searchEvery === 0 && !isTold && this.incident === null) this.search();
   }
@@ -228,7 +228,7 @@ export class PairDetector {
     this.assignRoles();
   }
 
-  private judge(pair: Pair, window: WindowState, isTold: boolean, context: StepContext): void {
+  private judge(pair: Pair, window: WindowState, table: TemplateTable, isTold: boolean, context: StepContext): void {
     const a = window.slotRecords[pair.a] ?? 0;
     const b = window.slotRecords[pair.b] ?? 0;
     if (pair.broken) {
@@ -252,6 +252,8 @@ export class PairDetector {
       const whole = Math.min(sumA, sumB);
       const needed = Math.max(this.config.missingMin + (whole > 0 ? 2 : 0), 5 * Math.sqrt(pair.scatter * (i / 2 + 1)));
       if (missing < needed || missing < 0.7 * more) continue;
+      // Far more of one than usual is no lack of the other.
+      if (more > 3 * (i / 2 + 1) * table.get(sumA > sumB ? pair.a : pair.b, 'mean') + 5) return;
       // A template that the miner took into another, or that has other words now, is no missing message.
       if (window.newTemplates > 0 || hasMoved(sumA > sumB ? pair.b : pair.a, window, context.host)) {
         pair.seen = 1;

@@ -268,14 +268,14 @@ export class ServiceAnalysis {
       context.lateCount++;
       context.out.lateCount++;
       if (window === null) return;
-      window.add(event, timeMs);
+      window.add(event, timeMs, classOfSeverity[event.severityNumber] as number);
       window.late++;
       windows.markRevised(window);
       return;
     }
-    window.add(event, timeMs);
-    const isError = (classOfSeverity[event.severityNumber] as number) >= 4;
-    detectors.observe(event, timeMs, isError, context, this.openWindows);
+    const severityClass = detectors.evidence.classOf(event);
+    window.add(event, timeMs, severityClass);
+    detectors.observe(event, timeMs, severityClass, context, this.openWindows);
   }
 
   private closeUpTo(watermarkMs: number, elapsedMs: number, byTick = false): void {

@@ -33,6 +33,14 @@ export interface ServiceLevel {
   usualErrors: number;
 }
 
+/** What is known of errors where the sender says no severity. */
+export interface BurstErrors {
+  isTold(slot: number): boolean;
+  /** Without a severity, and perhaps an error: its burst is rather a spike of errors. */
+  mayBe(slot: number): boolean;
+  tell(slots: readonly number[], exponent: number): void;
+}
+
 const resumeWindows = 10;
 const burstEndWindows = 2;
 
@@ -129,7 +137,7 @@ export class TemplateRateDetector {
     at: number,
     table: TemplateTable,
     level: ServiceLevel,
-    isTold: (slot: number) => boolean,
+    errors: BurstErrors,
     context: StepContext,
   ): void {
     if (!this.config.templateBurst.enabled) return;
@@ -137,8 +145,8 @@ export class TemplateRateDetector {
     let best = 0;
     for (let slot = 0; slot < window.slotRecords.length; slot++) {
       const count = window.slotRecords[slot] as number;
-      if (count < 3 || isTold(slot)) continue;
-      const exponent = this.burstExponent(slot, count, window, at, table, level);
+      if (count < 3 || errors.isTold(slot)) continue;
+      const exponent = this.burstExponent(slot, count, window, at, table, level, errors.mayBe(slot));
       if (exponent === 0) continue;
       hot.push(slot);
       best = Math.max(best, exponent);
@@ -150,7 +158,8 @@ export class TemplateRateDetector {
       return;
     }
     this.quietWindows = 0;
-    this.writeBurst(hot, best, window, table, context);
+    if (this.burst === null && hot.some((slot) => errors.mayBe(slot))) errors.tell(hot, best);
+    else this.writeBurst(hot, best, window, table, context);
   }
 
   /** A surge of the service: true where one template makes most of it, which is told as its burst then. */
@@ -213,6 +222,7 @@ export class TemplateRateDetector {
     at: number,
     table: TemplateTable,
     level: ServiceLevel,
+    mayBeError: boolean,
   ): number {
     const { tailExponent, countMin, factorMin } = this.config.templateBurst;
     const held = this.bursting.includes(slot);
@@ -227,7 +237,7 @@ export class TemplateRateDetector {
     const first = table.get(slot, 'first');
     const known = first >= 0;
     const severity = known ? table.get(slot, 'class') : 0;
-    if (severity >= classes.error) {
+    if (severity >= classes.error && !mayBeError) {
       // Errors have a detector of their own; a burst is what is rare among errors.
       if (table.get(slot, 'mean') > 0.15 * level.usualErrors || table.get(slot, 'total') < 2) return 0;
     }
@@ -238,7 +248,11 @@ export class TemplateRateDetector {
     const expected = Math.max(mean, 0.01);
     const variance =
       Math.max(expected, Math.min(table.get(slot, 'variance'), 4 * expected * expected)) + expected * expected;
-    const exponent = upperTailExponent(count, expected, variance) - Math.log10(1 + table.slots);
+    const one = upperTailExponent(count, expected, variance);
+    // What lasts for two windows may be weaker.
+    const isLong = table.get(slot, 'before') >= factorMin * mean;
+    const two = isLong ? upperTailExponent(both, 2 * expected, 2 * variance + 2 * expected * expected) - 1 : 0;
+    const exponent = Math.max(one, two) - Math.log10(1 + table.slots);
     return exponent < tailExponent ? 0 : exponent;
   }
 

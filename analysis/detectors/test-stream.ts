@@ -126,6 +126,8 @@ export class Driver {
       severityNumber: 0,
       templateSlot: 0,
       isNewTemplate: false,
+      isStated: true,
+      errorChance: 0,
       numbers: new Float64Array(8),
       numberCount: 0,
       bytes: new Uint8Array(0),

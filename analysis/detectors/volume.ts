@@ -240,7 +240,7 @@ export class VolumeDetector {
     if (!enabled) return 0;
     const level = Math.max(usual.mean, usual.local);
     // A lump of retries is over within seconds: it goes on for most of a window, or for two of them.
-    const isEven = window.eighths.filter((count) => count > (1.3 * level) / 8).length >= 5;
+    const isEven = window.eighths.filter((count) => count > (1.3 * level) / 8 + 1).length >= 5;
     const isLong = this.recent.length > 1 && Math.min(this.recent[0] as number, this.recent[1] as number) > 1.5 * level;
     if (!isEven && !isLong) return 0;
     let best = 0;

@@ -29,7 +29,8 @@ export function featureOf(window: WindowState, feature: RollingFeature): number 
       return counts[classes.critical]!;
     case 'errorRate': {
       const logs = window.logCount;
-      return logs === 0 ? 0 : window.failures / logs;
+      const errors = counts[classes.error]! + counts[classes.critical]! + counts[classes.fatal]!;
+      return logs === 0 ? 0 : errors / logs;
     }
     case 'warnToInfoRatio':
       return counts[classes.warn]! / Math.max(counts[classes.info]!, 1);

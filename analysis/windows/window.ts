@@ -31,6 +31,10 @@ export interface ObservedEvent {
   sequence: number;
   /** 0–24: the sender's, or the classifier's where the sender said none. */
   severityNumber: number;
+  /** The sender said the severity. */
+  isStated: boolean;
+  /** What the classifier gives for its being an error, 0–1; of no account where the severity is stated. */
+  errorChance: number;
   templateSlot: number;
   /** First sight of the template by this service and lane. */
   isNewTemplate: boolean;
@@ -51,6 +55,7 @@ type WindowSnapshot = [
   late: number,
   newestOffsetMs: number,
   publishedCount: number,
+  failures: number,
   values: SketchSnapshot,
   /** One bit per slot seen; null while the window is open. */
   seen: Uint8Array | null,
@@ -75,6 +80,11 @@ export class WindowState {
   readonly counts = new Int32Array(7);
   newTemplates = 0;
   late = 0;
+  /**
+   * Errors, critical and fatal ones together, as detectors count them: where the sender says no severity, by all that
+   * is known of the template, which may differ from `counts`.
+   */
+  failures = 0;
   /** Newest event in it; the start while there is none. */
   newestMs: number;
   /** Records it had when it was last published before closing; −1: never. */
@@ -106,11 +116,6 @@ export class WindowState {
     return sum;
   }
 
-  /** Error, critical and fatal together. */
-  get failures(): number {
-    return (this.counts[4] as number) + (this.counts[5] as number) + (this.counts[6] as number);
-  }
-
   get templateCount(): number {
     let sum = 0;
     if (this.closed) {
@@ -121,10 +126,11 @@ export class WindowState {
     return sum;
   }
 
-  add(event: ObservedEvent, timeMs: number): void {
+  /** @param severityClass what detectors take it for */
+  add(event: ObservedEvent, timeMs: number, severityClass: number): void {
     if (this.closed) this.packed = null;
-    const severityClass = classOfSeverity[event.severityNumber] ?? 0;
-    this.counts[severityClass]!++;
+    this.counts[classOfSeverity[event.severityNumber] ?? 0]!++;
+    if (severityClass >= 4) this.failures++;
     if (timeMs > this.newestMs) this.newestMs = timeMs;
     if (event.isNewTemplate) this.newTemplates++;
     const slot = event.templateSlot;
@@ -195,6 +201,7 @@ export class WindowState {
       this.late,
       this.newestMs - this.startMs,
       this.publishedCount,
+      this.failures,
       this.values.snapshot(),
       this.closed ? this.seen.slice() : null,
       slots,
@@ -206,13 +213,15 @@ export class WindowState {
   }
 
   private static restore(state: WindowSnapshot, sizeMs: number): WindowState {
-    const [startMs, counts, newTemplates, late, newestOffsetMs, publishedCount, values, seen, slots, eighths] = state;
+    const [startMs, counts, newTemplates, late, newestOffsetMs, publishedCount, failures, ...rest] = state;
+    const [values, seen, slots, eighths, errorSamples, errorSampleSlots, samples] = rest;
     const window = new WindowState(startMs, sizeMs);
     window.counts.set(counts);
     window.newTemplates = newTemplates;
     window.late = late;
     window.newestMs = startMs + newestOffsetMs;
     window.publishedCount = publishedCount;
+    window.failures = failures;
     window.values = ValueSketch.restore(values);
     window.closed = seen !== null;
     if (seen !== null) window.seen = Uint8Array.from(seen);
@@ -225,9 +234,9 @@ export class WindowState {
       window.slotMarks[slot] = slots[i + 4] as number;
     }
     window.eighths.set(eighths);
-    window.errorSamples = state[10].slice();
-    window.errorSampleSlots = state[11].slice();
-    window.samples = state[12].slice();
+    window.errorSamples = errorSamples.slice();
+    window.errorSampleSlots = errorSampleSlots.slice();
+    window.samples = samples.slice();
     return window;
   }
 

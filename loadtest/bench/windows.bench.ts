@@ -46,6 +46,8 @@ function run({ name, config, rate }: Mix): void {
     severityNumber: 9,
     templateSlot: 0,
     isNewTemplate: false,
+    isStated: true,
+    errorChance: 0,
     numbers: Float64Array.of(37, 81_723),
     numberCount: 0,
     bytes: bodies[0] as Buffer,

@@ -1,0 +1,116 @@
+/**
+ * Which records count as errors. What the sender says stands. Where the sender says nothing, the classifier's chance
+ * that a message is an error is weighed with how common the message is: what makes up a twentieth of a service's
+ * records on a good day is hardly an error, whatever it sounds like, and what is rare may be one at less than even odds.
+ */
+import type { ObservedEvent } from '#analysis/windows/mod.ts';
+import { classOfSeverity } from '#analysis/windows/mod.ts';
+import type { History } from './history.ts';
+import type { TemplateTable } from './template-table.ts';
+
+export interface ErrorEvidenceSnapshot {
+  /** Slot, chance, verdict, … of templates whose sender says no severity. */
+  slots: number[];
+}
+
+/** Chance from which a message counts as an error, by its usual share of the service's records. */
+const limits = [
+  { shareMax: 0.003, chanceMin: 0.3 },
+  { shareMax: 0.01, chanceMin: 0.4 },
+  { shareMax: 0.03, chanceMin: 0.6 },
+  { shareMax: 0.06, chanceMin: 0.9 },
+] as const;
+/** Before its share is known. */
+const firstChanceMin = 0.4;
+/** A message judged no error that is nearer to one than this may still be the message of a failure. */
+const doubtfulChanceMin = 0.15;
+/** Windows. */
+const ageMin = 4;
+const ageMax = 32;
+const recordsMax = 1e6;
+const [unknown, isNone, isOne] = [0, 1, 2];
+
+export class ErrorEvidence {
+  private chances = new Float64Array(0);
+  private verdicts = new Uint8Array(0);
+  private slots = 0;
+
+  /** Severity class that detectors take a record for: that of its severity, where the sender said one. */
+  classOf(event: ObservedEvent): number {
+    const severityClass = classOfSeverity[event.severityNumber] as number;
+    if (event.isStated) return severityClass;
+    const slot = event.templateSlot;
+    if (slot >= this.slots) this.grow(slot + 1);
+    if (event.isNewTemplate) this.verdicts[slot] = unknown;
+    if (this.verdicts[slot] === unknown) this.verdicts[slot] = event.errorChance >= firstChanceMin ? isOne : isNone;
+    // A warning in the midst of a burst is rather an error than none.
+    this.chances[slot] = severityClass === 3 ? Math.max(doubtfulChanceMin, event.errorChance) : event.errorChance;
+    if (this.verdicts[slot] === isOne) return Math.max(severityClass, 4);
+    return severityClass >= 4 ? 2 : severityClass;
+  }
+
+  /** Without a severity, and an error or not unlike one. */
+  mayBeError(slot: number): boolean {
+    return (
+      this.verdicts[slot] === isOne ||
+      (this.verdicts[slot] === isNone && (this.chances[slot] as number) >= doubtfulChanceMin)
+    );
+  }
+
+  /** It bursts: from here on it counts as an error. */
+  promote(slot: number): void {
+    this.verdicts[slot] = isOne;
+  }
+
+  /**
+   * A window closed, and the table has taken it in. A template is judged again whenever its age has doubled, so that
+   * an incident does not change what is counted in its midst; the history is told what it would have counted.
+   * @param at number of the window
+   */
+  review(at: number, table: TemplateTable, history: History): void {
+    const records = history.mean('logCount');
+    if (records === 0) return;
+    for (let slot = 0; slot < Math.min(this.slots, table.slots); slot++) {
+      if (this.verdicts[slot] === unknown || !table.has(slot)) continue;
+      const age = at - table.get(slot, 'first') + 1;
+      const total = table.get(slot, 'total');
+      if (age < ageMin || age > ageMax || (age & (age - 1)) !== 0 || total >= recordsMax) continue;
+      const mean = total / age;
+      const verdict = (this.chances[slot] as number) >= chanceMinOf(mean / records) ? isOne : isNone;
+      if (verdict === this.verdicts[slot]) continue;
+      this.verdicts[slot] = verdict;
+      history.shift('errorCount', verdict === isOne ? mean : -mean);
+    }
+  }
+
+  snapshot(): ErrorEvidenceSnapshot {
+    const slots: number[] = [];
+    for (let slot = 0; slot < this.slots; slot++)
+      if (this.verdicts[slot] !== unknown)
+        slots.push(slot, this.chances[slot] as number, this.verdicts[slot] as number);
+    return { slots };
+  }
+
+  restore({ slots }: ErrorEvidenceSnapshot): void {
+    for (let i = 0; i < slots.length; i += 3) {
+      const slot = slots[i] as number;
+      if (slot >= this.slots) this.grow(slot + 1);
+      this.chances[slot] = slots[i + 1] as number;
+      this.verdicts[slot] = slots[i + 2] as number;
+    }
+  }
+
+  private grow(slots: number): void {
+    this.slots = slots;
+    if (slots <= this.verdicts.length) return;
+    const [chances, verdicts] = [new Float64Array(2 * slots), new Uint8Array(2 * slots)];
+    chances.set(this.chances);
+    verdicts.set(this.verdicts);
+    this.chances = chances;
+    this.verdicts = verdicts;
+  }
+}
+
+function chanceMinOf(share: number): number {
+  return limits.find(({ shareMax }) => share < shareMax)?.chanceMin ?? Number.POSITIVE_INFINITY;
+}
