@@ -20,7 +20,7 @@ import { readAlertsRecord, readWriterRecord } from '#storage/mod.ts';
 import { type CheckpointPointer, readPointer } from '#workers/mod.ts';
 import { ModelControl } from './model-control.ts';
 import { Placement, type PlacementOptions } from './placement.ts';
-import { needsNewGeneration, neededFrom, planPurge } from './retention.ts';
+import { needsNewGeneration, neededFrom, planPurge, resultsKeptFrom } from './retention.ts';
 
 export interface LeaderOptions extends PlacementOptions {
   bus: Bus;
@@ -218,7 +218,7 @@ export class Leader {
         }
       }
       const written = await readWriterRecord(bus);
-      if (written !== null) await this.purgeRead(streams.results, written.position + 1);
+      if (written !== null) await this.purgeResults(written.position + 1);
       const stored = await readAlertsRecord(bus);
       if (stored !== null) await this.purgeRead(streams.alerts, stored.position + 1);
       const marks = await (await bus.keyValue(buckets.marks)).get(keys.alerting);
@@ -228,6 +228,19 @@ export class Leader {
     } finally {
       this.purging = false;
     }
+  }
+
+  private async purgeResults(resumeFrom: number): Promise<void> {
+    const { bus } = this.options;
+    const info = await bus.streams.info(streams.results);
+    if (resumeFrom <= info.firstSequence || info.messages === 0) return;
+    const newest = await Promise.all(
+      Array.from({ length: this.facts.partitions }, async (_, partition) => {
+        const last = await bus.streams.last(streams.results, subjects.results(partition));
+        return last?.sequence ?? null;
+      }),
+    );
+    await this.purgeRead(streams.results, resultsKeptFrom(info, resumeFrom, newest));
   }
 
   /** Removes what a stream's reader no longer needs. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { neededFrom, needsNewGeneration, planPurge } from './retention.ts';
+import { neededFrom, needsNewGeneration, planPurge, resultsKeptFrom } from './retention.ts';
 
 const entry = (sequence: number, generation = 1) => ({ chain: [], epoch: 1, generation, sequence });
 
@@ -15,6 +15,21 @@ describe('retention by need', () => {
   it('purges in steps worth their cost', () => {
     expect(planPurge([501, 100, null], [300, 0])).toEqual([]);
     expect(planPurge([501, 100, null], [])).toEqual([{ partition: 0, below: 501 }]);
+  });
+});
+
+describe('retention of results', () => {
+  const half = { bytes: 50, bytesMax: 100 };
+  const little = { bytes: 5, bytesMax: 100 };
+
+  it('keeps what is unread, and the newest message of each partition', () => {
+    expect(resultsKeptFrom(little, 900, [950, null, 990])).toBe(900);
+    expect(resultsKeptFrom(little, 900, [950, 800, 990])).toBe(800);
+    expect(resultsKeptFrom(little, 900, [])).toBe(900);
+  });
+
+  it('keeps no message of a partition without an owner where that would fill the stream', () => {
+    expect(resultsKeptFrom(half, 900, [950, 3])).toBe(900);
   });
 });
 

@@ -31,6 +31,23 @@ export function planPurge(needed: readonly (number | null)[], purged: readonly n
   return decisions;
 }
 
+/** Part of RESULTS that messages which everybody has read may take. */
+const keptShare = 1 / 4;
+
+/**
+ * First RESULTS sequence to keep: what is unread, and the newest message of each partition, which says up to where its
+ * results are out. Without it, who restores a partition from an older checkpoint cannot tell a LOGS stream that lost its
+ * tail from the one it knew. Where a partition without an owner would keep too much, what is read goes nevertheless.
+ */
+export function resultsKeptFrom(
+  stream: { bytes: number; bytesMax: number },
+  resumeFrom: number,
+  newest: readonly (number | null)[],
+): number {
+  if (stream.bytes > stream.bytesMax * keptShare) return resumeFrom;
+  return newest.reduce<number>((least, sequence) => Math.min(least, sequence ?? least), resumeFrom);
+}
+
 /** True where the stream cannot be the one that these positions are of: it was made anew or lost its tail (R3). */
 export function needsNewGeneration(
   stream: { createdMs: number; lastSequence: number },
