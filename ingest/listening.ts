@@ -5,7 +5,7 @@
  */
 import type { RecordSink } from './record-sink.ts';
 
-export const listeningNames = ['syslog'] as const;
+export const listeningNames = ['syslog', 'gelf'] as const;
 export type ListeningName = (typeof listeningNames)[number];
 
 export interface ListeningReceiver {

@@ -45,6 +45,7 @@ export const schema = {
     otlpHttp: port(4318, 'OpenTelemetry logs over HTTP.'),
     otlpGrpc: port(4317, 'OpenTelemetry logs over gRPC.'),
     syslog: port(5514, 'Syslog over UDP, TCP and TLS.'),
+    gelf: port(12201, 'GELF over UDP, TCP and TLS.'),
     clickhouse: port(8123, 'ClickHouse HTTP interface over the embedded engine.'),
     nats: port(4222, 'nats-server that `logweir up` starts.'),
     redis: port(6379, 'redis-server that `logweir up` starts.'),
@@ -66,6 +67,7 @@ export const schema = {
   },
   receivers: {
     syslog: flag(true, 'Take syslog (RFC 3164, RFC 5424).'),
+    gelf: flag(true, 'Take GELF.'),
     syslogUtcOffsetMinutes: whole(
       0,
       { min: -720, max: 840 },
@@ -109,6 +111,7 @@ export const receiverPorts = [
   'otlpHttp',
   'otlpGrpc',
   'syslog',
+  'gelf',
 ] as const satisfies readonly (keyof typeof schema.ports)[];
 
 /** Sections that their own folders validate; any keys here, checked by `analysis/` and `alerting/` at start. */

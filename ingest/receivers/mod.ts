@@ -1,6 +1,7 @@
 /** The tables of receivers: over HTTP, and on ports of their own. A new protocol is one file and one line here. */
 import type { ListeningReceiver } from '../listening.ts';
 import type { Receiver, ReceiverServer } from '../receiver.ts';
+import { gelfReceiver } from './gelf.ts';
 import { ingestReceiver } from './ingest.ts';
 import { otlpGrpcServer } from './otlp-grpc.ts';
 import { otlpHttpReceiver } from './otlp-http.ts';
@@ -9,4 +10,4 @@ import { syslogReceiver } from './syslog.ts';
 export const receivers: readonly Receiver[] = [ingestReceiver, otlpHttpReceiver];
 /** By the name of their port. */
 export const receiverServers: readonly ReceiverServer[] = [otlpGrpcServer];
-export const listeningReceivers: readonly ListeningReceiver[] = [syslogReceiver];
+export const listeningReceivers: readonly ListeningReceiver[] = [syslogReceiver, gelfReceiver];

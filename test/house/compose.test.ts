@@ -98,8 +98,12 @@ describe('docker-compose.yml', () => {
       'clickhouse 127.0.0.1:8123:8123',
       'coordinator 127.0.0.1:8080:8080',
       'gateway 127.0.0.1:8081:8081',
+      'gateway 127.0.0.1:4318:4318',
+      'gateway 127.0.0.1:4317:4317',
       'gateway 127.0.0.1:5514:5514',
       'gateway 127.0.0.1:5514:5514/udp',
+      'gateway 127.0.0.1:12201:12201',
+      'gateway 127.0.0.1:12201:12201/udp',
     ]);
     expect(Object.keys(file.services['worker'] ?? {})).not.toContain('container_name');
   });
