@@ -7,6 +7,7 @@
  */
 import { roleOfField } from '#analysis/formats/mod.ts';
 import { type RecordView, serviceNameBytesMax, severityNumberOf } from '#protocol/mod.ts';
+import { same, textOf } from './short-text.ts';
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -21,7 +22,7 @@ const nine = 0x39;
 
 const attributesFastMax = 64;
 const fieldsRemembered = 5_000;
-const textsRemembered = 5_000;
+const hostsRemembered = 5_000;
 
 const roleCodes = {
   attribute: 0,
@@ -290,12 +291,6 @@ function daysOf(year: number, month: number): number {
   return new Date(Date.UTC(year, month, 0)).getUTCDate();
 }
 
-function same(bytes: Uint8Array, start: number, end: number, other: Uint8Array): boolean {
-  if (end - start !== other.length) return false;
-  for (let i = 0; i < other.length; i++) if (bytes[start + i] !== other[i]) return false;
-  return true;
-}
-
 function isHex(bytes: Uint8Array, start: number, end: number, digits: number): boolean {
   if (end - start !== digits) return false;
   let zeros = true;
@@ -310,7 +305,6 @@ function isHex(bytes: Uint8Array, start: number, end: number, digits: number): b
 // Pure memos of the process, cleared when full: they change no answer.
 const fields = new Map<string, Field>();
 const hosts = new Map<string, string[]>();
-const texts = new Map<number, { bytes: Uint8Array; text: string }>();
 
 function fieldOf(bytes: Buffer, start: number, end: number): Field {
   const key = bytes.toString('latin1', start, end);
@@ -331,23 +325,11 @@ function fieldOf(bytes: Buffer, start: number, end: number): Field {
   return field;
 }
 
-/** Text of a short value; most repeat. */
-function textOf(bytes: Buffer, start: number, end: number): string {
-  let hash = end - start;
-  for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + (bytes[at] as number)) | 0;
-  const known = texts.get(hash);
-  if (known !== undefined && same(bytes, start, end, known.bytes)) return known.text;
-  const entry = { bytes: bytes.subarray(start, end).slice(), text: bytes.toString('utf8', start, end) };
-  if (texts.size >= textsRemembered) texts.clear();
-  texts.set(hash, entry);
-  return entry.text;
-}
-
 function hostOf(name: string): string[] {
   let resource = hosts.get(name);
   if (resource === undefined) {
     resource = ['host.name', name];
-    if (hosts.size >= textsRemembered) hosts.clear();
+    if (hosts.size >= hostsRemembered) hosts.clear();
     hosts.set(name, resource);
   }
   return resource;

@@ -1,4 +1,6 @@
 /** The gateway: one HTTP server with every HTTP receiver on it, in front of the publisher. Stateless. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Transform } from 'node:stream';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Bus, Time } from '#bus/mod.ts';
@@ -6,14 +8,22 @@ import { LogweirError, liveLane } from '#protocol/mod.ts';
 import { BatchPublisher } from './batch-publisher.ts';
 import { tooLarge } from './decompress.ts';
 import { sendProblem } from './problem.ts';
-import type { GatewayLimits, ReceiverCounts } from './receiver.ts';
-import { receivers } from './receivers/mod.ts';
+import type { AnswerError, GatewayLimits, ReceiverContext, ReceiverCounts } from './receiver.ts';
+import { receiverServers, receivers } from './receivers/mod.ts';
+
+export interface ReceiverPort {
+  port: number;
+  /** Where another program has it, the gateway starts without it. */
+  mayBeTaken: boolean;
+}
 
 export interface GatewayOptions {
   bus: Bus;
   partitions: number;
   host: string;
   port: number;
+  /** Further ports that serve the same, by receiver: where its clients look by default. */
+  receiverPorts?: Readonly<Record<string, ReceiverPort>>;
   time: Time;
   /** Unique to this process and start. */
   id: string;
@@ -29,10 +39,24 @@ const mib = 1024 * 1024;
 const bodyBytesMaxDefault = 32 * mib;
 const pendingBytesMaxDefault = 256 * mib;
 const giveUpAfterMsDefault = 8_000;
+const keepAliveTimeoutMs = 65_000;
+/** A request that has not come whole by then is ended: whoever sends a byte a minute holds nothing for long. */
+const requestTimeoutMs = 120_000;
 
 function full(): LogweirError {
   return new LogweirError('NATS_UNAVAILABLE', 'The gateway holds as much as it may.', 'Send again shortly.');
 }
+
+const isTaken = (error: unknown): boolean => (error as { code?: string }).code === 'EADDRINUSE';
+
+function taken(host: string, port: number, remedy: string, cause: unknown): LogweirError {
+  return new LogweirError('PORT_TAKEN', `Port ${port} on ${host} is used by another program.`, remedy, { cause });
+}
+
+const answerError: AnswerError = (request, reply, error) => {
+  const own = request.routeOptions.config.answerError;
+  return own === undefined ? sendProblem(reply, error) : own(request, reply, error);
+};
 
 export class Gateway {
   readonly counts: ReceiverCounts = { requests: 0, records: 0, rejected: 0, unavailable: 0, bytes: 0 };
@@ -42,6 +66,10 @@ export class Gateway {
   /** Bytes of requests that are not answered: bodies as they came, and unpacked. */
   private receiving = 0;
   port: number;
+  /** Ports of receivers that are listened on. */
+  readonly ports: Record<string, number> = {};
+  private readonly context: ReceiverContext;
+  private readonly closers: (() => Promise<void>)[] = [];
 
   constructor(options: GatewayOptions) {
     this.options = options;
@@ -62,13 +90,15 @@ export class Gateway {
     this.app = fastify({
       bodyLimit: limits.bodyBytesMax,
       logger: false,
-      keepAliveTimeout: 65_000,
+      keepAliveTimeout: keepAliveTimeoutMs,
       return503OnClosing: false,
+      requestTimeout: requestTimeoutMs,
     });
     this.app.removeAllContentTypeParsers();
     this.app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-    this.app.setErrorHandler((error, _request, reply) =>
-      sendProblem(
+    this.app.setErrorHandler((error, request, reply) =>
+      answerError(
+        request,
         reply,
         (error as { code?: string }).code === 'FST_ERR_CTP_BODY_TOO_LARGE' ? tooLarge(limits.bodyBytesMax) : error,
       ),
@@ -82,18 +112,18 @@ export class Gateway {
           title: `Nothing is served at ${request.method} ${request.url.slice(0, 200)}.`,
           status: 404,
           code: 'NOT_FOUND',
-          remedy: 'Logs go to POST /ingest.',
+          remedy: 'Logs go to POST /ingest, or to a path of the protocols in docs/receivers.md.',
         }),
     );
     this.bound(pendingBytesMax);
-    const context = {
+    this.context = {
       publisher: this.publisher,
       clock: options.time.now,
       counts: this.counts,
       limits,
       hold: (bytes: number) => this.hold(bytes, pendingBytesMax),
     };
-    for (const receiver of receivers) receiver.register(this.app, context);
+    for (const receiver of receivers) receiver.register(this.app, this.context);
     this.app.get('/healthz', async () => 'ok\n');
     this.app.get('/readyz', async (_request, reply) =>
       options.bus.connected ? 'ok\n' : reply.code(503).send('NATS is away\n'),
@@ -110,7 +140,7 @@ export class Gateway {
       if (this.receiving + length > bytesMax || this.publisher.full) {
         if (request.method !== 'POST') return;
         this.counts.unavailable++;
-        return sendProblem(reply, full());
+        return answerError(request, reply, full());
       }
       const release = this.hold(length, bytesMax);
       reply.raw.once('close', release);
@@ -149,24 +179,42 @@ export class Gateway {
 
   /** @throws LogweirError PORT_TAKEN */
   async start(): Promise<void> {
-    const { host, port } = this.options;
+    const { host, port, receiverPorts = {} } = this.options;
     try {
       const address = await this.app.listen({ host, port });
       this.port = Number(new URL(address).port);
     } catch (cause) {
-      if ((cause as { code?: string }).code !== 'EADDRINUSE') throw cause;
-      throw new LogweirError(
-        'PORT_TAKEN',
-        `Port ${port} on ${host} is used by another program.`,
-        'Stop it, or choose another with --port-gateway.',
-        { cause },
-      );
+      if (!isTaken(cause)) throw cause;
+      throw taken(host, port, 'Stop it, or choose another with --port-gateway.', cause);
     }
+    for (const [name, { port: wanted, mayBeTaken }] of Object.entries(receiverPorts)) {
+      try {
+        this.ports[name] = await this.listenAlso(name, wanted);
+      } catch (cause) {
+        if (!isTaken(cause)) throw cause;
+        if (!mayBeTaken) throw taken(host, wanted, `Stop it, or choose another as ports.${name}.`, cause);
+      }
+    }
+  }
+
+  /** A further port: a server of the receiver's own, or the same routes as on the main port. */
+  private async listenAlso(name: string, port: number): Promise<number> {
+    const own = receiverServers.find((other) => other.name === name)?.open(this.context);
+    const server =
+      own?.server ??
+      createServer({ keepAliveTimeout: keepAliveTimeoutMs, requestTimeout: requestTimeoutMs }, this.app.routing);
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ port, host: this.options.host }, resolve);
+    });
+    this.closers.push(own?.stop ?? (() => new Promise<void>((resolve) => void server.close(() => resolve()))));
+    return (server.address() as AddressInfo).port;
   }
 
   /** Takes no more requests, finishes those under way. */
   async stop(): Promise<void> {
     this.publisher.flush();
+    await Promise.all(this.closers.splice(0).map((close) => close()));
     await this.app.close();
   }
 }

@@ -10,7 +10,12 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
   NATS_UNAVAILABLE: 503,
   STREAM_FULL: 503,
 };
-const retryAfterSeconds = 1;
+export const retryAfterSeconds = 1;
+
+export function httpStatusOf(error: unknown): number {
+  if (error instanceof LogweirError) return statusOf[error.code] ?? 500;
+  return (error as { statusCode?: number }).statusCode ?? 500;
+}
 
 export function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
   const known =
@@ -21,8 +26,7 @@ export function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
           `The request failed: ${(error as Error).message}`,
           'Check the request and send it again.',
         );
-  const httpStatus = (error as { statusCode?: number }).statusCode;
-  const status = error instanceof LogweirError ? (statusOf[known.code] ?? 500) : (httpStatus ?? 500);
+  const status = httpStatusOf(error);
   if (status === 503) reply.header('retry-after', String(retryAfterSeconds));
   return reply.code(status).header('content-type', 'application/problem+json').send({
     type: 'about:blank',

@@ -2,7 +2,8 @@
  * What a receiver is: it turns requests of one protocol into records, and answers as that protocol's clients expect.
  * Receivers stand in one table, `receivers/mod.ts`.
  */
-import type { FastifyInstance } from 'fastify';
+import type { Server } from 'node:net';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { BatchPublisher } from './batch-publisher.ts';
 
 export interface ReceiverContext {
@@ -31,6 +32,21 @@ export interface ReceiverCounts {
 export interface GatewayLimits {
   /** Request body after decompression, bytes. */
   bodyBytesMax: number;
+}
+
+/** Answers an error as the clients of a protocol understand it. A route names its own in `config.answerError`. */
+export type AnswerError = (request: FastifyRequest, reply: FastifyReply, error: unknown) => FastifyReply;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    answerError?: AnswerError;
+  }
+}
+
+/** A receiver that is no HTTP/1 route: a server of its own, which the gateway binds to the port of that name. */
+export interface ReceiverServer {
+  name: string;
+  open(context: ReceiverContext): { server: Server; stop: () => Promise<void> };
 }
 
 export interface Receiver {

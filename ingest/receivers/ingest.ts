@@ -1,12 +1,9 @@
 /** `POST /ingest`: NDJSON and plain text. Answers only when the stream has acknowledged every record. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LineParser, type ParsedRecord } from '#analysis/formats/mod.ts';
-import { LogweirError, RecordView, recordBytesMax, unknownService, viewOf } from '#protocol/mod.ts';
-import { Ticket } from '../batch-publisher.ts';
-import { decompress } from '../decompress.ts';
-import { idempotencyName } from '../idempotency.ts';
+import { RecordView, recordBytesMax, unknownService, viewOf } from '#protocol/mod.ts';
+import { type Add, takeIn } from '../intake.ts';
 import { NdjsonScanner } from '../ndjson.ts';
-import { sendProblem } from '../problem.ts';
 import type { Receiver, ReceiverContext } from '../receiver.ts';
 
 /** Rejected lines named in an answer; beyond it they are only counted. */
@@ -26,44 +23,24 @@ export const ingestReceiver: Receiver = {
 };
 
 async function handle(request: FastifyRequest, reply: FastifyReply, context: ReceiverContext): Promise<FastifyReply> {
-  const { publisher, counts, clock, limits } = context;
-  counts.requests++;
-  let release = (): void => {};
-  try {
-    if (publisher.full)
-      throw new LogweirError(
-        'NATS_UNAVAILABLE',
-        'The gateway holds as many unacknowledged records as it may.',
-        'Send again shortly.',
-      );
-    const raw = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
-    const body = await decompress(raw, request.headers['content-encoding'], limits.bodyBytesMax);
-    release = context.hold(Math.max(body.length - raw.length, 0));
-    counts.bytes += body.length;
-    const nowMs = clock();
-    const ticket = new Ticket();
+  const service = serviceOf(request);
+  const incoming = {
+    raw: (request.body as Buffer | undefined) ?? Buffer.alloc(0),
+    encoding: request.headers['content-encoding'],
+    idempotencyKey: request.headers['idempotency-key'],
+    name: service ?? '',
+  };
+  const answer = await takeIn(context, incoming, (body, add, nowMs) => {
     const answer: Answer = { accepted: 0, rejected: 0, errors: [] };
-    const service = serviceOf(request);
-    const key = idempotencyName(request.headers['idempotency-key'], service ?? '', body);
-    const add = (view: RecordView): void => {
-      view.idempotencyKey = key;
-      view.ordinal = answer.accepted;
-      publisher.add(view, ticket, nowMs);
+    const count = (view: RecordView): void => {
+      add(view);
       answer.accepted++;
     };
-    if (isNdjson(request, body)) takeNdjson(body, nowMs, service, add, answer);
-    else takeText(body, nowMs, service, add, answer);
-    await ticket.done();
-    counts.records += answer.accepted;
-    counts.rejected += answer.rejected;
-    const status = answer.accepted === 0 && answer.rejected > 0 ? 400 : 200;
-    return reply.code(status).send(answer);
-  } catch (error) {
-    if (error instanceof LogweirError && error.retry) counts.unavailable++;
-    return sendProblem(reply, error);
-  } finally {
-    release();
-  }
+    if (isNdjson(request, body)) takeNdjson(body, nowMs, service, count, answer);
+    else takeText(body, nowMs, service, count, answer);
+    return answer;
+  });
+  return reply.code(answer.accepted === 0 && answer.rejected > 0 ? 400 : 200).send(answer);
 }
 
 function serviceOf(request: FastifyRequest): string | undefined {
@@ -83,13 +60,7 @@ function isNdjson(request: FastifyRequest, body: Buffer): boolean {
   return body[at] === 0x7b;
 }
 
-function takeNdjson(
-  body: Buffer,
-  nowMs: number,
-  service: string | undefined,
-  add: (view: RecordView) => void,
-  answer: Answer,
-): void {
+function takeNdjson(body: Buffer, nowMs: number, service: string | undefined, add: Add, answer: Answer): void {
   const scanner = new NdjsonScanner(body, nowMs, service ?? unknownService);
   for (;;) {
     const found = scanner.next();
@@ -99,13 +70,7 @@ function takeNdjson(
   }
 }
 
-function takeText(
-  body: Buffer,
-  nowMs: number,
-  service: string | undefined,
-  add: (view: RecordView) => void,
-  answer: Answer,
-): void {
+function takeText(body: Buffer, nowMs: number, service: string | undefined, add: Add, answer: Answer): void {
   const parser = new LineParser({ observedMs: nowMs, ...(service === undefined ? {} : { service }) });
   const view = new RecordView();
   const fallback = { observedMs: nowMs, service: service ?? unknownService };

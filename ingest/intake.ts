@@ -1,0 +1,79 @@
+/** What every request goes through, whatever its protocol: unpack, read into records, answer when the stream has them. */
+import { LogweirError, type RecordView } from '#protocol/mod.ts';
+import { Ticket } from './batch-publisher.ts';
+import { decompress } from './decompress.ts';
+import { idempotencyName } from './idempotency.ts';
+import type { ReceiverContext } from './receiver.ts';
+
+export interface Incoming {
+  /** The body as it came. */
+  raw: Buffer;
+  /** Content-Encoding. */
+  encoding?: string | undefined;
+  /** Header `Idempotency-Key`. */
+  idempotencyKey?: string | string[] | undefined;
+  /** What else names the request beside its key: where the same body means other records. */
+  name?: string;
+  /** Instead of unpacking by `encoding`. */
+  unpack?: (raw: Buffer, bytesMax: number) => Buffer;
+}
+
+/** Adds a record to the request's. The view may be used again afterwards. */
+export type Add = (view: RecordView) => void;
+
+export interface Reading {
+  /** Records that could not be taken. */
+  rejected: number;
+}
+
+/**
+ * Settles when the stream has acknowledged every record that `read` added; `read` throws where nothing may be taken,
+ * before it adds the first.
+ * @throws LogweirError REQUEST_INVALID | BODY_TOO_LARGE | ENCODING_UNSUPPORTED | RECORD_REJECTED | NATS_UNAVAILABLE | STREAM_FULL
+ */
+export async function takeIn<T extends Reading>(
+  context: ReceiverContext,
+  incoming: Incoming,
+  read: (body: Buffer, add: Add, nowMs: number) => T,
+): Promise<T> {
+  const { publisher, counts, limits } = context;
+  counts.requests++;
+  let release = (): void => {};
+  try {
+    if (publisher.full)
+      throw new LogweirError(
+        'NATS_UNAVAILABLE',
+        'The gateway holds as many unacknowledged records as it may.',
+        'Send again shortly.',
+      );
+    const { raw } = incoming;
+    const body =
+      incoming.unpack === undefined
+        ? await decompress(raw, incoming.encoding, limits.bodyBytesMax)
+        : incoming.unpack(raw, limits.bodyBytesMax);
+    release = context.hold(Math.max(body.length - raw.length, 0));
+    counts.bytes += body.length;
+    const nowMs = context.clock();
+    const key = idempotencyName(incoming.idempotencyKey, incoming.name ?? '', body);
+    const ticket = new Ticket();
+    let accepted = 0;
+    const reading = read(
+      body,
+      (view) => {
+        view.idempotencyKey = key;
+        view.ordinal = accepted++;
+        publisher.add(view, ticket, nowMs);
+      },
+      nowMs,
+    );
+    await ticket.done();
+    counts.records += accepted;
+    counts.rejected += reading.rejected;
+    return reading;
+  } catch (error) {
+    if (error instanceof LogweirError && error.retry) counts.unavailable++;
+    throw error;
+  } finally {
+    release();
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * OTLP/HTTP, `POST /v1/logs`: protobuf or JSON, answered in kind; partialSuccess names what could not be taken.
+ * Source: opentelemetry.io/docs/specs/otlp, "OTLP/HTTP".
+ */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { LogweirError, RecordView } from '#protocol/mod.ts';
+import { type Add, takeIn } from '../intake.ts';
+import { fillView } from '../mapping/record.ts';
+import { encodeResponse, encodeStatus, partialMessage, reject, type Rejections, statusOf } from '../otlp/answer.ts';
+import { jsonLogs } from '../otlp/json-logs.ts';
+import { ProtobufLogs } from '../otlp/protobuf-logs.ts';
+import { httpStatusOf, retryAfterSeconds } from '../problem.ts';
+import type { Receiver, ReceiverContext } from '../receiver.ts';
+
+const protobuf = 'application/x-protobuf';
+const json = 'application/json';
+
+export const otlpHttpReceiver: Receiver = {
+  name: 'otlpHttp',
+  register(app, context) {
+    app.post('/v1/logs', { config: { answerError: refuse } }, (request, reply) => handle(request, reply, context));
+  },
+};
+
+async function handle(request: FastifyRequest, reply: FastifyReply, context: ReceiverContext): Promise<FastifyReply> {
+  const isJson = speaksJson(request);
+  if (!isJson && !mediaType(request).startsWith(protobuf) && mediaType(request) !== 'application/protobuf')
+    throw new LogweirError(
+      'ENCODING_UNSUPPORTED',
+      `Content-Type ${mediaType(request).slice(0, 100) || '(none)'} is no encoding of OTLP.`,
+      `Send ${protobuf} or ${json}.`,
+    );
+  const incoming = {
+    raw: (request.body as Buffer | undefined) ?? Buffer.alloc(0),
+    encoding: request.headers['content-encoding'],
+    idempotencyKey: request.headers['idempotency-key'],
+  };
+  const rejections = await takeIn(context, incoming, isJson ? readJson : readProtobuf);
+  if (!isJson) return reply.code(200).type(protobuf).send(encodeResponse(rejections));
+  const { rejected } = rejections;
+  const partialSuccess = { rejectedLogRecords: String(rejected), errorMessage: partialMessage(rejections) };
+  return sendJson(reply.code(200), rejected === 0 ? {} : { partialSuccess });
+}
+
+export function readProtobuf(body: Buffer, add: Add, nowMs: number): Rejections {
+  const rejections: Rejections = { rejected: 0, reasons: [] };
+  const logs = new ProtobufLogs(body, nowMs);
+  for (let found = logs.next(); found !== 'end'; found = logs.next()) {
+    if (found === 'record') add(logs.view);
+    else reject(rejections, logs.index, logs.reason);
+  }
+  return rejections;
+}
+
+function readJson(body: Buffer, add: Add, nowMs: number): Rejections {
+  const rejections: Rejections = { rejected: 0, reasons: [] };
+  const view = new RecordView();
+  for (const [index, log] of jsonLogs(body, nowMs).entries()) {
+    const reason = 'reject' in log ? log.reject : fillView(log.record, nowMs, view);
+    if ('reject' in log || reason !== '') {
+      reject(rejections, index, reason);
+      continue;
+    }
+    view.observedMs = log.observedMs;
+    add(view);
+  }
+  return rejections;
+}
+
+/** google.rpc.Status in the encoding of the request. */
+function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
+  const httpStatus = httpStatusOf(error);
+  const status = statusOf(error);
+  if (httpStatus === 503) reply.header('retry-after', String(retryAfterSeconds));
+  reply.code(httpStatus);
+  if (speaksJson(request)) return sendJson(reply, status);
+  return reply.type(protobuf).send(encodeStatus(status));
+}
+
+/** Collectors compare the media type as a whole, which must not say a charset then. */
+const sendJson = (reply: FastifyReply, value: unknown): FastifyReply =>
+  reply.header('content-type', json).send(Buffer.from(JSON.stringify(value)));
+const mediaType = (request: FastifyRequest): string => (request.headers['content-type'] ?? '').toLowerCase();
+const speaksJson = (request: FastifyRequest): boolean => mediaType(request).startsWith(json);
