@@ -1,11 +1,12 @@
 import { LogweirError, type ModelFigures, pack, type TaskFigures, unpack } from '#protocol/mod.ts';
 import { type ClassificationConfig, classificationConfig } from './config.ts';
-import { extract, type Features } from './features.ts';
+import type { Features } from './features.ts';
 import { LiveTask, type LiveTaskState } from './live-task.ts';
+import { featuresFor } from './memo.ts';
 import type { Model } from './model.ts';
 import { labelNumbers, type SeverityLabel, severityLabelOf, severityLabels } from './severity-label.ts';
 import { rowOf } from './table.ts';
-import { learnerNames, withGuide } from './task-model.ts';
+import { learnerNames } from './task-model.ts';
 
 /** An answer. Confidences are probabilities (0–1); `confidence` is the smaller of the two. */
 export interface Classification {
@@ -119,9 +120,7 @@ export class Classifier {
 
   #features(text: string): Features {
     if (this.#last?.text === text) return this.#last.features;
-    const plain = extract(text);
-    const { guide } = this.#model;
-    const features = guide === undefined ? plain : withGuide(plain, guide);
+    const features = featuresFor(this.#model, text);
     this.#last = { text, features };
     return features;
   }

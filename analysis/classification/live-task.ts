@@ -1,12 +1,11 @@
 import type { ClassificationConfig } from './config.ts';
-import { bayesLogs } from './bayes-learner.ts';
 import type { Features } from './features.ts';
 import { LiveLinear } from './live-linear.ts';
 import { LiveMemory } from './live-memory.ts';
+import { modelScores, votesOf } from './memo.ts';
 import { voteLogs } from './nearest-learner.ts';
 import { argmax, logSoftmax, pool } from './probability.ts';
-import { softmaxScores } from './softmax-learner.ts';
-import { learnerNames, modelVotes, type TaskModel } from './task-model.ts';
+import { learnerNames, type TaskModel } from './task-model.ts';
 import { copyTrackRecord, newTrackRecord, poolWeightsOf, record, type TrackRecordState } from './track-record.ts';
 
 /** Everything that one question learned online; what a snapshot holds. */
@@ -91,20 +90,21 @@ export class LiveTask {
     const live = this.#live;
     const k0 = model.labels.length;
     const k = k0 + (live?.labels.length ?? 0);
-    const linear = widen(softmaxScores(model.linear, features, features.ids.length), k);
+    const scores = modelScores(model, features);
+    const linear = widen(scores.linear, k);
     live?.linear.addTo(linear, features);
-    const bayes = widen(bayesLogs(model.bayes, features), k);
+    const bayes = widen(scores.bayes, k);
     const recall = live?.memory.recall(features.key, features.tokens, k);
     let votes: Float64Array;
     if (recall?.exact) votes = recall.votes;
     else {
       votes = new Float64Array(k);
-      votes.set(modelVotes(model.nearest, features));
+      votes.set(votesOf(model, features));
       if (recall !== undefined)
         for (let c = 0; c < k; c++) votes[c] = (votes[c] as number) + (recall.votes[c] as number);
     }
     if (recall !== undefined) for (let c = 0; c < k; c++) bayes[c] = (bayes[c] as number) + (recall.odds[c] as number);
-    const lexicon = widen(softmaxScores(model.lexicon, features, features.conceptEnd), k);
+    const lexicon = widen(scores.lexicon, k);
     const logs = [logSoftmax(linear), logSoftmax(bayes), voteLogs(votes, model.priors), logSoftmax(lexicon)];
     const known = recall?.exact === true;
     return { known, logs, pooled: pool(logs, this.weights(known), model.poolBias, k) };
@@ -217,9 +217,9 @@ export class LiveTask {
 /** Above this the linear learner leaves its weights alone, which keeps the online state small. */
 const settledProbability = 0.95;
 
-/** Labels that the model does not know start at its least likely one. */
+/** A copy; labels that the model does not know start at its least likely one. */
 function widen(scores: Float64Array, k: number): Float64Array {
-  if (scores.length === k) return scores;
+  if (scores.length === k) return scores.slice();
   const wide = new Float64Array(k).fill(scores.length === 0 ? 0 : Math.min(...scores) - 1);
   wide.set(scores);
   return wide;
