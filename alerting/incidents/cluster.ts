@@ -21,7 +21,7 @@ export const episodesMax = 300;
 
 /** What names shared by so many services still say, against two. */
 const ordinary = 3;
-const bans = { id: 2.5, mention: 1, host: 1, text: 0.5, max: 3.5 } as const;
+const bans = { id: 2.5, mention: 0.7, host: 1, text: 0.5, max: 3.5 } as const;
 
 export interface Episode {
   service: string;

@@ -114,9 +114,10 @@ describe('a cascade', () => {
   });
 
   it('takes in a finding that comes late, and withdraws the id it had', () => {
-    const play = new Play().find(90, at('payments', 60, 90)).find(105, at('web', 75, 105));
+    const samples = ['db-3 refused'];
+    const play = new Play().find(90, at('payments', 60, 90, { samples })).find(105, at('web', 75, 105));
     const [before] = play.final;
-    play.find(5 * 60, at('db', 0, 30));
+    play.find(5 * 60, at('db', 0, 30, { samples }));
     expect(play.final).toHaveLength(1);
     expect(play.final[0]).toMatchObject({ firstMover: 'db', services: ['db', 'payments', 'web'] });
     expect(play.rows.findLast(({ incidentId }) => incidentId === before?.incidentId)).toMatchObject({
@@ -124,7 +125,7 @@ describe('a cascade', () => {
       mergedInto: play.final[0]?.incidentId,
     });
     // A revised score is a version of the same incident.
-    play.find(6 * 60, at('db', 0, 30, { score: 99, revised: true }));
+    play.find(6 * 60, at('db', 0, 30, { samples, score: 99, revised: true }));
     expect(play.end(6 * 60).final).toMatchObject([{ score: 99, state: 'closed' }]);
   });
 
@@ -151,6 +152,8 @@ describe('what is not one incident', () => {
 
   it('is further apart in time than chance allows', () => {
     expect(new Play().all([at('a', 0, 30), at('b', 240, 270)]).services).toEqual(['a', 'b']);
+    // Two troubles a minute and a half apart are two.
+    expect(new Play().all([at('a', 0, 9), at('b', 90, 92)]).services).toEqual(['a', 'b']);
     // A shared host makes up for that much.
     const samples = ['connection to db-3 refused'];
     expect(new Play().all([at('a', 0, 30, { samples }), at('b', 240, 270, { samples })]).services).toEqual(['a b']);

@@ -7,7 +7,7 @@ import type { Fading, Model } from './types.ts';
 const dayMs = 86_400_000;
 const halfLifeMs = 7 * dayMs;
 /** Before anything is known: so many onsets a day. */
-const priorPerDay = 4;
+const priorPerDay = 6;
 /** How long what was assumed counts against what was seen, ms. */
 const priorMs = dayMs / 2;
 /** Onsets this near each other count for the pair, ms. */

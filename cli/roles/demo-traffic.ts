@@ -15,8 +15,8 @@ export const historyMs = 45 * 60_000;
 const firstIncidentMs = 30_000;
 const incidentEveryMs = 90_000;
 const incidentsMax = 2_000;
-/** The third of the present is a cascade, in a pause of its own. */
-const cascadeAfter = 2;
+/** The fifth of the present is a cascade, in a pause of its own. */
+const cascadeAfter = 4;
 const cascadePauseMs = 240_000;
 const stepMs = 1_000;
 const linesPerPost = 2_000;
