@@ -110,11 +110,14 @@ function edgesOf(episodes: readonly Episode[], model: Model, config: IncidentCon
       if (earlier.service === later.service || !(earlier.strong || later.strong)) continue;
       const gapMs = gapBetween(earlier.onset, later.onset);
       if (gapMs > config.gapMs) continue;
-      const evidence = evidenceOf(earlier, later, holders);
       const atMs = Math.max(earlier.onset.byMs, later.onset.byMs);
       const withinMs = gapMs + slackMs + (lengthOf(earlier.onset) + lengthOf(later.onset)) / 2;
       const near = closeness(model, earlier.service, later.service, withinMs, atMs);
-      const strength = near + coMovement(model, earlier.service, later.service, atMs) + evidence;
+      const moved = near + coMovement(model, earlier.service, later.service, atMs);
+      // Evidence is dear to weigh, and of most pairs the most there can be would not suffice.
+      if (moved + bans.max < joinFrom) continue;
+      const evidence = evidenceOf(earlier, later, holders);
+      const strength = moved + evidence;
       if (strength >= joinFrom) edges.push({ a, b, strength, evidence });
     }
   }
