@@ -15,7 +15,6 @@ import { Partition } from '#workers/mod.ts';
 import { type CommandContext, exitCodes } from './command.ts';
 import { LineWriter } from './output.ts';
 import { Progress } from './progress.ts';
-import { table } from './table.ts';
 
 const batchRows = 1_000;
 /** Event time between two ticks, by which the silence of one service shows beside the others; and ticks in a gap. */
@@ -41,7 +40,12 @@ export async function detectIncidents(ctx: CommandContext): Promise<number> {
   let bytes = 0;
   const counts = emptyCounts();
   const nowMs = Date.now();
-  const fold = new IncidentFold();
+  const isFinal = ctx.args.flag('final');
+  const json = ctx.args.flag('json');
+  const lineOf = (anomaly: Anomaly): string => (json ? JSON.stringify(readable(anomaly)) : rowOf(anomaly));
+  const out = new LineWriter(ctx);
+  let found: Anomaly[] = [];
+  const fold = new IncidentFold((anomaly) => void found.push(anomaly));
   const records = readRecords(files, {
     service: ctx.args.string('service'),
     nowMs,
@@ -61,14 +65,16 @@ export async function detectIncidents(ctx: CommandContext): Promise<number> {
     viewOf(record, { observedMs: timeMs, service: unknownService }, view);
     view.timeMs = record.timeMs ?? timeMs;
     fold.add(view);
+    if (found.length === 0 || isFinal) continue;
+    for (const anomaly of found) await out.line(lineOf(anomaly));
+    found = [];
+    await out.flush();
   }
   progress.end();
   const anomalies = fold.end();
-  const out = new LineWriter(ctx);
-  if (ctx.args.flag('json')) for (const anomaly of anomalies) await out.line(JSON.stringify(readable(anomaly)));
-  else for (const line of rowsOf(anomalies)) await out.line(line);
+  for (const anomaly of isFinal ? anomalies : found) await out.line(lineOf(anomaly));
   await out.flush();
-  if (!ctx.args.flag('json')) {
+  if (!json) {
     const many = (count: number, one: string, more: string): string =>
       `${count === 0 ? 'no' : count.toLocaleString('en-US')} ${count === 1 ? one : more}`;
     ctx.note(
@@ -88,8 +94,14 @@ export class IncidentFold {
   private sequence = 0;
   /** Services that were read of; known once the fold has ended. */
   services = 0;
+  private readonly onFound: (anomaly: Anomaly) => void;
   private newestMs = Number.NEGATIVE_INFINITY;
   private nextTickMs = Number.NEGATIVE_INFINITY;
+
+  /** @param onFound is given each anomaly once, as it is when it has just been found */
+  constructor(onFound: (anomaly: Anomaly) => void = () => {}) {
+    this.onFound = onFound;
+  }
 
   add(view: RecordView): void {
     const timeMs = view.timeMs;
@@ -131,7 +143,10 @@ export class IncidentFold {
 
   private step(data: Uint8Array): void {
     const { section } = this.partition.step({ sequence: ++this.sequence, timeMs: this.newestMs, data });
-    for (const anomaly of section.anomalies) this.latest.set(anomaly.anomalyId, anomaly);
+    for (const anomaly of section.anomalies) {
+      if (!this.latest.has(anomaly.anomalyId)) this.onFound(anomaly);
+      this.latest.set(anomaly.anomalyId, anomaly);
+    }
   }
 }
 
@@ -159,13 +174,7 @@ function readable(anomaly: Anomaly): Record<string, unknown> {
   };
 }
 
-function rowsOf(anomalies: readonly Anomaly[]): string[] {
-  const rows = anomalies.map(({ startMs, score, service, detector, description }) => [
-    new Date(startMs).toISOString().slice(0, 19).replace('T', ' '),
-    service,
-    detector,
-    score.toFixed(0).padStart(3),
-    description,
-  ]);
-  return table(rows, 5);
+function rowOf({ startMs, score, service, detector, description }: Anomaly): string {
+  const time = new Date(startMs).toISOString().slice(0, 19).replace('T', ' ');
+  return `${time}  ${service.padEnd(16)}  ${detector.padEnd(17)}  ${score.toFixed(0).padStart(3)}  ${description}`;
 }

@@ -8,7 +8,8 @@ export const command: Command = {
   about: [
     'Finds anomalies in logs and raw data, without labels and in one pass.',
     'Log files of any common format, or - for standard input: what is unusual in each service, by the analysis that',
-    'workers run; prints time, service, finding, score (0–100) and a sentence, with --json one object per anomaly.',
+    'workers run; prints time, service, finding, score (0–100) and a sentence, with --json one object per anomaly, each as',
+    'soon as it is found. What it has come to when all is read: --final.',
     '--series: rows "timestamp,value" become "timestamp,value,anomaly_score" (0–1, an alarm from 0.5, once per',
     'incident). A score rests on the rows before it only; from stdin each row is answered before the next one is needed.',
     '--sequences: lines are grouped by the key that the regular expression finds (a trace, block or request id). A key is',
@@ -24,6 +25,7 @@ export const command: Command = {
       value: 'NAME',
       about: 'service of every record of log files, default what the lines or file names say',
     },
+    final: { type: 'boolean', about: 'log files: print anomalies when all is read, with their whole course' },
     series: { type: 'boolean', about: 'the input is a series in CSV' },
     sequences: { type: 'boolean', about: 'the input is log lines that belong together by a key' },
     key: {
@@ -46,6 +48,7 @@ export const command: Command = {
     const key = ctx.args.string('key');
     if (!sequences && key !== undefined) throw usage('--key belongs to --sequences.');
     if (!series && !sequences) return detectFiles(ctx);
+    if (ctx.args.flag('final')) throw usage('--final belongs to log files.');
     if (ctx.args.string('service') !== undefined) throw usage('--service belongs to log files.');
     if (ctx.args.positionals.length > 1) throw usage('--series and --sequences read one file.');
     if (series) return detectSeries(ctx);

@@ -13,7 +13,13 @@ import {
   Novelty,
   type NoveltyState,
 } from '#analysis/classification/mod.ts';
-import { type AnalysisConfig, type Findings, type ObservedEvent, ServiceAnalysis } from '#analysis/detectors/mod.ts';
+import {
+  type AnalysisConfig,
+  type Findings,
+  type ObservedEvent,
+  ServiceAnalysis,
+  type TemplateInfo,
+} from '#analysis/detectors/mod.ts';
 import { type MaskedLines, TemplateMiner, templateDefaults } from '#analysis/templates/mod.ts';
 import { liveLane, type ModelFigures, type TemplateRow, type ToldCorrection } from '#protocol/mod.ts';
 import type { PartitionCorrections } from './partition-corrections.ts';
@@ -128,9 +134,13 @@ export class ServiceActor implements InParts {
     this.lane = lane;
     const identity = { service, lane, live: lane === liveLane };
     const host = {
-      templateOf: (slot: number): { id: string; text: string } => {
+      templateOf: (slot: number): TemplateInfo => {
         const into = this.miner.resolve(slot);
-        return { id: this.miner.idOf(into), text: this.miner.textOf(into) };
+        return {
+          id: this.miner.idOf(into),
+          text: this.miner.textOf(into),
+          firstSeenMs: this.miner.template(slot).firstSeenMs,
+        };
       },
     };
     const [, moving, texts, classes, base = null, learned, lessons = []] = snapshot?.parts ?? [];

@@ -168,8 +168,13 @@ const sequenceShape = {
   /** Services it applies to; `*` stands for any text. */
   service: textField('*'),
   steps: listField<MatcherConfig>([], matcherField, 8),
-  /** From the first step to the last. */
+  /** Must not follow the steps: what it meets takes back the oldest match. None by default. */
+  without: matcherField,
+  /** From the first step to the last; with `without`, from the first step to the end of the wait for it. */
   withinMs: wholeField(minute, 1, day),
+  /** Between a step and the next: at least, and at most (0: no bound but `withinMs`). */
+  gapMsMin: wholeField(0, 0, day),
+  gapMsMax: wholeField(0, 0, day),
   score: numberField(75, 0, 100),
 };
 export type SequenceConfig = Valued<typeof sequenceShape>;
@@ -278,10 +283,16 @@ export function parseAnalysisConfig(raw: unknown, path = 'analysis'): AnalysisCo
     );
   for (const [at, sequence] of config.sequences.entries()) {
     named(sequence.name, `${path}.sequences[${at}]`);
-    if (sequence.steps.length < 2)
+    const stepsMin = isSelective(sequence.without) ? 1 : 2;
+    if (sequence.steps.length < stepsMin)
       throw invalid(
         `${path}.sequences[${at}].steps has ${sequence.steps.length} entries`,
-        'It must be a list of 2 to 8 matchers.',
+        'It must be a list of 2 to 8 matchers, or of 1 to 8 where "without" is given.',
+      );
+    if (sequence.gapMsMax > 0 && sequence.gapMsMin > sequence.gapMsMax)
+      throw invalid(
+        `${path}.sequences[${at}].gapMsMin is ${sequence.gapMsMin}`,
+        `It must be at most gapMsMax (${sequence.gapMsMax}).`,
       );
     for (const [step, matcher] of sequence.steps.entries())
       selective(matcher, `${path}.sequences[${at}].steps[${step}]`);
@@ -316,9 +327,13 @@ function unique(entries: readonly { name: string }[], place: string): void {
   }
 }
 
+/** It says something: not every record meets it. */
+export function isSelective({ contains, matches, severityMin, severityMax }: MatcherConfig): boolean {
+  return contains.length > 0 || matches !== '' || severityMin > 0 || severityMax < 24;
+}
+
 function selective(matcher: MatcherConfig, place: string): void {
-  if (matcher.contains.length > 0 || matcher.matches !== '' || matcher.severityMin > 0 || matcher.severityMax < 24)
-    return;
+  if (isSelective(matcher)) return;
   throw invalid(`${place} matches every record`, 'Give at least one of contains, matches, severityMin, severityMax.');
 }
 

@@ -11,7 +11,7 @@ import { MultivariateDetector, type MultivariateSnapshot } from './multivariate.
 import { NewTemplateDetector, type NewTemplateSnapshot } from './new-template.ts';
 import { PairDetector, type PairsSnapshot } from './pairs.ts';
 import { RuleDetector, type RulesSnapshot } from './rules.ts';
-import { SequenceMatchDetector, type SequenceMatchSnapshot } from './sequence-match.ts';
+import { SequenceMatchDetector, sequenceMatchers, type SequenceMatchSnapshot } from './sequence-match.ts';
 import {
   type BurstErrors,
   type ServiceLevel,
@@ -109,7 +109,7 @@ export class DetectorSet {
         // What is as new as the new message that is told belongs to it.
         (this.newTemplate.isOpen && this.isNewSince(slot, this.newTemplate.startMs)),
     };
-    const steps = sequences.flatMap((sequence) => sequence.steps);
+    const steps = sequences.flatMap(sequenceMatchers);
     this.steps = steps.length;
     this.matchers = matchersOf(config, [...steps, ...this.rules.matching.map((i) => rules[i]!.match)]);
   }

@@ -69,6 +69,64 @@ describe('sequence_match', () => {
   });
 });
 
+describe('sequences with bounds', () => {
+  const order = { name: 'order', steps: [{ contains: ['order placed'] }], withinMs: 20_000 };
+  const play = (sequence: object, ...records: TestRecord[]): Driver =>
+    new Driver({ config: { ...onlySequences, sequences: [sequence] } }).sendIn(records, 2).end();
+  const unpaid = { ...order, without: { contains: ['paid'] } };
+
+  it('find A without B within a time, and count what goes on into one finding', () => {
+    const driver = play(
+      unpaid,
+      at(0, 'order placed'),
+      at(5_000, 'paid'),
+      at(30_000, 'order placed'),
+      at(31_000, 'order placed'),
+      at(40_000, 'paid'),
+      at(52_000, 'paid'),
+      at(90_000, 'x'),
+    );
+    expect(found(driver)).toEqual(['sequence_broken order']);
+    expect(driver.anomalies()[0]).toMatchObject({
+      startMs: startMs + 31_000,
+      decidedAtMs: startMs + 51_000,
+      actual: 1,
+      description: expect.stringMatching(/^sequence order broken: '.+' not followed by 'paid' within 20 s$/),
+    });
+  });
+
+  it('do not judge what has not run out, and take B in order of event time', () => {
+    expect(found(play(unpaid, at(0, 'order placed'), at(15_000, 'x')))).toEqual([]);
+    expect(found(play(unpaid, at(0, 'order placed'), at(24_000, 'x'), at(20_000, 'paid'), at(60_000, 'x')))).toEqual(
+      [],
+    );
+  });
+
+  it('wait no longer than a service that falls silent does', () => {
+    const driver = new Driver({ config: { ...onlySequences, sequences: [unpaid] }, live: true });
+    driver.send([at(0, 'order placed')]);
+    for (let ms = 5_000; ms <= 70_000; ms += 5_000) driver.tick(startMs + ms);
+    expect(found(driver)).toEqual(['sequence_broken order']);
+  });
+
+  it('hold pauses within their bounds, whichever start fits', () => {
+    const steps = [{ contains: ['alpha'] }, { contains: ['beta'] }];
+    const spaced = { name: 'ab', steps, withinMs: 60_000, gapMsMin: 5_000, gapMsMax: 10_000 };
+    expect(found(play(spaced, at(0, 'alpha'), at(4_000, 'alpha'), at(6_000, 'beta'), at(60_000, 'x')))).toHaveLength(1);
+    expect(found(play(spaced, at(0, 'alpha'), at(4_999, 'beta'), at(60_000, 'x')))).toEqual([]);
+    expect(found(play(spaced, at(0, 'alpha'), at(10_001, 'beta'), at(60_000, 'x')))).toEqual([]);
+  });
+
+  it('continue from a snapshot between A and the end of the wait', () => {
+    const first = new Driver({ config: { ...onlySequences, sequences: [unpaid] } });
+    first.send([at(0, 'order placed'), at(10_000, 'x')]);
+    const second = first.fork(structuredClone(first.analysis.snapshot()));
+    for (const driver of [first, second]) driver.send([at(60_000, 'x')]);
+    expect(found(second)).toEqual(['sequence_broken order']);
+    expect(second.anomalies()).toEqual(first.anomalies());
+  });
+});
+
 describe('rules', () => {
   const quiet = { ...onlySequences, sequences: [] };
 

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { ObservedEvent } from '#analysis/windows/mod.ts';
+import { type ObservedEvent, WindowState } from '#analysis/windows/mod.ts';
 import { ErrorEvidence } from './error-evidence.ts';
 import { History } from './history.ts';
 import { TemplateTable } from './template-table.ts';
-import { WindowState } from '#analysis/windows/window.ts';
 
 function eventOf(templateSlot: number, errorChance: number, severityNumber = 9, isStated = false): ObservedEvent {
   const bytes = new Uint8Array(0);

@@ -8,7 +8,14 @@ import { type ObservedEvent, sampleOf, type WindowState } from '#analysis/window
 import type { DetectorsConfig } from './config.ts';
 import { clock, figure, mostly, span, times } from './describe.ts';
 import { highExponent, type History, type Usual, varianceOf } from './history.ts';
-import { entriesOf, Incident, type IncidentSnapshot, type StepContext, topTemplates } from './incident.ts';
+import {
+  entriesOf,
+  Incident,
+  type IncidentSnapshot,
+  type StepContext,
+  templateInfo,
+  topTemplates,
+} from './incident.ts';
 import { type SlidingSnapshot, SlidingCounts } from './sliding.ts';
 import { scoreOf, upperTailCount, upperTailExponent } from './tails.ts';
 
@@ -35,6 +42,8 @@ const creepWindows = 10;
 /** Windows of a spike that is thin. */
 const fewWindows = 4;
 const lumpMs = 9_000;
+/** Errors that are more than a lump, however fast they come. */
+const hugeMin = 60;
 const creepTailExponent = 6;
 const creepHistoryMin = 30;
 /** An incident that comes back so soon is the same one. */
@@ -117,7 +126,8 @@ export class ErrorDetector {
     if (sliding.errors < this.fireFrom || !this.shareIsHigh()) return;
     // A lump of retries is over within seconds, unless it is huge.
     const onsetMs = sliding.onsetMs(this.mean);
-    if (timeMs - onsetMs < lumpMs && sliding.errors < 8 * this.fireFrom) return;
+    if (timeMs - onsetMs < lumpMs && sliding.errors < Math.min(8 * this.fireFrom, Math.max(hugeMin, 3 * this.fireFrom)))
+      return;
     const windows = openWindows();
     if (this.isExplained(windows, knowledge, context)) return;
     const name = this.wasRaised === 1 ? 'error_creep' : 'error_spike';
@@ -344,6 +354,16 @@ export class ErrorDetector {
     incident.row.lateCount = context.lateCount;
   }
 
+  /** When the most frequent message was seen for the first time; of yesterday and before, the day. */
+  private firstSeen(context: StepContext): string {
+    let top = -1;
+    for (const [slot, errors] of this.slots) if (top < 0 || errors > (this.slots.get(top) as number)) top = slot;
+    const seenMs = top < 0 ? 0 : (templateInfo(context.host, top)?.firstSeenMs ?? 0);
+    if (seenMs <= 0) return '';
+    const isOld = this.lastHotMs - seenMs >= dayMs;
+    return `, first seen ${isOld ? new Date(seenMs).toISOString().slice(0, 10) : clock(seenMs)}`;
+  }
+
   private write(timeMs: number, context: StepContext): void {
     const { incident } = this;
     if (incident === null) return;
@@ -356,12 +376,14 @@ export class ErrorDetector {
     const lasting = span(Math.max(this.sliding.bucketMs, row.endMs - row.startMs));
     row.description =
       row.detector === 'error_creep'
-        ? `errors rose slowly to ${figure(row.actual)}/s from a typical ${figure(row.typical)}/s over ${lasting}, ${times(row.actual, row.typical)}${mostly(row.influencers)}`
-        : `errors ${figure(row.actual)}/s against a typical ${figure(row.typical)}/s for ${lasting} since ${clock(row.startMs)}${mostly(row.influencers)}`;
+        ? `errors rose slowly to ${figure(row.actual)}/s from a typical ${figure(row.typical)}/s over ${lasting}, ${times(row.actual, row.typical)}${mostly(row.influencers)}${this.firstSeen(context)}`
+        : `errors ${figure(row.actual)}/s against a typical ${figure(row.typical)}/s for ${lasting} since ${clock(row.startMs)}${mostly(row.influencers)}${this.firstSeen(context)}`;
     incident.write(context);
     this.writtenBucket = Math.floor(timeMs / this.sliding.bucketMs);
   }
 }
+
+const dayMs = 24 * 3_600_000;
 
 /** Errors of a window that another finding tells of. */
 function toldErrors(window: WindowState, knowledge: SlotKnowledge, context: StepContext): number {

@@ -10,6 +10,8 @@ import { fnv1a32 } from '#protocol/partitioner.ts';
 export interface TemplateInfo {
   id: string;
   text: string;
+  /** Event time of its first record, ms; 0: not known. */
+  firstSeenMs: number;
 }
 export interface AnalysisHost {
   templateOf(slot: number): TemplateInfo;

@@ -128,7 +128,7 @@ export class ServiceAnalysis {
     const emptyUntilMs = windows.newestMs + idleMs - config.windows.idleTimeoutMs - config.windows.allowedDisorderMs;
     if (near) this.closeUpTo(Math.max(newestEndMs, emptyUntilMs), windows.newestMs + idleMs, true);
     else this.closeUpTo(newestEndMs, windows.newestMs);
-    this.detectors.releaseSequences(windows.newestMs, this.context);
+    this.detectors.releaseSequences(near ? Math.max(windows.newestMs, emptyUntilMs) : windows.newestMs, this.context);
   }
 
   /** End of input of an ingest lane: closes all windows with records, and every incident. */

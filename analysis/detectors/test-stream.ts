@@ -56,6 +56,7 @@ export const host = {
   templateOf: (slot: number) => ({
     id: slot.toString(16).padStart(16, '0'),
     text: texts[slot % texts.length] as string,
+    firstSeenMs: 0,
   }),
 };
 

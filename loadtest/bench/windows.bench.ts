@@ -10,7 +10,9 @@ const bodies = [
   'cache refreshed with 231 entries',
   'connection to 10.0.0.7 refused',
 ].map((text) => Buffer.from(text));
-const host = { templateOf: (slot: number) => ({ id: String(slot).padStart(16, '0'), text: `template ${slot} <*>` }) };
+const host = {
+  templateOf: (slot: number) => ({ id: String(slot).padStart(16, '0'), text: `template ${slot} <*>`, firstSeenMs: 0 }),
+};
 
 interface Mix {
   name: string;
