@@ -214,7 +214,7 @@ describe('what usually moves together', () => {
 });
 
 describe('bounds', () => {
-  it('hold: findings over the limit are closed, forgotten and counted', () => {
+  it('hold: findings over the limit are closed, forgotten and counted', { timeout: 60_000 }, () => {
     const play = new Play();
     for (let i = 0; i < 1.5 * findingsMax; i += 50)
       play.find(
