@@ -1,6 +1,7 @@
 /** `logweir gateway`: receives logs over HTTP and puts them on the stream. */
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
+import { thisHost } from '#bus/mod.ts';
 import { Gateway, type ListeningName, listeningNames, Sockets } from '#ingest/mod.ts';
 import { LogweirError } from '#protocol/errors.ts';
 import type { Command } from './command.ts';
@@ -54,7 +55,11 @@ export const command: Command = {
           idleMs: config.receivers.idleMs,
         },
         tls: receiverTls(config),
-        settings: { utcOffsetMinutes: config.receivers.syslogUtcOffsetMinutes },
+        settings: {
+          utcOffsetMinutes: config.receivers.syslogUtcOffsetMinutes,
+          sharedKey: config.receivers.forwardSharedKey,
+          hostName: thisHost.name,
+        },
       });
       for (const { name, port } of await sockets.start())
         log(`Port ${port} (${name}) is used by another program and is not listened on.`);

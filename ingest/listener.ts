@@ -59,6 +59,8 @@ const keepAliveMs = 60_000;
 /** The kernel gives less where net.core.rmem_max says so. */
 const datagramBufferBytes = 4 * 1024 * 1024;
 const closeMs = 1_000;
+/** Answers that a client has not read. */
+const answerBytesMax = 1024 * 1024;
 
 interface Connection {
   socket: Socket;
@@ -263,11 +265,17 @@ export class Listener {
   }
 
   private converse(connection: Connection, socket: Socket): void {
+    const { counts } = this.options;
     connection.socket = socket;
     connection.conversation = this.options.listening.converse({
       address: connection.address,
       send: (data) => {
-        if (socket.writable) socket.write(data);
+        if (!socket.writable) return;
+        socket.write(data);
+        // Who never reads answers gets no more.
+        if (socket.writableLength <= answerBytesMax) return;
+        counts.overfull++;
+        this.end(connection);
       },
     });
     socket.on('data', (chunk: Buffer) => this.take(connection, chunk));

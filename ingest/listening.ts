@@ -5,7 +5,7 @@
  */
 import type { RecordSink } from './record-sink.ts';
 
-export const listeningNames = ['syslog', 'gelf'] as const;
+export const listeningNames = ['syslog', 'gelf', 'forward'] as const;
 export type ListeningName = (typeof listeningNames)[number];
 
 export interface ListeningReceiver {
@@ -19,6 +19,10 @@ export interface ListeningReceiver {
 export interface ListeningSettings {
   /** Minutes east of UTC of stamps that name no zone. */
   utcOffsetMinutes: number;
+  /** Fluent forward: clients prove that they know it; '' = they need not. */
+  sharedKey: string;
+  /** This gateway, as the forward handshake names it. */
+  hostName: string;
 }
 
 export interface Listening {

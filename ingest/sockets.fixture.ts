@@ -54,7 +54,7 @@ export async function openSockets(name: ListeningName, more: Partial<SocketsOpti
     time: systemTime,
     id: 'test',
     pendingBytesMax: 64 << 20,
-    settings: { utcOffsetMinutes: 0 },
+    settings: { utcOffsetMinutes: 0, sharedKey: '', hostName: 'gateway' },
     ...more,
   });
   await sockets.start();

@@ -44,8 +44,10 @@ export const schema = {
     gateway: port(8081, 'Gateway: all HTTP receivers. With 0, receivers take any free port too, unless theirs is set.'),
     otlpHttp: port(4318, 'OpenTelemetry logs over HTTP.'),
     otlpGrpc: port(4317, 'OpenTelemetry logs over gRPC.'),
+    loki: port(3100, 'Loki push.'),
     syslog: port(5514, 'Syslog over UDP, TCP and TLS.'),
     gelf: port(12201, 'GELF over UDP, TCP and TLS.'),
+    forward: port(24224, 'Fluent forward over TCP and TLS.'),
     clickhouse: port(8123, 'ClickHouse HTTP interface over the embedded engine.'),
     nats: port(4222, 'nats-server that `logweir up` starts.'),
     redis: port(6379, 'redis-server that `logweir up` starts.'),
@@ -68,6 +70,8 @@ export const schema = {
   receivers: {
     syslog: flag(true, 'Take syslog (RFC 3164, RFC 5424).'),
     gelf: flag(true, 'Take GELF.'),
+    forward: flag(true, 'Take Fluent forward.'),
+    forwardSharedKey: text('', 'Key that forward clients must know (`shared_key`); empty for none.', { secret: true }),
     syslogUtcOffsetMinutes: whole(
       0,
       { min: -720, max: 840 },
@@ -110,8 +114,10 @@ export const schema = {
 export const receiverPorts = [
   'otlpHttp',
   'otlpGrpc',
+  'loki',
   'syslog',
   'gelf',
+  'forward',
 ] as const satisfies readonly (keyof typeof schema.ports)[];
 
 /** Sections that their own folders validate; any keys here, checked by `analysis/` and `alerting/` at start. */

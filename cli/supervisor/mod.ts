@@ -140,7 +140,7 @@ async function freePorts(loaded: LoadedConfig, notice: (text: string) => void) {
   const names: PortName[] = [
     'api',
     'gateway',
-    ...receiverPorts.filter((name) => !(name in receivers) || receivers[name as 'syslog' | 'gelf']),
+    ...receiverPorts.filter((name) => !(name in receivers) || receivers[name as 'syslog' | 'gelf' | 'forward']),
   ];
   if (servers.clickhouseUrl === '') names.push('clickhouse');
   if (servers.natsUrl === '') names.push('nats');

@@ -18,7 +18,7 @@ export interface PortChoice {
 export type Probe = (port: number, datagrams: boolean) => Promise<number | undefined>;
 
 /** Ports that take datagrams as well. */
-const datagramPorts: readonly PortName[] = ['syslog', 'gelf'];
+const datagramPorts: readonly PortName[] = ['syslog', 'gelf', 'forward'];
 /** How many ports above the default are tried. */
 const tries = 100;
 

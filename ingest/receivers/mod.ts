@@ -1,13 +1,15 @@
 /** The tables of receivers: over HTTP, and on ports of their own. A new protocol is one file and one line here. */
 import type { ListeningReceiver } from '../listening.ts';
 import type { Receiver, ReceiverServer } from '../receiver.ts';
+import { forwardReceiver } from './forward.ts';
 import { gelfReceiver } from './gelf.ts';
 import { ingestReceiver } from './ingest.ts';
+import { lokiReceiver } from './loki.ts';
 import { otlpGrpcServer } from './otlp-grpc.ts';
 import { otlpHttpReceiver } from './otlp-http.ts';
 import { syslogReceiver } from './syslog.ts';
 
-export const receivers: readonly Receiver[] = [ingestReceiver, otlpHttpReceiver];
+export const receivers: readonly Receiver[] = [ingestReceiver, otlpHttpReceiver, lokiReceiver];
 /** By the name of their port. */
 export const receiverServers: readonly ReceiverServer[] = [otlpGrpcServer];
-export const listeningReceivers: readonly ListeningReceiver[] = [syslogReceiver, gelfReceiver];
+export const listeningReceivers: readonly ListeningReceiver[] = [syslogReceiver, gelfReceiver, forwardReceiver];

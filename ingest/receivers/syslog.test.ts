@@ -118,7 +118,7 @@ describe('framing', () => {
 
 describe('messages', () => {
   const bodies = async (...datagrams: string[]) => {
-    const world = await open({ settings: { utcOffsetMinutes: 120 } });
+    const world = await open({ settings: { utcOffsetMinutes: 120, sharedKey: '', hostName: '' } });
     const socket = createSocket('udp4');
     for (const datagram of datagrams)
       await new Promise((resolve) => socket.send(datagram, world.port('syslog'), '127.0.0.1', resolve));

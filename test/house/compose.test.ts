@@ -100,10 +100,13 @@ describe('docker-compose.yml', () => {
       'gateway 127.0.0.1:8081:8081',
       'gateway 127.0.0.1:4318:4318',
       'gateway 127.0.0.1:4317:4317',
+      'gateway 127.0.0.1:3100:3100',
       'gateway 127.0.0.1:5514:5514',
       'gateway 127.0.0.1:5514:5514/udp',
       'gateway 127.0.0.1:12201:12201',
       'gateway 127.0.0.1:12201:12201/udp',
+      'gateway 127.0.0.1:24224:24224',
+      'gateway 127.0.0.1:24224:24224/udp',
     ]);
     expect(Object.keys(file.services['worker'] ?? {})).not.toContain('container_name');
   });

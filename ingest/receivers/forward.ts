@@ -1,0 +1,257 @@
+/**
+ * Fluent forward over TCP and TLS: Message, Forward, PackedForward and its compressed form. A message that names a `chunk` is
+ * answered when the stream has every record of it; the same chunk sent again adds nothing.
+ * Source: https://github.com/fluent/fluentd/wiki/Forward-Protocol-Specification-v1
+ */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { Packr } from 'msgpackr';
+import { parseJsonObject } from '#analysis/formats/mod.ts';
+import { recordBytesMax } from '#protocol/mod.ts';
+import { ByteQueue } from '../byte-queue.ts';
+import { type Conversation, ConversationEnd, type Listening, type ListeningReceiver, type Peer } from '../listening.ts';
+import { Extension, MsgpackError, MsgpackFrame, MsgpackReader } from '../msgpack.ts';
+import { type RecordSink, SinkRequest } from '../record-sink.ts';
+import { withConventions } from './collector-fields.ts';
+
+/** Fluentd sends chunks of 8 MB unless told otherwise. */
+const messageBytesMax = 16 * 1024 * 1024;
+const unpackedBytesMax = 32 * 1024 * 1024;
+/** Options, times, metadata, and what a client says of itself. */
+const smallBytesMax = 64 * 1024;
+const tagCharactersMax = 1_024;
+const chunkCharactersMax = 1_024;
+/** A text of 128 bits is enough to tell chunks apart. */
+const keyCharacters = 22;
+const nonceBytes = 16;
+const eventTimeType = 0;
+const packr = new Packr({ useRecords: false, variableMapSize: true });
+/** A copy: the packer's own buffer is used again. */
+const encode = (value: unknown): Uint8Array => Buffer.from(packr.pack(value));
+
+export const forwardReceiver: ListeningReceiver = {
+  name: 'forward',
+  udp: true,
+  open(sink, settings): Listening {
+    return {
+      speaksFirst: settings.sharedKey !== '',
+      converse: (peer) => new ForwardConversation(sink, peer, settings),
+      // Fluentd's heartbeat.
+      datagram: (_data, _address, answer) => answer(Buffer.alloc(1)),
+    };
+  },
+};
+
+interface Options {
+  chunk: string;
+  compressed: string;
+  /** Fluent Bit: 0 = logs, 1 = metrics, 2 = traces. */
+  signal: number;
+}
+
+class ForwardConversation implements Conversation {
+  private readonly sink: RecordSink;
+  private readonly peer: Peer;
+  private readonly sharedKey: string;
+  private readonly hostName: string;
+  private readonly nonce = randomBytes(nonceBytes);
+  private readonly queue = new ByteQueue();
+  private readonly frame = new MsgpackFrame();
+  private greeting: boolean;
+
+  constructor(sink: RecordSink, peer: Peer, { sharedKey, hostName }: { sharedKey: string; hostName: string }) {
+    this.sink = sink;
+    this.peer = peer;
+    this.sharedKey = sharedKey;
+    this.hostName = hostName;
+    this.greeting = sharedKey !== '';
+    if (this.greeting) peer.send(encode(['HELO', { nonce: this.nonce, auth: '', keepalive: true }]));
+  }
+
+  get openBytes(): number {
+    return this.queue.length;
+  }
+
+  take(chunk: Buffer): void {
+    this.queue.append(chunk);
+    try {
+      while (this.queue.length > 0) {
+        const size = this.frame.end(this.queue.bytes, this.greeting ? smallBytesMax : messageBytesMax);
+        if (size < 0) return;
+        const message = this.queue.bytes.subarray(0, size);
+        if (this.greeting) this.ping(new MsgpackReader(message));
+        else this.message(new MsgpackReader(message));
+        this.queue.consume(size);
+        this.frame.reset();
+      }
+    } catch (error) {
+      // Nothing tells where the next message would begin.
+      if (error instanceof MsgpackError)
+        throw new ConversationEnd(error.message === 'too long' ? 'tooLong' : 'malformed', error.message);
+      throw error;
+    }
+  }
+
+  end(): void {
+    if (this.queue.length > 0) this.sink.counts.incomplete++;
+    this.queue.consume(this.queue.length);
+  }
+
+  private ping(reader: MsgpackReader): void {
+    if (reader.array() !== 6 || reader.raw().toString() !== 'PING') throw new MsgpackError('expected PING');
+    const client = reader.raw();
+    const salt = reader.raw();
+    const digest = reader.raw();
+    const hashOf = (host: Uint8Array | string): string =>
+      createHash('sha512').update(salt).update(host).update(this.nonce).update(this.sharedKey).digest('hex');
+    const expected = Buffer.from(hashOf(client));
+    const agreed = digest.length === expected.length && timingSafeEqual(digest, expected);
+    const reason = agreed ? '' : 'shared_key mismatch';
+    this.peer.send(encode(['PONG', agreed, reason, this.hostName, agreed ? hashOf(this.hostName) : '']));
+    if (!agreed) throw new ConversationEnd('refused', reason);
+    this.greeting = false;
+  }
+
+  private message(reader: MsgpackReader): void {
+    // A lone nil keeps the connection alive.
+    if (reader.kind() === 'nil') return;
+    const size = reader.array();
+    if (size < 2 || size > 4) throw new MsgpackError(`a message of ${size} parts`);
+    const tag = reader.raw().toString('utf8');
+    if (tag.length > tagCharactersMax) throw new MsgpackError('the tag is too long');
+    const kind = reader.kind();
+    if (kind === 'array') this.entries(reader, tag, size);
+    else if (kind === 'string' || kind === 'binary') this.packed(reader, tag, size);
+    else this.single(reader, tag, size);
+  }
+
+  private single(reader: MsgpackReader, tag: string, size: number): void {
+    const start = reader.at;
+    reader.skip();
+    if (size < 3) throw new MsgpackError('an event without a record');
+    reader.skip();
+    const options = size > 3 ? optionsOf(reader.valueWithin(smallBytesMax)) : noOptions;
+    reader.at = start;
+    const request = this.begin(tag, options);
+    this.event(reader, tag, request);
+    this.finish(options, request);
+  }
+
+  private entries(reader: MsgpackReader, tag: string, size: number): void {
+    const start = reader.at;
+    reader.skip();
+    const options = size > 2 ? optionsOf(reader.valueWithin(smallBytesMax)) : noOptions;
+    reader.at = start;
+    const request = this.begin(tag, options);
+    for (let left = reader.array(); left > 0; left--) this.entry(reader, tag, request);
+    this.finish(options, request);
+  }
+
+  private packed(reader: MsgpackReader, tag: string, size: number): void {
+    const data = reader.raw();
+    const options = size > 2 ? optionsOf(reader.valueWithin(smallBytesMax)) : noOptions;
+    if (options.signal !== 0) {
+      // Metrics and traces are no logs; not answered, so that the sender knows.
+      this.sink.counts.malformed++;
+      return;
+    }
+    const events = new MsgpackReader(unpack(data, options.compressed));
+    const request = this.begin(tag, options);
+    while (!events.atEnd) this.entry(events, tag, request);
+    this.finish(options, request);
+  }
+
+  private entry(reader: MsgpackReader, tag: string, request: SinkRequest | undefined): void {
+    if (reader.array() !== 2) throw new MsgpackError('an event is a time and a record');
+    this.event(reader, tag, request);
+  }
+
+  /** Time and record, one behind the other. */
+  private event(reader: MsgpackReader, tag: string, request: SinkRequest | undefined): void {
+    const { counts, time: clock } = this.sink;
+    let time: unknown;
+    let metadata: unknown;
+    if (reader.kind() === 'array') {
+      // Fluent Bit: [[time, metadata], record].
+      const parts = reader.valueWithin(smallBytesMax) as unknown[];
+      [time, metadata] = parts;
+    } else time = reader.valueWithin(smallBytesMax);
+    const start = reader.at;
+    const isMap = reader.kind() === 'map';
+    reader.skip();
+    if (!isMap || reader.at - start > recordBytesMax) {
+      counts[isMap ? 'tooLong' : 'malformed']++;
+      return;
+    }
+    reader.at = start;
+    const fields = reader.value() as Record<string, unknown>;
+    if (typeof metadata === 'object' && metadata !== null && Object.keys(metadata).length > 0)
+      fields['fluent.metadata'] ??= metadata;
+    const at = timeOf(time);
+    const record = parseJsonObject(fields, { observedMs: clock.now(), timed: at !== null });
+    if ('reject' in record) {
+      counts.malformed++;
+      return;
+    }
+    if (at !== null) {
+      record.timeMs = at.ms;
+      record.timeSubNs = at.subNs;
+    }
+    (record.attributes ??= []).push('fluent.tag', tag);
+    this.sink.add(withConventions(record, tag), request);
+  }
+
+  private begin(tag: string, { chunk }: Options): SinkRequest | undefined {
+    if (chunk === '') return undefined;
+    const hash = createHash('sha256').update(`forward ${chunk.length}:${chunk}${tag}`).digest('base64url');
+    return new SinkRequest(hash.slice(0, keyCharacters));
+  }
+
+  private finish({ chunk }: Options, request: SinkRequest | undefined): void {
+    request?.ticket.done().then(
+      () => this.peer.send(encode({ ack: chunk })),
+      // Not answered: the sender comes again.
+      () => {},
+    );
+  }
+}
+
+const noOptions: Options = { chunk: '', compressed: '', signal: 0 };
+
+function optionsOf(value: unknown): Options {
+  if (typeof value !== 'object' || value === null) return noOptions;
+  const { chunk, compressed, fluent_signal: signal } = value as Record<string, unknown>;
+  if (typeof chunk === 'string' && chunk.length > chunkCharactersMax) throw new MsgpackError('the chunk is too long');
+  return {
+    chunk: typeof chunk === 'string' ? chunk : '',
+    compressed: typeof compressed === 'string' ? compressed : '',
+    signal: typeof signal === 'number' ? signal : 0,
+  };
+}
+
+/** @throws MsgpackError */
+function unpack(data: Buffer, compressed: string): Buffer {
+  const options = { maxOutputLength: unpackedBytesMax };
+  try {
+    if (compressed === 'gzip') return gunzipSync(data, options);
+    if (compressed === 'zstd') return zstdDecompressSync(data, options);
+    return data;
+  } catch (error) {
+    throw new MsgpackError(
+      (error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE' ? 'too long' : 'broken packing',
+    );
+  }
+}
+
+/** Null where nothing is said: 0 is no time of a log. */
+function timeOf(time: unknown): { ms: number; subNs: number } | null {
+  if (time instanceof Extension) {
+    if (time.type !== eventTimeType || time.data.length !== 8) return null;
+    const seconds = time.data.readUInt32BE(0);
+    const nanoseconds = time.data.readUInt32BE(4);
+    if (seconds === 0 || nanoseconds >= 1e9) return null;
+    return { ms: seconds * 1_000 + Math.floor(nanoseconds / 1e6), subNs: nanoseconds % 1_000_000 };
+  }
+  if (typeof time !== 'number' || !(time > 0 && time < 4_294_967_295)) return null;
+  return { ms: Math.floor(time * 1_000), subNs: 0 };
+}
