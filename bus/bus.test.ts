@@ -153,6 +153,39 @@ function storingObjects(): void {
   });
 }
 
+function answering(): void {
+  it('lets one of a queue hear each message, and answers who asks', async () => {
+    const server = await TempNats.start();
+    const members = [
+      await connectNats({ url: server.url, name: 'a' }),
+      await connectNats({ url: server.url, name: 'b' }),
+    ];
+    const connection = await connect({ servers: server.url });
+    try {
+      let heard = 0;
+      for (const bus of members)
+        bus.listen(
+          'in.>',
+          (data, subject, answer) => {
+            heard++;
+            answer?.(bytes(`${subject} ${text(data)}`));
+          },
+          'queue',
+        );
+      await expect
+        .poll(() => connection.request('in.x', bytes('?'), { timeout: 500 }).then(({ data }) => text(data), String))
+        .toBe('in.x ?');
+      heard = 0;
+      for (let i = 0; i < 10; i++) await connection.request('in.y', bytes('?'), { timeout: 1_000 });
+      expect(heard).toBe(10);
+    } finally {
+      await connection.close();
+      for (const bus of members) await bus.close();
+      await server.end();
+    }
+  });
+}
+
 function leavingNothingBehind(): void {
   it('leaves no consumer on the server where objects and keys are read', async () => {
     const server = await TempNats.start();
@@ -225,6 +258,7 @@ if (natsServerPath !== null) {
   reconnecting();
   storingObjects();
   leavingNothingBehind();
+  answering();
   contract('nats', async () => {
     const server = await TempNats.start();
     const bus = await connectNats({ url: server.url, name: 'test' });

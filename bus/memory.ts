@@ -3,6 +3,7 @@ import { LogweirError, type StreamName } from '#protocol/mod.ts';
 import type {
   Bus,
   ConsumeOptions,
+  Hear,
   KeyValue,
   KeyValueEntry,
   Objects,
@@ -32,7 +33,7 @@ export class MemoryBus implements Bus {
   private readonly byName = new Map<string, MemoryStream>();
   private readonly buckets = new Map<string, KeyValue>();
   private readonly stores = new Map<string, Objects>();
-  private readonly listeners = new Set<{ pattern: string; onMessage: (data: Uint8Array, subject: string) => void }>();
+  private readonly listeners = new Set<{ pattern: string; onMessage: Hear; queue: string | undefined }>();
   private readonly clock: () => number;
 
   constructor(clock: () => number) {
@@ -171,12 +172,18 @@ export class MemoryBus implements Bus {
     return known;
   }
 
-  tell(subject: string, data: Uint8Array): void {
-    for (const listener of this.listeners) if (matches(listener.pattern, subject)) listener.onMessage(data, subject);
+  /** `answer`: the sender waits for one. */
+  tell(subject: string, data: Uint8Array, answer?: (data: Uint8Array) => void): void {
+    const served = new Set<string>();
+    for (const { pattern, onMessage, queue } of this.listeners) {
+      if (!matches(pattern, subject) || (queue !== undefined && served.has(`${pattern} ${queue}`))) continue;
+      if (queue !== undefined) served.add(`${pattern} ${queue}`);
+      onMessage(data, subject, answer);
+    }
   }
 
-  listen(pattern: string, onMessage: (data: Uint8Array, subject: string) => void): () => void {
-    const listener = { pattern, onMessage };
+  listen(pattern: string, onMessage: Hear, queue?: string): () => void {
+    const listener = { pattern, onMessage, queue };
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }

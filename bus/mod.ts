@@ -15,6 +15,7 @@ export { connectNats, type NatsOptions } from './nats.ts';
 export type {
   Bus,
   ConsumeOptions,
+  Hear,
   KeyValue,
   KeyValueEntry,
   Objects,

@@ -24,6 +24,7 @@ import { LogweirError, type StreamName } from '#protocol/mod.ts';
 import type {
   Bus,
   ConsumeOptions,
+  Hear,
   KeyValue,
   KeyValueEntry,
   Objects,
@@ -327,10 +328,19 @@ class NatsBus implements Bus {
     if (!this.connection.isClosed()) this.connection.publish(subject, data);
   }
 
-  listen(subject: string, onMessage: (data: Uint8Array, subject: string) => void): () => void {
+  listen(subject: string, onMessage: Hear, queue?: string): () => void {
     const subscription = this.connection.subscribe(subject, {
+      ...(queue === undefined ? {} : { queue }),
       callback: (error, message) => {
-        if (error === null) onMessage(message.data, message.subject);
+        if (error !== null) return;
+        const answer = (data: Uint8Array): void => {
+          if (!this.connection.isClosed()) message.respond(data);
+        };
+        onMessage(
+          message.data,
+          message.subject,
+          message.reply === undefined || message.reply === '' ? undefined : answer,
+        );
       },
     });
     return () => subscription.unsubscribe();

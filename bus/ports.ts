@@ -105,13 +105,17 @@ export interface Objects {
   list(): Promise<string[]>;
 }
 
+/** `answer` is there where the sender waits for one. */
+export type Hear = (data: Uint8Array, subject: string, answer?: (data: Uint8Array) => void) => void;
+
 export interface Bus {
   streams: Streams;
   keyValue(bucket: string): Promise<KeyValue>;
   objects(bucket: string): Promise<Objects>;
   /** Fire and forget: heartbeats and live events. Dropped silently when nobody listens or the server is away. */
   tell(subject: string, data: Uint8Array): void;
-  listen(subject: string, onMessage: (data: Uint8Array, subject: string) => void): () => void;
+  /** `queue`: of those who listen under one name, one hears each message. */
+  listen(subject: string, onMessage: Hear, queue?: string): () => void;
   /** Largest message the server takes, in bytes. */
   readonly payloadBytesMax: number;
   readonly connected: boolean;

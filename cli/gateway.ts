@@ -55,6 +55,7 @@ export const command: Command = {
           idleMs: config.receivers.idleMs,
         },
         tls: receiverTls(config),
+        nats: config.receivers.nats,
         settings: {
           utcOffsetMinutes: config.receivers.syslogUtcOffsetMinutes,
           sharedKey: config.receivers.forwardSharedKey,

@@ -46,17 +46,21 @@ export class RecordSink {
       this.counts.tooLong++;
       return false;
     }
-    const now = this.time.now();
     if (record.resource !== undefined) record.resource = this.resourceOf(record.resource);
-    const view = viewOf(record, { observedMs: now, service: unknownService }, this.view);
+    const view = viewOf(record, { observedMs: this.time.now(), service: unknownService }, this.view);
+    this.addView(view, request);
+    return true;
+  }
+
+  /** The same for a record that is known to be within the limit. */
+  addView(view: RecordView, request: SinkRequest = this.unasked): void {
     if (request.idempotencyKey !== '') {
       view.idempotencyKey = request.idempotencyKey;
       view.ordinal = request.ordinal++;
     }
     if (request.ticket.failure === null) this.counts.records++;
     else this.counts.lost++;
-    this.publisher.add(view, request.ticket, now);
-    return true;
+    this.publisher.add(view, request.ticket, this.time.now());
   }
 
   private resourceOf(pairs: string[]): string[] {

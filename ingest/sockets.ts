@@ -16,6 +16,7 @@ import {
   noListenerCounts,
 } from './listening.ts';
 import { listeningReceivers } from './receivers/mod.ts';
+import { listenToNats } from './receivers/nats.ts';
 import { RecordSink } from './record-sink.ts';
 
 export interface SocketsOptions {
@@ -33,6 +34,8 @@ export interface SocketsOptions {
   limits?: Partial<ListenerLimits>;
   tls?: ListenerTls | undefined;
   settings: ListeningSettings;
+  /** Take logs from NATS subjects too. */
+  nats?: boolean;
 }
 
 /** Share of what may be pending that datagrams may fill. */
@@ -51,6 +54,8 @@ export class Sockets {
   readonly publisher: BatchPublisher;
   private readonly options: SocketsOptions;
   private open: Open[] = [];
+  private readonly natsCounts = noListenerCounts();
+  private stopNats: () => void = () => {};
 
   constructor(options: SocketsOptions) {
     this.options = options;
@@ -104,6 +109,16 @@ export class Sockets {
         result[`${name}${key.charAt(0).toUpperCase()}${key.slice(1)}`] = value as number;
       result[`${name}ConnectionsNow`] = listener.connectionsNow;
     }
+    if (this.options.nats === true) {
+      const { records, bytes, malformed, tooLong, dropped } = this.natsCounts;
+      Object.assign(result, {
+        natsRecords: records,
+        natsBytes: bytes,
+        natsMalformed: malformed,
+        natsTooLong: tooLong,
+        natsDropped: dropped,
+      });
+    }
     return result;
   }
 
@@ -123,12 +138,18 @@ export class Sockets {
       }
     }
     this.open = this.open.filter(({ name }) => !taken.some((gone) => gone.name === name));
+    if (this.options.nats === true)
+      this.stopNats = listenToNats(
+        this.options.bus,
+        new RecordSink(this.publisher, this.natsCounts, this.options.time),
+      );
     return taken;
   }
 
   /** Takes nothing more, and waits a while until the stream has what came. */
   async stop(): Promise<void> {
     const { time } = this.options;
+    this.stopNats();
     await Promise.all(this.open.map(({ listener }) => listener.stop()));
     this.publisher.flush();
     const deadline = time.now() + stopMs;

@@ -7,6 +7,8 @@ export const subjects = {
   results: (partition: number): string => `results.${partition}`,
   anomalies: (partition: number): string => `anomalies.${partition}`,
   alerts: (shard = 0): string => `alerts.${shard}`,
+  /** Core NATS, not stored: logs that applications publish, the service's name behind it, dots and all. */
+  incoming: 'logs.in.',
   /** Core NATS, not stored: what the dashboard shows as it happens. */
   live: { alerts: 'live.alerts', anomalies: 'live.anomalies' },
   heartbeat: (role: string, id: string): string => `heartbeat.${role}.${id}`,

@@ -71,6 +71,7 @@ export const schema = {
     syslog: flag(true, 'Take syslog (RFC 3164, RFC 5424).'),
     gelf: flag(true, 'Take GELF.'),
     forward: flag(true, 'Take Fluent forward.'),
+    nats: flag(true, 'Take logs that are published to the NATS subjects `logs.in.<service>`.'),
     forwardSharedKey: text('', 'Key that forward clients must know (`shared_key`); empty for none.', { secret: true }),
     syslogUtcOffsetMinutes: whole(
       0,
