@@ -28,8 +28,11 @@ describe('checkpoint of alerting', () => {
     await old.load(quiet);
     await old.save(state, [], 2);
     const next = await AlertingCheckpoints.open(bus);
+    await old.confirm();
     await next.load(quiet);
+    await expect(old.confirm()).rejects.toMatchObject({ code: 'CLUSTER_MISMATCH' });
     await expect(old.save(state, [], 3)).rejects.toMatchObject({ code: 'CLUSTER_MISMATCH' });
+    await next.confirm();
     await next.save(state, [], 4);
   });
 

@@ -98,6 +98,13 @@ export class AlertingCheckpoints {
   }
 
   /** @throws LogweirError CLUSTER_MISMATCH where another alerting process has taken over. */
+  async confirm(): Promise<void> {
+    const present = await this.pointers.get(keys.alerting);
+    if (present === null || present.revision === this.revision) return;
+    if (decodeMarks<Pointer>(present.value).owner !== this.owner) throw takenOver();
+  }
+
+  /** @throws LogweirError CLUSTER_MISMATCH where another alerting process has taken over. */
   async save(state: AlertingState, marks: CommittedMarks['marks'], resumeFrom: number): Promise<void> {
     // Off the main thread, and a third of the bytes to send: a checkpoint must not hold up an alert.
     const bytes = await this.codec.compress(pack(snapshotOf(state)));
@@ -129,15 +136,19 @@ export class AlertingCheckpoints {
       const present = await this.pointers.get(keys.alerting);
       const written = present === null ? null : decodeMarks<Pointer>(present.value);
       if (present === null || written === null || written.owner !== this.owner || present.revision === revision)
-        throw new LogweirError(
-          'CLUSTER_MISMATCH',
-          'Another alerting process has taken over this cluster.',
-          'Run one alerting process per cluster; this one stops.',
-        );
+        throw takenOver();
       this.former.add(written.object);
       this.revision = present.revision;
     }
   }
+}
+
+function takenOver(): LogweirError {
+  return new LogweirError(
+    'CLUSTER_MISMATCH',
+    'Another alerting process has taken over this cluster.',
+    'Run one alerting process per cluster; this one stops.',
+  );
 }
 
 function hashOf(bytes: Uint8Array): string {

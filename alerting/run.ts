@@ -184,6 +184,7 @@ class Alerting implements RunningAlerting {
       try {
         await this.read();
       } catch (error) {
+        if (error instanceof LogweirError && error.code === 'CLUSTER_MISMATCH') return this.fail(error);
         this.deps.log(`Reading findings failed and starts anew: ${(error as Error).message}`);
       }
       if (this.stopping) return;
@@ -199,6 +200,7 @@ class Alerting implements RunningAlerting {
     let turnMs = time.now();
     for await (const message of this.subscription) {
       if (this.stopping) return;
+      if (message.sequence > this.next) await this.passPurged(message.sequence);
       try {
         this.take(message);
       } catch (error) {
@@ -213,6 +215,13 @@ class Alerting implements RunningAlerting {
       await new Promise<void>((resolve) => time.soon(resolve));
       turnMs = time.now();
     }
+  }
+
+  /** Findings are purged once a checkpoint has them. Is it ours? A process that woke up late would judge without them. */
+  private async passPurged(firstSequence: number): Promise<void> {
+    await this.checkpoints.confirm();
+    this.next = firstSequence;
+    this.reader.startAnywhere();
   }
 
   private take(message: StreamMessage): void {
@@ -292,10 +301,7 @@ class Alerting implements RunningAlerting {
     if (!bus.connected) return;
     const nowMs = time.now();
     const { firstSequence, lastSequence } = await bus.streams.info(streams.anomalies);
-    if (firstSequence > this.next) {
-      this.next = firstSequence;
-      this.reader.startAnywhere();
-    }
+    if (firstSequence > this.next) await this.passPurged(firstSequence);
     if (lastSequence < this.next - 1) {
       this.deps.log('The ANOMALIES stream was made anew; it is read from its beginning.');
       await this.position(this.next);
