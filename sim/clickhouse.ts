@@ -13,6 +13,8 @@ const logTable = 'logweir.otel_logs';
 
 interface Table {
   rows: Row[];
+  /** Blocks whose rows nobody has asked for. */
+  unread: Buffer[];
   /** Tokens of parts, oldest first. */
   tokens: Set<string>;
 }
@@ -42,7 +44,10 @@ export class ClickHouseServer {
   }
 
   rows(table: string): readonly Row[] {
-    return this.tables.get(`logweir.${table}`)?.rows ?? [];
+    const known = this.tables.get(`logweir.${table}`);
+    if (known === undefined) return [];
+    for (const block of known.unread.splice(0)) for (const row of readBlock(block)) known.rows.push(row);
+    return known.rows;
   }
 
   /** The port, for one process. Embedded, the engine dies with it; a server goes on with what it was sent. */
@@ -96,10 +101,11 @@ export class ClickHouseServer {
 
   /** What an insert does, in order: each partition into the table, then the same into the view. */
   private steps(table: string, chunks: readonly Uint8Array[], token: string): (() => void)[] {
-    const rows = readBlock(chunks);
+    const block = Buffer.concat(chunks);
+    if (table !== logTable) return [() => this.store(table, block, `${token}/`)];
     const parts = new Map<string, Row[]>();
-    for (const row of rows) {
-      const day = table === logTable ? String(BigInt(row['Timestamp'] as string) / nsPerDay) : '';
+    for (const row of readBlock(block)) {
+      const day = String(BigInt(row['Timestamp'] as string) / nsPerDay);
       const part = parts.get(day);
       if (part === undefined) parts.set(day, [row]);
       else part.push(row);
@@ -108,20 +114,21 @@ export class ClickHouseServer {
     for (const [day, part] of parts) {
       const key = `${token}/${day}`;
       steps.push(() => this.store(table, part, key));
-      if (table === logTable) steps.push(() => this.storeInView(part, key));
+      steps.push(() => this.storeInView(part, key));
     }
     return steps;
   }
 
-  private store(name: string, rows: readonly Row[], key: string): void {
-    const table = this.tables.get(name) ?? { rows: [], tokens: new Set<string>() };
+  private store(name: string, given: readonly Row[] | Buffer, key: string): void {
+    const table = this.tables.get(name) ?? { rows: [], unread: [], tokens: new Set<string>() };
     this.tables.set(name, table);
     if (!this.isNew(table.tokens, key)) {
       this.world.note('clickhouse', 'has already', key);
       return;
     }
-    this.world.note('clickhouse', name, rows.length);
-    for (const row of rows) table.rows.push(row);
+    this.world.note('clickhouse', name, given.length);
+    if (Buffer.isBuffer(given)) table.unread.push(given);
+    else for (const row of given) table.rows.push(row);
   }
 
   private storeInView(rows: readonly Row[], key: string): void {

@@ -5,6 +5,7 @@
 import { parseAlertingConfig, type RunningAlerting, runAlerting } from '#alerting/mod.ts';
 import { type Bus, openCluster } from '#bus/mod.ts';
 import { Coordinator } from '#coordinator/mod.ts';
+import { type Heartbeat, streams, subjects, unpack } from '#protocol/mod.ts';
 import type { ClickHouse, Writer } from '#storage/mod.ts';
 import { startAlertsWriter, startWriter } from '#storage/writer/mod.ts';
 import { Worker } from '#workers/mod.ts';
@@ -14,6 +15,7 @@ import { DeliveryServer } from './delivery.ts';
 import { SimGateway } from './gateway.ts';
 import { type Clock, Process } from './process.ts';
 import { Server } from './server.ts';
+import type { Size } from './sizes.ts';
 import { startMs, type World } from './world.ts';
 
 export type RoleName = 'coordinator' | 'worker' | 'storage' | 'alerting' | 'gateway';
@@ -30,6 +32,7 @@ export interface Sabotage {
 }
 
 export interface Shape {
+  size: Size;
   partitions: number;
   coordinators: number;
   workers: number;
@@ -38,7 +41,6 @@ export interface Shape {
   embedded: boolean;
   /** A process that is started again has the name it had. */
   sameNames: boolean;
-  analysis: unknown;
 }
 
 /** A process of the cluster and what runs in it. */
@@ -89,6 +91,8 @@ export class Cluster {
   ending = false;
   private incarnations = 0;
   private readonly absent = new Set<string>();
+  /** The newest heartbeat of each process, the newest last. */
+  private readonly beats = new Map<string, Uint8Array>();
 
   constructor(world: World, shape: Shape, sabotage: Sabotage) {
     this.world = world;
@@ -97,6 +101,28 @@ export class Cluster {
     this.server = new Server(world);
     this.clickHouse = new ClickHouseServer(world, sabotage.tokens ?? insertTokens);
     this.delivery = new DeliveryServer(world);
+    this.server.listen({
+      pattern: subjects.heartbeats,
+      hear: (data, subject) => {
+        // Told of by several while a partition moves: the newest word counts.
+        this.beats.delete(subject);
+        this.beats.set(subject, data);
+      },
+    });
+  }
+
+  /** A partition whose LOGS is not read to the end, as workers tell; or null. */
+  get unread(): number | null {
+    const readTo = new Map<number, number>();
+    for (const beat of this.beats.values()) {
+      const { role, partitions } = unpack(beat) as Heartbeat;
+      if (role === 'worker') for (const { partition, sequence } of partitions) readTo.set(partition, sequence);
+    }
+    for (let partition = 0; partition < this.shape.partitions; partition++) {
+      const end = this.server.last(streams.logs, subjects.logs(partition))?.sequence ?? 0;
+      if ((readTo.get(partition) ?? 0) < end) return partition;
+    }
+    return null;
   }
 
   start(): void {
@@ -147,7 +173,7 @@ export class Cluster {
     const { facts, store } = await openCluster(bus, { partitions: this.shape.partitions });
     switch (role) {
       case 'coordinator': {
-        const { analysis } = this.shape;
+        const { analysis } = this.shape.size;
         const coordinator = new Coordinator({ bus, store, id, analysis, retainLogs: false, time, log });
         member.coordinator = coordinator;
         await coordinator.start();
@@ -155,7 +181,8 @@ export class Cluster {
         return;
       }
       case 'worker': {
-        const worker = await Worker.start({ bus, store, facts, id, time, log, host });
+        const { checkpointEveryMs } = this.shape.size;
+        const worker = await Worker.start({ bus, store, facts, id, time, log, host, checkpointEveryMs });
         member.worker = worker;
         member.stop = () => worker.drain();
         return;

@@ -23,6 +23,9 @@ function victim(cluster: Cluster, random: Random): Member | undefined {
   return members.length === 0 ? undefined : random.pick(members);
 }
 
+/** How long something lasts: shorter in a small world. */
+const spell = (cluster: Cluster, ms: number): number => Math.round(ms * cluster.shape.size.faultTime);
+
 const later = (cluster: Cluster, ms: number, run: () => void): void => void cluster.world.after(ms, run);
 
 const kinds: readonly Kind[] = [
@@ -31,7 +34,7 @@ const kinds: readonly Kind[] = [
     weight: 6,
     inflict: (cluster, random) => {
       const member = victim(cluster, random);
-      if (member !== undefined) cluster.kill(member, 200 + random.below(3_000));
+      if (member !== undefined) cluster.kill(member, 200 + spell(cluster, random.below(3_000)));
     },
   },
   {
@@ -42,7 +45,7 @@ const kinds: readonly Kind[] = [
       if (member === undefined) return;
       // Two processes of one name, or two on one data directory, cannot be.
       const alone = cluster.shape.sameNames || (member.role === 'storage' && cluster.shape.embedded);
-      cluster.freeze(member, 500 + random.below(9_000), !alone && random.next() < 0.5);
+      cluster.freeze(member, 500 + spell(cluster, random.below(9_000)), !alone && random.next() < 0.5);
     },
   },
   {
@@ -51,7 +54,7 @@ const kinds: readonly Kind[] = [
     inflict: (cluster, random) => {
       const member = victim(cluster, random);
       if (member === undefined) return;
-      const ms = 300 + random.below(8_000);
+      const ms = 300 + spell(cluster, random.below(8_000));
       cluster.world.note(member.process.name, 'is cut off', ms);
       member.connection.break();
       later(cluster, ms, () => member.process.alive && member.connection.mend());
@@ -74,7 +77,7 @@ const kinds: readonly Kind[] = [
       if (member === undefined) return;
       cluster.world.note(member.process.name, 'has a bad network');
       member.connection.weather = weather;
-      later(cluster, 1_000 + random.below(8_000), () => {
+      later(cluster, 1_000 + spell(cluster, random.below(8_000)), () => {
         member.connection.weather = fair;
       });
     },
@@ -83,7 +86,7 @@ const kinds: readonly Kind[] = [
     name: 'server pauses',
     weight: 1.5,
     inflict: (cluster, random) => {
-      cluster.server.pause(100 + random.below(6_000));
+      cluster.server.pause(100 + spell(cluster, random.below(6_000)));
       cluster.world.note('server', 'pauses');
     },
   },
@@ -115,7 +118,7 @@ const kinds: readonly Kind[] = [
     inflict: (cluster, random) => {
       const name = random.pick(Object.values(streams));
       cluster.world.note('server', 'is full:', name);
-      cluster.server.stream(name).fullUntilMs = cluster.world.nowMs + 500 + random.below(9_000);
+      cluster.server.stream(name).fullUntilMs = cluster.world.nowMs + 500 + spell(cluster, random.below(9_000));
     },
   },
   {
@@ -123,7 +126,7 @@ const kinds: readonly Kind[] = [
     weight: 1,
     inflict: (cluster, random) => {
       cluster.world.note('clickhouse', 'is away');
-      cluster.clickHouse.awayUntilMs = cluster.world.nowMs + 500 + random.below(8_000);
+      cluster.clickHouse.awayUntilMs = cluster.world.nowMs + 500 + spell(cluster, random.below(8_000));
     },
   },
   {
@@ -132,7 +135,7 @@ const kinds: readonly Kind[] = [
     inflict: (cluster, random) => {
       cluster.world.note('clickhouse', 'is unwell');
       cluster.clickHouse.weather = { failed: random.next() * 0.3, unknown: random.next() * 0.5 };
-      later(cluster, 2_000 + random.below(8_000), () => {
+      later(cluster, 2_000 + spell(cluster, random.below(8_000)), () => {
         cluster.clickHouse.weather = { failed: 0, unknown: 0 };
       });
     },
@@ -142,7 +145,7 @@ const kinds: readonly Kind[] = [
     weight: 0.7,
     inflict: (cluster, random) => {
       cluster.world.note('redis', 'is away');
-      cluster.delivery.awayUntilMs = cluster.world.nowMs + 500 + random.below(6_000);
+      cluster.delivery.awayUntilMs = cluster.world.nowMs + 500 + spell(cluster, random.below(6_000));
       cluster.delivery.deaf = 0.3;
     },
   },
@@ -161,7 +164,7 @@ const kinds: readonly Kind[] = [
       const members = cluster.of('worker').filter(({ stopping, process }) => !stopping && !process.paused);
       if (members.length < 2) return;
       const member = random.pick(members);
-      void cluster.leave(member, random.next() < 0.5 ? 1_000 + random.below(6_000) : null);
+      void cluster.leave(member, random.next() < 0.5 ? 1_000 + spell(cluster, random.below(6_000)) : null);
     },
   },
   {
@@ -170,7 +173,7 @@ const kinds: readonly Kind[] = [
     inflict: (cluster, random) => {
       const member = random.pick([null, ...cluster.of('coordinator')]);
       if (member === null || member.stopping || member.process.paused) return;
-      void cluster.leave(member, 500 + random.below(4_000));
+      void cluster.leave(member, 500 + spell(cluster, random.below(4_000)));
     },
   },
   {
@@ -215,13 +218,13 @@ const kinds: readonly Kind[] = [
 
 const weightOf = (chosen: readonly Kind[]): number => chosen.reduce((sum, { weight }) => sum + weight, 0);
 
-/** Plans faults between two moments, ms of the simulation. */
-export function planFaults(cluster: Cluster, seed: number, fromMs: number, toMs: number): void {
+export function planFaults(cluster: Cluster, seed: number): void {
+  const { loadFromMs, loadMs, faultsMax } = cluster.shape.size;
   const random = new Random(seed ^ 0x5eed);
   // Each run has a theme: a few kinds of faults meet more often than all kinds once.
   const theme = kinds.filter(() => random.next() < 0.5);
   const chosen = theme.length === 0 ? kinds : theme;
-  const count = random.below(14);
+  const count = random.below(faultsMax + 1);
   for (let i = 0; i < count; i++) {
     let roll = random.next() * weightOf(chosen);
     const kind = chosen.find(({ weight }) => {
@@ -229,7 +232,7 @@ export function planFaults(cluster: Cluster, seed: number, fromMs: number, toMs:
       return roll < 0;
     });
     const own = new Random(random.below(2 ** 31));
-    const atMs = fromMs + random.below(toMs - fromMs);
+    const atMs = loadFromMs + random.below(loadMs);
     if (kind !== undefined) later(cluster, atMs, () => kind.inflict(cluster, own));
   }
 }

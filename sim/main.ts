@@ -4,14 +4,18 @@
  *   --seed N [--trace]                 one seed; --trace shows every event
  *   --seeds N [--from S] [--jobs J]    N seeds from S (default 1) on, J at a time (default: all cores)
  *   --minutes M                        as many as fit
+ *   --size small|large                 all worlds of one size; without it the seed says
  */
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import type { SizeName } from './sizes.ts';
 import { type Verdict, verify } from './verify.ts';
 
 const lastEvents = 40;
+/** A seed is over before what it made grows old: room for it to die young, MiB. */
+const execArgv = ['--max-semi-space-size=64'];
 
 const { values } = parseArgs({
   options: {
@@ -21,6 +25,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     minutes: { type: 'string' },
     jobs: { type: 'string', default: String(availableParallelism()) },
+    size: { type: 'string' },
     /** Of a worker process: seeds from `from` on, this far apart. */
     step: { type: 'string' },
   },
@@ -33,26 +38,37 @@ function whole(text: string, name: string): number {
   return process.exit(2);
 }
 
+const size = sizeNamed(values.size);
+
 if (values.step !== undefined) await work(whole(values.from, 'from'), whole(values.step, 'step'));
 else if (values.seed !== undefined) process.exitCode = await single(whole(values.seed, 'seed'));
 else process.exitCode = await many();
 
+function sizeNamed(text: string | undefined): SizeName | undefined {
+  if (text === undefined || text === 'small' || text === 'large') return text;
+  console.error(`--size is ${text}; it must be small or large.`);
+  return process.exit(2);
+}
+
 async function single(seed: number): Promise<number> {
   console.log(`seed ${seed}`);
-  const verdict = await verify(seed, values.trace ? (line) => console.log(line) : undefined);
+  const verdict = await verify(seed, values.trace ? (line) => console.log(line) : undefined, { size });
   console.log(describe(verdict, values.trace));
   return verdict.failure === null ? 0 : 1;
 }
 
-function describe({ seed, failure, hash, events, virtualMs, records, last }: Verdict, traced = false): string {
+function describe(
+  { seed, size: world, failure, hash, events, virtualMs, records, last }: Verdict,
+  traced = false,
+): string {
   if (failure === null)
-    return `seed ${seed}: all promises kept; ${records} records, ${events} events in ${virtualMs / 1_000} virtual seconds, trace ${hash >>> 0}.`;
+    return `seed ${seed}: all promises kept in a ${world} world; ${records} records, ${events} events in ${virtualMs / 1_000} virtual seconds, trace ${hash >>> 0}.`;
   const tail = traced ? [] : ['The last events:', ...last.slice(-lastEvents).map((line) => `  ${line.slice(0, 240)}`)];
   return [
-    `seed ${seed}: broken (${failure.checker})`,
+    `seed ${seed}: broken (${failure.checker}) in a ${world} world`,
     `  ${failure.message}`,
     ...tail,
-    `Again, with every event: npm run simulate -- --seed ${seed} --trace`,
+    `Again, with every event: npm run simulate -- --seed ${seed} --size ${world} --trace`,
   ].join('\n');
 }
 
@@ -60,7 +76,7 @@ function describe({ seed, failure, hash, events, virtualMs, records, last }: Ver
 async function work(from: number, step: number): Promise<void> {
   process.on('disconnect', () => process.exit());
   for (let seed = from; ; seed += step) {
-    const verdict = await verify(seed);
+    const verdict = await verify(seed, undefined, { size });
     process.send?.({ ...verdict, last: verdict.last.slice(-lastEvents) });
   }
 }
@@ -72,6 +88,7 @@ async function many(): Promise<number> {
     values.seeds === undefined ? (minutes === null ? 100 : Number.POSITIVE_INFINITY) : whole(values.seeds, 'seeds');
   const jobs = Math.min(Math.max(whole(values.jobs, 'jobs'), 1), count);
   console.log(Number.isFinite(count) ? `seeds ${from} to ${from + count - 1}` : `seeds from ${from} on`);
+  const own = ['--step', String(jobs), ...(size === undefined ? [] : ['--size', size])];
   const startedMs = performance.now();
   let done = 0;
   let failed = 0;
@@ -81,7 +98,7 @@ async function many(): Promise<number> {
   };
   await new Promise<void>((finish) => {
     const children = Array.from({ length: jobs }, (_, job) => {
-      const child = fork(import.meta.filename, ['--from', String(from + job), '--step', String(jobs)]);
+      const child = fork(import.meta.filename, [...own, '--from', String(from + job)], { execArgv });
       child.on('message', (verdict: Verdict) => {
         if (verdict.seed >= from + count) return;
         done++;

@@ -8,8 +8,8 @@ export function textOf(row: Row, names: readonly string[]): string {
   return JSON.stringify(names.map((name) => row[name]));
 }
 
-export function readBlock(chunks: readonly Uint8Array[]): Row[] {
-  const reader = new Reader(Buffer.concat(chunks));
+export function readBlock(block: Buffer): Row[] {
+  const reader = new Reader(block);
   const columns = reader.varint();
   const count = reader.varint();
   const rows: Row[] = Array.from({ length: count }, () => ({}));

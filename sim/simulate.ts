@@ -8,10 +8,13 @@ import { Broken, checkers, converged, watchPositions } from './checkers/mod.ts';
 import { Cluster, type Sabotage, type Shape } from './cluster.ts';
 import { heal, planFaults } from './faults.ts';
 import { breakAnalysis } from './poison.ts';
+import { type Size, type SizeName, sizeOf } from './sizes.ts';
 import { Workload } from './workload.ts';
 import { startMs, World } from './world.ts';
 
 export interface SimulationOptions {
+  /** Of the world; otherwise the seed says. */
+  size?: SizeName | undefined;
   sabotage?: Sabotage;
   /** Breaks something for as long as the cluster runs, and returns how it is mended before the checkers look. */
   around?: (world: World) => () => void;
@@ -23,6 +26,7 @@ export interface SimulationOptions {
 
 export interface Outcome {
   seed: number;
+  size: SizeName;
   /** Of all events in order. */
   hash: number;
   events: number;
@@ -32,49 +36,31 @@ export interface Outcome {
   failure: { checker: string; message: string } | null;
 }
 
-const loadFromMs = 3_000;
-const loadMs = 20_000;
 /** After the last fault everything must be as it should within this long, virtual ms. */
 const settleWithinMs = 45_000;
 const endWithinMs = 30_000;
-/** Looks, twice a second, for which all must be well: what is still being taken up shows by then. */
-const steadyLooks = 8;
+const endLookEveryMs = 100;
+/** What is on its way when a role has ended arrives within this long: the network is well by then. */
+const onTheWayMs = 300;
 
-/** Small windows and quick detectors, so that half a minute holds everything that takes hours outside. */
-const analysis = {
-  windows: {
-    sizeMs: 2_000,
-    allowedDisorderMs: 500,
-    allowedLatenessMs: 10_000,
-    rollingMs: 10_000,
-    idleTimeoutMs: 3_000,
-  },
-  detectors: {
-    errorSpike: { windowMs: 2_000, warmupWindows: 2, errorsMin: 3, tailExponent: 3, holdMs: 2_000 },
-    volumeDrop: { warmupWindows: 3, tailExponent: 3 },
-    volumeSurge: { tailExponent: 3, factorMin: 1.2 },
-    silence: { warmupWindows: 3, tailExponent: 3 },
-    newTemplate: { warmupMs: 4_000, warmupRecords: 10, countMin: 1, mergeMs: 1_000, burstMs: 5_000 },
-  },
-  rules: [{ name: 'many_errors', kind: 'threshold', field: 'errorCount', op: '>', value: 2 }],
-};
-
-function shapeOf(world: World): Shape {
+function shapeOf(world: World, size: Size): Shape {
   const { random } = world;
   return {
-    partitions: 2 + random.below(3),
+    size,
+    partitions: 2 + random.below(size.partitionsMax - 1),
     coordinators: 1 + random.below(3),
     workers: 1 + random.below(3),
     gateways: 1 + random.below(3),
     embedded: random.next() < 0.6,
     sameNames: random.next() < 0.3,
-    analysis,
   };
 }
 
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Outcome> {
   const world = new World(seed, options.onTrace ?? null);
-  const cluster = new Cluster(world, shapeOf(world), options.sabotage ?? {});
+  const size = sizeOf(seed, options.size);
+  const { loadFromMs, loadMs, lookEveryMs, steadyLooks } = size;
+  const cluster = new Cluster(world, shapeOf(world, size), options.sabotage ?? {});
   let failure: Outcome['failure'] = null;
   const broken = (error: Broken): void => {
     failure ??= { checker: error.checker, message: error.message };
@@ -88,14 +74,14 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   const mend = options.around?.(world) ?? ((): void => {});
   try {
     cluster.start();
-    workload = new Workload(cluster, loadFromMs, loadFromMs + loadMs);
-    planFaults(cluster, seed, loadFromMs, loadFromMs + loadMs);
+    workload = new Workload(cluster);
+    planFaults(cluster, seed);
     const runs = workload;
     const stopped = (): boolean => failure !== null || world.failures.length > 0;
     await world.run(startMs + loadFromMs + loadMs);
     heal(cluster);
     let steady = 0;
-    await until(world, settleWithinMs, () => {
+    await until(world, settleWithinMs, lookEveryMs, () => {
       steady = notSettled(cluster, runs) === null ? steady + 1 : 0;
       return stopped() || steady >= steadyLooks;
     });
@@ -116,14 +102,14 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     process.off('unhandledRejection', uncaught);
   }
   const { hash, events, elapsedMs } = world;
-  return { seed, hash, events, virtualMs: elapsedMs, records: workload?.sent.length ?? 0, failure };
+  return { seed, size: size.name, hash, events, virtualMs: elapsedMs, records: workload?.sent.length ?? 0, failure };
 }
 
-/** Runs until something holds, looking twice a virtual second. */
-async function until(world: World, withinMs: number, holds: () => boolean): Promise<void> {
+/** Runs until something holds, looking now and then. */
+async function until(world: World, withinMs: number, everyMs: number, holds: () => boolean): Promise<void> {
   const endMs = world.nowMs + withinMs;
   while (world.nowMs < endMs && !holds()) {
-    await world.run(Math.min(world.nowMs + 500, endMs));
+    await world.run(Math.min(world.nowMs + everyMs, endMs));
   }
 }
 
@@ -171,15 +157,17 @@ async function shutDown(cluster: Cluster, stopped: () => boolean): Promise<void>
     let left = 0;
     const members = cluster.living(role);
     for (const member of members) void cluster.leave(member).then(() => left++);
-    await until(world, endWithinMs, () => stopped() || left === members.length);
+    await until(world, endWithinMs, endLookEveryMs, () => stopped() || left === members.length);
     if (left < members.length && !stopped())
       throw new Broken('liveness', `A ${role} does not end within ${endWithinMs / 1_000} s.`);
   };
   await leaving('coordinator');
-  await until(world, 1_000, stopped);
+  await until(world, endWithinMs, endLookEveryMs, () => stopped() || cluster.unread === null);
+  if (!stopped() && cluster.unread !== null)
+    throw new Broken('liveness', `LOGS of partition ${cluster.unread} is not read to its end.`);
   await leaving('worker');
   const { lastSequence } = cluster.server.info(streams.anomalies);
-  await until(world, endWithinMs, () => {
+  await until(world, endWithinMs, endLookEveryMs, () => {
     const { next, waiting } = alertingState(cluster);
     return stopped() || (next > lastSequence && waiting === 0);
   });
@@ -190,9 +178,9 @@ async function shutDown(cluster: Cluster, stopped: () => boolean): Promise<void>
       `Alerting has read up to ${next - 1} of ${lastSequence}; ${waiting} notifications wait.`,
     );
   await leaving('alerting');
-  await until(world, endWithinMs, () => stopped() || writerBehind(cluster, 0) === null);
+  await until(world, endWithinMs, endLookEveryMs, () => stopped() || writerBehind(cluster, 0) === null);
   const behind = stopped() ? null : writerBehind(cluster, 0);
   if (behind !== null) throw new Broken('liveness', `After everything ended ${behind}.`);
-  await until(world, 1_000, stopped);
+  await until(world, onTheWayMs, endLookEveryMs, stopped);
   await leaving('storage');
 }

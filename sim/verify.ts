@@ -11,9 +11,9 @@ const eventsKept = 400;
 export async function verify(
   seed: number,
   onTrace?: (line: string) => void,
-  sabotage: Pick<SimulationOptions, 'sabotage' | 'around'> = {},
+  given: Pick<SimulationOptions, 'sabotage' | 'around' | 'size'> = {},
 ): Promise<Verdict> {
-  const first = await simulate(seed, { ...sabotage, ...(onTrace !== undefined && { onTrace }) });
+  const first = await simulate(seed, { ...given, ...(onTrace !== undefined && { onTrace }) });
   const last: string[] = [];
   // Where the first failed, the second also tells how it came to that.
   const keep = (line: string): void => {
@@ -21,7 +21,7 @@ export async function verify(
     if (last.length > 2 * eventsKept) last.splice(0, eventsKept);
   };
   const second = await simulate(seed, {
-    ...sabotage,
+    ...given,
     check: false,
     ...(first.failure !== null && onTrace === undefined && { onTrace: keep }),
   });

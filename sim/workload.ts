@@ -6,6 +6,7 @@ import type { LogRecord } from '#protocol/mod.ts';
 import { Connection } from './connection.ts';
 import type { Cluster } from './cluster.ts';
 import { SimGateway } from './gateway.ts';
+import type { Size } from './sizes.ts';
 
 export const services = ['auth', 'cart', 'checkout', 'payments'];
 export const ingestLane = 'ingest-1';
@@ -21,7 +22,6 @@ export interface Sent {
   acknowledged: boolean;
 }
 
-const clients = 3;
 const answerWithinMs = 10_000;
 
 const calm = [
@@ -41,20 +41,27 @@ export class Workload {
   /** Bodies carry it, so that a stored row is known again. */
   private nextId = 100_001;
   private readonly cluster: Cluster;
+  private readonly size: Size;
+  private readonly services: readonly string[];
   private readonly endMs: number;
   /** [service, from, to] in ms of the simulation: times of trouble. */
   private readonly bursts: [string, number, number][] = [];
 
-  constructor(cluster: Cluster, fromMs: number, endMs: number) {
+  constructor(cluster: Cluster) {
     this.cluster = cluster;
+    this.size = cluster.shape.size;
+    this.services = services.slice(0, this.size.services);
+    const { loadFromMs: fromMs, loadMs } = this.size;
+    const endMs = fromMs + loadMs;
     this.endMs = endMs;
     const { random } = cluster.world;
     for (let i = 0; i < 3; i++) {
       const at = fromMs + (endMs - fromMs) * (0.3 + random.next() * 0.6);
-      this.bursts.push([random.pick(services), at, at + 1_000 + random.below(3_000)]);
+      this.bursts.push([random.pick(this.services), at, at + 1_000 + random.below(3_000)]);
     }
-    for (let client = 0; client < clients; client++) this.begin(fromMs, () => this.client(client));
-    this.begin(fromMs + random.below(endMs - fromMs), () => this.ingest());
+    for (let client = 0; client < this.size.clients; client++) this.begin(fromMs, () => this.client(client));
+    const ingestAtMs = fromMs + random.below(endMs - fromMs);
+    if (random.next() < this.size.fileChance) this.begin(ingestAtMs, () => this.ingest());
   }
 
   private begin(atMs: number, run: () => Promise<void>): void {
@@ -102,7 +109,7 @@ export class Workload {
       const keyed = random.next() < 0.7;
       const size = 1 + random.below(random.next() < 0.1 ? 24 : 5);
       const made = Array.from({ length: size }, () => {
-        const service = random.pick(services);
+        const service = random.pick(this.services);
         const { id, record } = this.record(service);
         const sent: Sent = { id, client, service, request, keyed, acknowledged: false };
         this.sent.push(sent);
@@ -118,7 +125,7 @@ export class Workload {
         if (!keyed) break;
         await this.sleep(100 + random.below(900));
       }
-      await this.sleep(100 + random.below(600));
+      await this.sleep(100 + random.below(this.size.pauseMsMax));
     }
   }
 
@@ -151,12 +158,12 @@ export class Workload {
     const job = new SimGateway({ bus, time: process.time, partitions, id: 'ingest', publishers: 1, lane: ingestLane });
     const dayMs = 86_400_000;
     for (let part = 0; part < 3; part++) {
-      const made = Array.from({ length: 20 }, (_, at) => {
-        const { id, record } = this.record(services[part % 2] as string);
+      const made = Array.from({ length: this.size.fileRecords }, (_, at) => {
+        const { id, record } = this.record(this.services[part % 2] as string);
         const timeMs = Math.floor(world.nowMs - 400 * dayMs + part * 2 * dayMs + at * 700);
         const sent: Sent = {
           id,
-          client: clients,
+          client: this.size.clients,
           service: record.service as string,
           request: part,
           keyed: false,

@@ -19,7 +19,7 @@ export const chain: Checker = {
   name: 'chain',
   judge: ({ cluster }) => {
     const { server } = cluster;
-    const contents = new Map<number, number>();
+    const contents = new Map<number, Section>();
     const marks = new Map<number, Mark>();
     for (const { data, sequence } of server.stream(streams.results).history) {
       const message = decodeResults(data);
@@ -49,12 +49,14 @@ export const chain: Checker = {
 };
 
 /** Columns as bytes, whoever packed them. */
-function same(contents: Map<number, number>, section: Section, at: number): void {
+function same(contents: Map<number, Section>, section: Section, at: number): void {
   if (isEmptySection(section)) return;
-  const { batchBody: _packed, ...rest } = section;
-  const crc = crc32(pack(rest));
   const known = contents.get(section.sequence);
-  if (known === undefined) contents.set(section.sequence, crc);
-  else if (known !== crc)
+  if (known === undefined) contents.set(section.sequence, section);
+  else if (bytesOf(known) !== bytesOf(section))
     throw new Broken('chain', `LOGS ${section.sequence} has two different results; the second is RESULTS ${at}.`);
+}
+
+function bytesOf({ batchBody: _packed, ...rest }: Section): number {
+  return crc32(pack(rest));
 }

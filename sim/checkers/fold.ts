@@ -46,7 +46,7 @@ function expected(cluster: Cluster): Map<string, Row[]> {
   const rows = new Map<string, Row[]>();
   for (const { table, chunks } of builder.finish()) {
     const name = table.slice(table.indexOf('.') + 1);
-    rows.set(name, [...(rows.get(name) ?? []), ...readBlock(chunks)]);
+    rows.set(name, [...(rows.get(name) ?? []), ...readBlock(Buffer.concat(chunks))]);
   }
   return rows;
 }
