@@ -303,6 +303,9 @@ export class DetectorSet {
     const { history, config } = this;
     if (!this.isOpen) history.skipped = 0;
     else if (history.skipped < config.history.skipMax) {
+      // Errors are found some time after they set in.
+      if (history.skipped === 0 && this.errors.isOpen)
+        history.soften('errorCount', Math.ceil((window.startMs - this.errors.startMs) / this.sizeMs));
       history.skipped++;
       return;
     } else if (history.skipped === config.history.skipMax) {

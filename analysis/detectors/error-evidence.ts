@@ -4,7 +4,7 @@
  * records on a good day is hardly an error, whatever it sounds like, and what is rare may be one at less than even odds.
  */
 import type { ObservedEvent } from '#analysis/windows/mod.ts';
-import { classOfSeverity } from '#analysis/windows/mod.ts';
+import { classes, classOfSeverity } from '#analysis/windows/mod.ts';
 import type { History } from './history.ts';
 import type { TemplateTable } from './template-table.ts';
 
@@ -27,6 +27,8 @@ const doubtfulChanceMin = 0.15;
 /** Windows. */
 const ageMin = 4;
 const ageMax = 32;
+/** Windows of a history that is still young. */
+const youngMax = 48;
 const recordsMax = 1e6;
 const [unknown, isNone, isOne] = [0, 1, 2];
 
@@ -70,6 +72,7 @@ export class ErrorEvidence {
   review(at: number, table: TemplateTable, history: History): void {
     const records = history.mean('logCount');
     if (records === 0) return;
+    let hasChanged = false;
     for (let slot = 0; slot < Math.min(this.slots, table.slots); slot++) {
       if (this.verdicts[slot] === unknown || !table.has(slot)) continue;
       const age = at - table.get(slot, 'first') + 1;
@@ -79,8 +82,22 @@ export class ErrorEvidence {
       const verdict = (this.chances[slot] as number) >= chanceMinOf(mean / records) ? isOne : isNone;
       if (verdict === this.verdicts[slot]) continue;
       this.verdicts[slot] = verdict;
-      history.shift('errorCount', verdict === isOne ? mean : -mean);
+      hasChanged = true;
     }
+    // Later in its life, few windows of many were counted otherwise.
+    if (hasChanged && history.size <= youngMax) history.flatten('errorCount', this.usualErrors(at, table));
+  }
+
+  /** Errors of a window, as they count now. */
+  private usualErrors(at: number, table: TemplateTable): number {
+    let sum = 0;
+    for (let slot = 0; slot < table.slots; slot++) {
+      if (!table.has(slot)) continue;
+      const verdict = this.verdicts[slot] ?? unknown;
+      if (verdict === isOne || (verdict === unknown && table.get(slot, 'class') >= classes.error))
+        sum += table.get(slot, 'total') / (at - table.get(slot, 'first') + 1);
+    }
+    return sum;
   }
 
   snapshot(): ErrorEvidenceSnapshot {

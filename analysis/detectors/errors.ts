@@ -88,6 +88,11 @@ export class ErrorDetector {
     return this.incident !== null;
   }
 
+  /** When the open incident began, ms; 0: none is open. */
+  get startMs(): number {
+    return this.incident?.row.startMs ?? 0;
+  }
+
   /** Errors of the last minute, less these, are on the rise, or told already. */
   isRising(less: number): boolean {
     if (this.incident !== null) return true;

@@ -97,17 +97,19 @@ export class History {
     for (let i = 0; i < Math.min(learned, this.capacity); i++) this.take([0, 0, 0, 0]);
   }
 
-  /** A count would have been that much higher in all windows (or lower): what is counted has changed. */
-  shift(field: HistoryField, mean: number): void {
-    const index = historyFields.indexOf(field);
-    for (let back = 0; back < this.size; back++) {
-      const at = ((this.at - 1 - back + 2 * this.capacity) % this.capacity) * width + index;
-      const before = this.ring[at] as number;
-      // Whole numbers that add up to the mean.
-      const after = Math.max(0, before + Math.floor((back + 1) * mean) - Math.floor(back * mean));
-      this.ring[at] = after;
-      this.sums[index]! += after - before;
-    }
+  /** What is counted has changed: all windows had about this many. */
+  flatten(field: HistoryField, mean: number): void {
+    // Whole numbers that add up to the mean.
+    for (let back = 0; back < this.size; back++)
+      this.put(field, back, Math.floor((back + 1) * mean) - Math.floor(back * mean));
+  }
+
+  /** The newest windows were the beginning of an incident: their counts are none that are usual. */
+  soften(field: HistoryField, windows: number): void {
+    const count = Math.min(windows, this.size - 1);
+    if (count <= 0) return;
+    const usual = Math.round(this.span(field, count, this.size) / (this.size - count));
+    for (let back = 0; back < count; back++) this.put(field, back, Math.min(usual, this.value(field, back)));
   }
 
   /** The week's hour, whatever is going on: an hour that is odd once is not the only one of its kind for long. */
@@ -261,6 +263,13 @@ export class History {
     for (let i = 0; i < state.levels.length; i += 2)
       history.levels.push({ mean: state.levels[i] as number, age: state.levels[i + 1] as number });
     return history;
+  }
+
+  private put(field: HistoryField, back: number, value: number): void {
+    const index = historyFields.indexOf(field);
+    const at = ((this.at - 1 - back + 2 * this.capacity) % this.capacity) * width + index;
+    this.sums[index]! += value - (this.ring[at] as number);
+    this.ring[at] = value;
   }
 
   private take(values: ArrayLike<number>): void {

@@ -31,7 +31,7 @@ export interface NewTemplateSnapshot {
 const slotsMax = 16;
 const candidatesMax = 32;
 const sureChance = 0.95;
-const lumpMs = 9_000;
+const lumpMs = 15_000;
 /** Windows without a record of it that end an incident, and after which its templates count as known. */
 const endWindows = 4;
 const forgetWindows = 20;
