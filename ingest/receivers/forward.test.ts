@@ -11,7 +11,8 @@ interface Client {
   emit(label: string, data: object, time: Date): Promise<void>;
   shutdown(): Promise<void>;
 }
-const { FluentClient } = createRequire(import.meta.url)('@fluent-org/logger') as {
+const require = createRequire(import.meta.url);
+const { FluentClient } = require('@fluent-org/logger') as {
   FluentClient: new (prefix: string, options: object) => Client;
 };
 
