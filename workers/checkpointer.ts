@@ -95,11 +95,11 @@ export class Checkpointer {
     };
   }
 
-  /** Takes the state as it is now; it is committed once `ready` settles. Never rejects. */
-  save(partition: Partition, ready: Promise<void>): Promise<boolean> {
+  /** Takes the state as it is now, whole where `isBase`; it is committed once `ready` settles. Never rejects. */
+  save(partition: Partition, ready: Promise<void>, isBase = false): Promise<boolean> {
     const { store, epoch, generation, time, budget } = this.options;
     const startedMs = time.now();
-    const over = this.baseIsDue() ? [] : this.chain;
+    const over = isBase || this.baseIsDue() ? [] : this.chain;
     const { bytes, round } = partition.take(over.length === 0 ? null : this.round);
     const at = { epoch, generation, sequence: partition.sequence };
     const object = store.describe(partition.partition, bytes, at);

@@ -18,7 +18,7 @@ import {
 } from '#protocol/mod.ts';
 import type { CheckpointBudget } from './checkpoint-budget.ts';
 import { type CheckpointCounts, Checkpointer } from './checkpointer.ts';
-import type { CheckpointStore, Position } from './checkpoints.ts';
+import { type CheckpointStore, checkpointsKept, type Position } from './checkpoints.ts';
 import { Gather } from './gather.ts';
 import type { ModelShelf } from './models.ts';
 import { Partition, type PartitionOutput, type PartitionShell, type ServiceCount } from './partition.ts';
@@ -77,8 +77,10 @@ const drainRetryMs = 500;
 const reconnectLookMs = 100;
 const window = 64;
 const queueBytesMax = 16 * 1024 * 1024;
-/** A partition without records is checkpointed this much more rarely: ticks alone change little. */
+/** A partition without records is checkpointed this much more rarely in the end: ticks alone change little. */
 const idleCheckpointFactor = 12;
+/** As many come without records before they become rare: then LOGS keeps no record for any of those kept. */
+const checkpointsTillQuiet = checkpointsKept + 1;
 
 export class PartitionRunner {
   readonly counts: RunnerCounts = {
@@ -120,7 +122,9 @@ export class PartitionRunner {
   private mustRestore = false;
   /** Last message taken of what an earlier generation published. */
   private inherited: { sequence: number; timeMs: number } | null = null;
-  private recordsAtCheckpoint = 0;
+  private recordsAtCheckpoint = -1;
+  /** Checkpoints since the last record, the one that took it in included. */
+  private checkpointsSince = 0;
   /** Sequences whose analysis threw, and what it threw: dead letters when met again. */
   private readonly poison = new Map<number, string>();
 
@@ -426,12 +430,17 @@ export class PartitionRunner {
     const linger = this.gather.worthSending ? this.options.resultsLingerMs : this.options.emptyLingerMs;
     if (this.gatheredSince !== 0 && now - this.gatheredSince >= linger) this.cut();
     if (this.broken || this.stopping || this.resume.isInheriting) return;
-    // The first one comes soon in any case: it carries what the partition was told of rules and models.
-    const quiet = this.counts.records === this.recordsAtCheckpoint && this.checkpointSequence > 0;
+    // Not before all kept checkpoints lie behind the last records: until then LOGS keeps those, and may be full of them.
+    // The first ones come soon in any case: they carry what the partition was told of rules and models.
+    const quiet = this.unchangedCheckpoints >= checkpointsTillQuiet;
     const { budget, running } = this.options;
     const every = budget.everyMs(running()) * (quiet ? idleCheckpointFactor : 1);
     if (now - this.lastCheckpointMs >= every && this.partition.sequence > this.checkpointSequence)
       this.checkpointInTurn();
+  }
+
+  private get unchangedCheckpoints(): number {
+    return this.counts.records === this.recordsAtCheckpoint ? this.checkpointsSince : 0;
   }
 
   /** While NATS was away its LOGS may have become shorter, and the client goes on as if nothing had happened. */
@@ -460,10 +469,16 @@ export class PartitionRunner {
   private async checkpoint(): Promise<boolean> {
     const { sequence } = this.partition;
     this.lastCheckpointMs = Number.POSITIVE_INFINITY;
-    this.recordsAtCheckpoint = this.counts.records;
+    const { records } = this.counts;
+    const since = this.unchangedCheckpoints;
     this.cut();
-    const saved = await this.checkpointer.save(this.partition, this.publisher.idle());
-    if (saved) this.checkpointSequence = sequence;
+    // A base of its own, so that the checkpoint that must be apart from the newest is not an old one for long.
+    const saved = await this.checkpointer.save(this.partition, this.publisher.idle(), since === checkpointsKept - 1);
+    if (saved) {
+      this.checkpointSequence = sequence;
+      this.recordsAtCheckpoint = records;
+      this.checkpointsSince = since + 1;
+    }
     this.lastCheckpointMs = this.options.time.now();
     return saved;
   }
