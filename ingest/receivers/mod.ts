@@ -3,13 +3,14 @@ import type { ListeningReceiver } from '../listening.ts';
 import type { Receiver, ReceiverServer } from '../receiver.ts';
 import { forwardReceiver } from './forward.ts';
 import { gelfReceiver } from './gelf.ts';
+import { elasticsearchReceiver } from './elasticsearch.ts';
 import { ingestReceiver } from './ingest.ts';
 import { lokiReceiver } from './loki.ts';
 import { otlpGrpcServer } from './otlp-grpc.ts';
 import { otlpHttpReceiver } from './otlp-http.ts';
 import { syslogReceiver } from './syslog.ts';
 
-export const receivers: readonly Receiver[] = [ingestReceiver, otlpHttpReceiver, lokiReceiver];
+export const receivers: readonly Receiver[] = [ingestReceiver, otlpHttpReceiver, lokiReceiver, elasticsearchReceiver];
 /** By the name of their port. */
 export const receiverServers: readonly ReceiverServer[] = [otlpGrpcServer];
 export const listeningReceivers: readonly ListeningReceiver[] = [syslogReceiver, gelfReceiver, forwardReceiver];

@@ -1,0 +1,170 @@
+/**
+ * Elasticsearch's `_bulk`, and what Filebeat, Logstash, Vector and Fluent Bit ask before their first: who is there, under
+ * which licence, with which templates and policies. Those get the answer that lets them go on.
+ */
+import { randomUUID } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { LogweirError } from '#protocol/mod.ts';
+import { type Item, operationsOf, takeOperations } from '../elasticsearch/bulk.ts';
+import { takeIn } from '../intake.ts';
+import { httpStatusOf, retryAfterSeconds } from '../problem.ts';
+import type { Receiver, ReceiverContext } from '../receiver.ts';
+
+/** A version that present clients accept; they refuse servers older than themselves by major version. */
+const version = '9.0.0';
+const clusterName = 'logweir';
+const clusterUuid = 'logweir-0000000000000';
+
+const types: Readonly<Record<number, string>> = {
+  400: 'illegal_argument_exception',
+  413: 'content_too_long_exception',
+  415: 'media_type_header_exception',
+  429: 'es_rejected_execution_exception',
+};
+
+type Params = { index?: string };
+
+export const elasticsearchReceiver: Receiver = {
+  name: 'elasticsearch',
+  register(app, context) {
+    const options = { config: { answerError: refuse } };
+    for (const url of ['/_bulk', '/:index/_bulk', '/:index/:type/_bulk'])
+      app.route<{ Params: Params }>({
+        method: ['POST', 'PUT'],
+        url,
+        ...options,
+        handler: (request, reply) => handleBulk(request, reply, context),
+      });
+    app.post<{ Params: Params }>('/:index/_doc', options, (request, reply) => handleDocument(request, reply, context));
+    handshake(app);
+  },
+};
+
+async function handleBulk(
+  request: FastifyRequest<{ Params: Params }>,
+  reply: FastifyReply,
+  context: ReceiverContext,
+): Promise<FastifyReply> {
+  const startedMs = context.clock();
+  const index = request.params.index ?? '';
+  const { items } = await takeIn(context, incomingOf(request), (body, add, nowMs) => {
+    const items = takeOperations(body, operationsOf(body, index), add, nowMs);
+    return { items, rejected: items.filter(({ reason }) => reason !== '').length };
+  });
+  const { filter_path: filter } = request.query as { filter_path?: string };
+  return product(reply).send({
+    took: Math.max(0, context.clock() - startedMs),
+    errors: items.some(({ reason }) => reason !== ''),
+    // Who filters wants errors and statuses; ids and indices of thousands of documents say nothing to them.
+    items: answers(items, filter !== undefined),
+  });
+}
+
+async function handleDocument(
+  request: FastifyRequest<{ Params: Params }>,
+  reply: FastifyReply,
+  context: ReceiverContext,
+): Promise<FastifyReply> {
+  const index = request.params.index ?? '';
+  const { item } = await takeIn(context, incomingOf(request), (body, add, nowMs) => {
+    const [item] = takeOperations(body, [{ action: 'index', index, id: '', start: 0, end: body.length }], add, nowMs);
+    return { item: item as Item, rejected: item?.reason === '' ? 0 : 1 };
+  });
+  if (item.reason === '') return product(reply.code(201)).send(answers([item], false)[0]?.['index']);
+  throw new LogweirError('RECORD_REJECTED', `The document was not taken: ${item.reason}.`, 'Correct it.');
+}
+
+const incomingOf = (request: FastifyRequest<{ Params: Params }>) => ({
+  raw: (request.body as Buffer | undefined) ?? Buffer.alloc(0),
+  encoding: request.headers['content-encoding'],
+  idempotencyKey: request.headers['idempotency-key'],
+  name: request.params.index ?? '',
+});
+
+function answers(items: readonly Item[], brief: boolean): Record<string, unknown>[] {
+  const made = randomUUID().slice(0, 18);
+  return items.map(({ operation: { action, index, id }, reason, type }, i) => {
+    if (reason !== '') return { [action]: { _index: index, _id: id || null, status: 400, error: { type, reason } } };
+    if (brief) return { [action]: { status: 201 } };
+    return {
+      [action]: {
+        _index: index,
+        _id: id || `${made}${i}`,
+        _version: 1,
+        result: 'created',
+        _shards: { total: 1, successful: 1, failed: 0 },
+        _seq_no: 0,
+        _primary_term: 1,
+        status: 201,
+      },
+    };
+  });
+}
+
+/** Without this header, Elastic's clients refuse to go on. */
+const product = (reply: FastifyReply): FastifyReply => reply.header('x-elastic-product', 'Elasticsearch');
+
+/** Elastic's clients send again on 429, and take 503 for a node that is down. */
+function refuse(_request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
+  const found = httpStatusOf(error);
+  const status = found === 503 ? 429 : found;
+  if (status === 429) reply.header('retry-after', String(retryAfterSeconds));
+  const { message } = error as Error;
+  const reason = error instanceof LogweirError ? `${message} ${error.remedy}` : message;
+  const cause = { type: types[status] ?? 'exception', reason };
+  return product(reply.code(status)).send({ error: { root_cause: [cause], ...cause }, status });
+}
+
+function handshake(app: FastifyInstance): void {
+  const answer = (url: string, body: (name: string) => unknown): void => {
+    app.get<{ Params: { name?: string } }>(url, async (request, reply) =>
+      product(reply).send(body(request.params.name ?? '')),
+    );
+  };
+  answer('/', () => ({
+    name: clusterName,
+    cluster_name: clusterName,
+    cluster_uuid: clusterUuid,
+    version: {
+      number: version,
+      build_flavor: 'default',
+      build_type: 'tar',
+      build_hash: '0'.repeat(40),
+      build_date: '2025-01-01T00:00:00.000000000Z',
+      build_snapshot: false,
+      lucene_version: '10.1.0',
+      minimum_wire_compatibility_version: '8.18.0',
+      minimum_index_compatibility_version: '8.0.0',
+    },
+    tagline: 'You Know, for Search',
+  }));
+  const licence = { status: 'active', uid: clusterUuid, type: 'basic', mode: 'basic' };
+  answer('/_license', () => ({ license: licence }));
+  answer('/_xpack', () => ({
+    build: { hash: '0'.repeat(40), date: '2025-01-01T00:00:00.000Z' },
+    license: licence,
+    features: { ilm: { available: true, enabled: true }, security: { available: true, enabled: false } },
+  }));
+  answer('/_cluster/health', () => ({ cluster_name: clusterName, status: 'green', timed_out: false }));
+  for (const url of ['/_nodes', '/_nodes/http', '/_nodes/_all/http'])
+    answer(url, () => ({ _nodes: { total: 0, successful: 0, failed: 0 }, cluster_name: clusterName, nodes: {} }));
+  // Templates, policies and pipelines are all there already, whatever they are called: nothing needs to be set up.
+  answer('/_index_template/:name', (name) => ({ index_templates: [{ name, index_template: { index_patterns: [] } }] }));
+  answer('/_component_template/:name', (name) => ({ component_templates: [{ name, component_template: {} }] }));
+  answer('/_data_stream/:name', (name) => ({ data_streams: [{ name, indices: [] }] }));
+  for (const url of ['/_template/:name', '/_ilm/policy/:name', '/_ingest/pipeline/:name', '/_alias/:name'])
+    answer(url, (name) => ({ [name]: {} }));
+  const acknowledged = async (_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
+    product(reply).send({ acknowledged: true, shards_acknowledged: true });
+  for (const kind of [
+    '_index_template',
+    '_component_template',
+    '_data_stream',
+    '_template',
+    '_ilm/policy',
+    '_ingest/pipeline',
+  ])
+    app.put(`/${kind}/:name`, acknowledged);
+  app.put('/:index', acknowledged);
+  app.head('/:index', (_request, reply) => product(reply).send());
+}
