@@ -58,12 +58,15 @@ function environment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
 export class Cluster {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'logweir-cluster-'));
   private readonly workers: number;
+  private readonly env: Record<string, string>;
   private child: ChildProcess | null = null;
   private readonly joined: ChildProcess[] = [];
   private told = '';
 
-  constructor(workers: number) {
+  /** `env`: settings of every role. */
+  constructor(workers: number, env: Record<string, string> = {}) {
     this.workers = workers;
+    this.env = env;
   }
 
   /** Starts on the data directory, on free ports; settles when every role is ready. */
@@ -72,7 +75,7 @@ export class Cluster {
     const args = ['up', '--data-dir', this.dataDir, '--workers', String(this.workers), ...ports];
     const child = spawn(process.execPath, [main, ...args], {
       cwd: this.dataDir,
-      env: environment(),
+      env: environment(this.env),
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.child = child;
