@@ -125,7 +125,7 @@ export class Fleet {
     for (let n = 1; n <= options.workers; n++) this.addRole(`worker-${n}`, 'worker', {});
     this.addRole('alerting', 'alerting', {});
     for (const [n, port] of gateways.entries())
-      this.addRole(`gateway-${n + 1}`, 'gateway', { LOGWEIR_PORTS_GATEWAY: String(port) });
+      this.addRole(`gateway-${n + 1}`, 'gateway', { LOGWEIR_PORTS_GATEWAY: String(port), LOGWEIR_PORTS_SYSLOG: '0' });
   }
 
   private addServers(nats: number, redis: number): void {
