@@ -46,6 +46,7 @@ const lumpMs = 9_000;
 const hugeMin = 60;
 const creepTailExponent = 6;
 const creepHistoryMin = 30;
+const slowMs = 10 * 60_000;
 /** An incident that comes back so soon is the same one. */
 const resumeMs = 5 * 60_000;
 
@@ -171,12 +172,15 @@ export class ErrorDetector {
     if (above < 6 || this.isExplained([window], knowledge, context)) return;
     // What came within the last two minutes came at once.
     const isLate = history.span('errorCount', 0, fewWindows) > 0.75 * recent;
-    const name = !isLate && isRamp(history, mean) ? 'error_creep' : 'error_spike';
+    const onsetMs = onsetOf(history, mean, window.endMs, this.sizeMs);
+    // Nor did what set in long ago and was no spike until now.
+    const isSlow = window.endMs - onsetMs >= slowMs || isRamp(history, mean);
+    const name = !isLate && isSlow ? 'error_creep' : 'error_spike';
     const scale = this.config.windowMs / this.sizeMs;
     this.mean = mean * scale;
     this.variance = varianceOf(mean, scale, usual.size, usual.dispersion);
     const atMs = window.endMs;
-    this.open(name, onsetOf(history, mean, window.endMs, this.sizeMs), atMs, [window], context);
+    this.open(name, onsetMs, atMs, [window], context);
     this.peakErrors = Math.max(this.sliding.errors, Math.round((recent * scale) / creepWindows));
     this.holdFrom = Math.max(2, Math.ceil(0.5 * this.peakErrors + 0.5 * this.openMean));
     this.write(atMs, context);
