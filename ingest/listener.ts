@@ -59,6 +59,7 @@ const keepAliveMs = 60_000;
 /** The kernel gives less where net.core.rmem_max says so. */
 const datagramBufferBytes = 4 * 1024 * 1024;
 const closeMs = 1_000;
+const nothing = Buffer.alloc(0);
 /** Answers that a client has not read. */
 const answerBytesMax = 1024 * 1024;
 
@@ -84,6 +85,8 @@ export class Listener {
   private openBytes = 0;
   /** Stopped reading, in that order (B2). */
   private readonly waiting = new Set<Connection>();
+  /** Gone, with events that are not taken yet. */
+  private readonly detached = new Set<Connection>();
   private server: Server | null = null;
   private tlsServer: TlsServer | null = null;
   private datagrams: DatagramSocket | null = null;
@@ -119,6 +122,7 @@ export class Listener {
       else this.server.close(() => resolve());
     });
     for (const connection of this.connections.values()) this.finish(connection);
+    for (const connection of this.detached) this.release(connection);
     const cancel = this.options.time.after(closeMs, () => {
       for (const { socket } of this.connections.values()) socket.destroy();
     });
@@ -279,8 +283,32 @@ export class Listener {
       },
     });
     socket.on('data', (chunk: Buffer) => this.take(connection, chunk));
-    socket.once('end', () => this.finish(connection));
+    socket.once('end', () => {
+      // What it sent is still worked on: that goes on when the socket is closed.
+      if (connection.conversation?.busy !== true) this.finish(connection);
+    });
     if (this.options.full()) this.pause(connection);
+  }
+
+  /** Goes on with what a conversation has taken and not done, when others had their turn. */
+  private goOn(connection: Connection): void {
+    const { full, time } = this.options;
+    const left = this.detached.has(connection);
+    if (connection.conversation === null || (connection.paused && !left)) return;
+    if (!left || !full()) this.take(connection, nothing);
+    const busy = connection.conversation?.busy === true;
+    if (!left) {
+      if (!busy && !connection.paused) connection.socket.resume();
+    } else if (!busy) this.release(connection);
+    else if (full()) time.after(resumeEveryMs, () => this.goOn(connection));
+  }
+
+  /** The client is gone and what it sent is done. */
+  private release(connection: Connection): void {
+    this.detached.delete(connection);
+    connection.conversation?.end();
+    connection.conversation = null;
+    this.note(connection);
   }
 
   private take(connection: Connection, chunk: Buffer): void {
@@ -304,6 +332,11 @@ export class Listener {
     } else if (full()) {
       // All at once: each would bring another chunk otherwise.
       for (const other of this.connections.values()) this.pause(other);
+      return;
+    }
+    if (conversation.busy === true) {
+      connection.socket.pause();
+      time.soon(() => this.goOn(connection));
     }
   }
 
@@ -334,7 +367,8 @@ export class Listener {
       connection.paused = false;
       connection.activeMs = now;
       if (connection.openSinceMs > 0) connection.openSinceMs = now;
-      connection.socket.resume();
+      if (connection.conversation?.busy === true) this.goOn(connection);
+      else connection.socket.resume();
     }
   }
 
@@ -371,10 +405,11 @@ export class Listener {
   }
 
   private forget(socket: Socket, connection: Connection): void {
-    connection.conversation?.end();
-    connection.conversation = null;
-    this.note(connection);
     this.waiting.delete(connection);
+    if (connection.conversation?.busy === true) {
+      this.detached.add(connection);
+      this.options.time.soon(() => this.goOn(connection));
+    } else this.release(connection);
     if (!this.connections.delete(socket)) return;
     const left = (this.byAddress.get(connection.address) ?? 1) - 1;
     if (left > 0) this.byAddress.set(connection.address, left);

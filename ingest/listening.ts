@@ -44,6 +44,8 @@ export interface Peer {
 export interface Conversation {
   /** Bytes as they came. @throws ConversationEnd where nothing sensible can follow. */
   take(chunk: Buffer): void;
+  /** Has more to do with what it took: `take` is called again, with nothing, before more is read. */
+  readonly busy?: boolean;
   /** The client sends no more: what stands open may still be a message. */
   end(): void;
   /** Bytes held of a message that is not whole. */

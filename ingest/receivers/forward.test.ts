@@ -117,6 +117,34 @@ describe('acknowledgement', () => {
   });
 });
 
+describe('a message with many events', () => {
+  const many = (tag: string, count: number, packed: boolean): Buffer => {
+    const events = Array.from({ length: count }, (_, i) => [1_795_255_200, { log: String(i) }]);
+    return pack([tag, packed ? Buffer.concat(events.map(pack)) : events, { chunk: tag }]);
+  };
+
+  it.each([true, false])('lets others have their turn meanwhile, and keeps its order (packed: %s)', async (packed) => {
+    const world = await open();
+    const large = ask(world, many('large', 20_000, packed));
+    await until(() => world.sockets.counts('forward').records > 0);
+    expect(world.sockets.counts('forward').records).toBeLessThan(20_000);
+    await ask(world, many('small', 1, packed));
+    await large;
+    const stored = (await world.records()).map(({ service, body }) => ({ service, body }));
+    const first = stored.findIndex(({ service }) => service === 'small');
+    expect(first).toBeLessThan(20_000);
+    expect(stored.filter((_, i) => i !== first).map(({ body }) => Number(body))).toEqual(
+      Array.from({ length: 20_000 }, (_, i) => i),
+    );
+  });
+
+  it('is taken whole though its sender hangs up, and the stream is behind', async () => {
+    const world = await open({ pendingBytesMax: 300_000 });
+    await sendTo(world.port('forward'), many('gone', 20_000, true), many('gone too', 10, true));
+    expect(await world.settled(20_010)).toHaveLength(20_010);
+  });
+});
+
 describe('messages', () => {
   it('come in any pieces, keep-alives and heartbeats between them', async () => {
     const world = await open();

@@ -24,6 +24,7 @@ const chunkCharactersMax = 1_024;
 /** A text of 128 bits is enough to tell chunks apart. */
 const keyCharacters = 22;
 const nonceBytes = 16;
+const nothing = Buffer.alloc(0);
 const eventTimeType = 0;
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 /** A copy: the packer's own buffer is used again. */
@@ -42,6 +43,19 @@ export const forwardReceiver: ListeningReceiver = {
   },
 };
 
+/** Events taken before others have their turn: some 10 ms of work. */
+const eventsAtOnce = 1_000;
+
+/** A message with many events, taken bit by bit. */
+interface Job {
+  reader: MsgpackReader;
+  /** Events still to come; -1: as many as there are bytes. */
+  left: number;
+  tag: string;
+  options: Options;
+  request: SinkRequest | undefined;
+}
+
 interface Options {
   chunk: string;
   compressed: string;
@@ -58,6 +72,9 @@ class ForwardConversation implements Conversation {
   private readonly queue = new ByteQueue();
   private readonly frame = new MsgpackFrame();
   private greeting: boolean;
+  private job: Job | null = null;
+  /** Bytes of the queue that the job stands in. */
+  private jobBytes = 0;
 
   constructor(sink: RecordSink, peer: Peer, { sharedKey, hostName }: { sharedKey: string; hostName: string }) {
     this.sink = sink;
@@ -72,17 +89,30 @@ class ForwardConversation implements Conversation {
     return this.queue.length;
   }
 
+  get busy(): boolean {
+    return this.job !== null;
+  }
+
   take(chunk: Buffer): void {
-    this.queue.append(chunk);
     try {
+      this.work(eventsAtOnce);
+      // The job reads where it stands: nothing may move meanwhile.
+      if (this.job !== null && chunk.length > 0) this.work(Number.POSITIVE_INFINITY);
+      if (this.job !== null) return;
+      this.queue.append(chunk);
       while (this.queue.length > 0) {
         const size = this.frame.end(this.queue.bytes, this.greeting ? smallBytesMax : messageBytesMax);
         if (size < 0) return;
         const message = this.queue.bytes.subarray(0, size);
         if (this.greeting) this.ping(new MsgpackReader(message));
         else this.message(new MsgpackReader(message));
-        this.queue.consume(size);
         this.frame.reset();
+        this.jobBytes = size;
+        this.work(eventsAtOnce);
+        if (this.job !== null) return;
+        // A message without a job.
+        this.queue.consume(this.jobBytes);
+        this.jobBytes = 0;
       }
     } catch (error) {
       // Nothing tells where the next message would begin.
@@ -93,6 +123,14 @@ class ForwardConversation implements Conversation {
   }
 
   end(): void {
+    try {
+      while (this.job !== null) this.take(nothing);
+    } catch (error) {
+      if (!(error instanceof ConversationEnd)) throw error;
+      this.sink.counts[error.reason]++;
+      this.job = null;
+      this.queue.consume(this.queue.length);
+    }
     if (this.queue.length > 0) this.sink.counts.incomplete++;
     this.queue.consume(this.queue.length);
   }
@@ -143,8 +181,7 @@ class ForwardConversation implements Conversation {
     const options = size > 2 ? optionsOf(reader.valueWithin(smallBytesMax)) : noOptions;
     reader.at = start;
     const request = this.begin(tag, options);
-    for (let left = reader.array(); left > 0; left--) this.entry(reader, tag, request);
-    this.finish(options, request);
+    this.job = { reader, left: reader.array(), tag, options, request };
   }
 
   private packed(reader: MsgpackReader, tag: string, size: number): void {
@@ -156,9 +193,22 @@ class ForwardConversation implements Conversation {
       return;
     }
     const events = new MsgpackReader(unpack(data, options.compressed));
-    const request = this.begin(tag, options);
-    while (!events.atEnd) this.entry(events, tag, request);
-    this.finish(options, request);
+    this.job = { reader: events, left: -1, tag, options, request: this.begin(tag, options) };
+  }
+
+  /** Takes so many events of the message under way. @throws MsgpackError */
+  private work(eventsMax: number): void {
+    const { job } = this;
+    if (job === null) return;
+    for (let taken = 0; job.left < 0 ? !job.reader.atEnd : job.left > 0; taken++) {
+      if (taken >= eventsMax) return;
+      if (job.left > 0) job.left--;
+      this.entry(job.reader, job.tag, job.request);
+    }
+    this.job = null;
+    this.finish(job.options, job.request);
+    this.queue.consume(this.jobBytes);
+    this.jobBytes = 0;
   }
 
   private entry(reader: MsgpackReader, tag: string, request: SinkRequest | undefined): void {
