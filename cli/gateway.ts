@@ -29,6 +29,7 @@ export const command: Command = {
         id: `${id}.${process.pid}.${time.now().toString(36)}`,
         limits: { bodyBytesMax: config.gateway.bodyBytesMax },
         pendingBytesMax: config.gateway.pendingBytesMax,
+        splunkTokens: config.gateway.splunkTokens.split(/[\s,]+/).filter((token) => token !== ''),
         metrics: () => prometheusText('gateway', counters()),
       });
       const counters = (): Record<string, number> => {

@@ -29,6 +29,8 @@ export interface GatewayOptions {
   id: string;
   limits?: Partial<GatewayLimits>;
   pendingBytesMax?: number;
+  /** Tokens that Splunk's clients must have one of; none = they need not. */
+  splunkTokens?: readonly string[];
   /** How long the stream is asked again before a request is answered 503, ms. */
   giveUpAfterMs?: number;
   /** Prometheus text for /metrics. */
@@ -121,6 +123,7 @@ export class Gateway {
       clock: options.time.now,
       counts: this.counts,
       limits,
+      splunkTokens: options.splunkTokens ?? [],
       hold: (bytes: number) => this.hold(bytes, pendingBytesMax),
     };
     for (const receiver of receivers) receiver.register(this.app, this.context);

@@ -12,6 +12,8 @@ export interface ReceiverContext {
   clock: () => number;
   counts: ReceiverCounts;
   limits: GatewayLimits;
+  /** Tokens that the Splunk receiver takes; empty = any, or none. */
+  splunkTokens: readonly string[];
   /**
    * Counts bytes that a request takes beyond its body as it came (unpacked ones), until the way back is called.
    * @throws LogweirError NATS_UNAVAILABLE where the gateway holds as much as it may.

@@ -46,6 +46,7 @@ export const schema = {
     otlpGrpc: port(4317, 'OpenTelemetry logs over gRPC.'),
     loki: port(3100, 'Loki push.'),
     elasticsearch: port(9200, 'Elasticsearch bulk.'),
+    splunk: port(8088, 'Splunk HTTP Event Collector, without TLS.'),
     syslog: port(5514, 'Syslog over UDP, TCP and TLS.'),
     gelf: port(12201, 'GELF over UDP, TCP and TLS.'),
     forward: port(24224, 'Fluent forward over TCP and TLS.'),
@@ -67,6 +68,9 @@ export const schema = {
       { min: mib, max: 64 * gib },
       'Bytes that may wait for the stream before requests get 503.',
     ),
+    splunkTokens: text('', 'Tokens that clients of Splunk HEC must have one of, by comma; any does when unset.', {
+      secret: true,
+    }),
   },
   receivers: {
     syslog: flag(true, 'Take syslog (RFC 3164, RFC 5424).'),
@@ -118,6 +122,7 @@ export const receiverPorts = [
   'otlpGrpc',
   'loki',
   'elasticsearch',
+  'splunk',
   'syslog',
   'gelf',
   'forward',

@@ -8,9 +8,16 @@ import { ingestReceiver } from './ingest.ts';
 import { lokiReceiver } from './loki.ts';
 import { otlpGrpcServer } from './otlp-grpc.ts';
 import { otlpHttpReceiver } from './otlp-http.ts';
+import { splunkReceiver } from './splunk.ts';
 import { syslogReceiver } from './syslog.ts';
 
-export const receivers: readonly Receiver[] = [ingestReceiver, otlpHttpReceiver, lokiReceiver, elasticsearchReceiver];
+export const receivers: readonly Receiver[] = [
+  ingestReceiver,
+  otlpHttpReceiver,
+  lokiReceiver,
+  elasticsearchReceiver,
+  splunkReceiver,
+];
 /** By the name of their port. */
 export const receiverServers: readonly ReceiverServer[] = [otlpGrpcServer];
 export const listeningReceivers: readonly ListeningReceiver[] = [syslogReceiver, gelfReceiver, forwardReceiver];
