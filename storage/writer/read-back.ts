@@ -5,8 +5,8 @@
  *   The ledger is written last: where it has a position, every table has what lies up to it, and the mark moves there.
  *   `otel_logs` above the marks: the rows of a section's day went in with one insert, all or none; those stored are
  *   left out when the section comes again. The other tables replace a row by the same row, and need no care.
- *   Rollups: the engine may have died between a table and its view. What a view lacks of the minutes in question is
- *   added to it. (Exact while retention has not removed other rows of those very minutes.)
+ *   Rollups: the engine may have died, or somebody's own view refused, between a table and its view. What a view lacks
+ *   of the minutes in question is added to it. (Exact while retention has not removed other rows of those very minutes.)
  */
 import type { Mark } from '#bus/mod.ts';
 import { LogweirError } from '#protocol/mod.ts';
@@ -18,7 +18,7 @@ import type { IsStored, PlacedSection } from './block.ts';
 export interface StoredRows {
   /** Marks moved to what the ledger has, the rows of `otel_logs` above them; rollups are complete after it. */
   above(marks: Readonly<Record<string, Mark>>): Promise<ReadBack>;
-  /** The rows of these sections. */
+  /** The rows of these sections; what rollups lack of them is added. */
   of(sections: readonly PlacedSection[]): Promise<StoredUnits>;
 }
 
@@ -97,7 +97,7 @@ async function readBack(clickHouse: ClickHouse, marks: Readonly<Record<string, M
       advanced[partition] = { generation, sequence, parts: 0 };
   }
   const units = await unitsAbove(clickHouse, advanced);
-  if (units.size > 0) await completeRollups(clickHouse, advanced);
+  if (units.size > 0) await completeRollups(clickHouse, aboveMarks(advanced));
   return { marks: advanced, units };
 }
 
@@ -112,7 +112,9 @@ async function storedOf(clickHouse: ClickHouse, sections: readonly PlacedSection
   }
   if (byPartition.size === 0) return units;
   const where = [...byPartition].map(([key, sequences]) => `(${key} AND Sequence IN (${sequences.join(',')}))`);
-  await takeUnits(clickHouse, where.join(' OR '), {}, units);
+  const doubtful = where.join(' OR ');
+  await takeUnits(clickHouse, doubtful, {}, units);
+  if (units.size > 0) await completeRollups(clickHouse, doubtful);
   return units;
 }
 
@@ -152,18 +154,21 @@ async function takeUnits(
     into.add(generation, partition, sequence, day, rows);
 }
 
-/** Adds to each rollup what it lacks of the keys that the rows above the marks belong to. */
-async function completeRollups(clickHouse: ClickHouse, marks: Readonly<Record<string, Mark>>): Promise<void> {
+/** `above` for a statement that writes, which takes no parameters everywhere; these are numbers of our own. */
+function aboveMarks(marks: Readonly<Record<string, Mark>>): string {
+  const { generations, sequences } = bounds(marks);
+  return above
+    .replaceAll('{generations:Array(UInt32)}', `[${generations?.join(',')}]`)
+    .replaceAll('{sequences:Array(UInt64)}', `[${sequences?.join(',')}]`);
+}
+
+/** Adds to each rollup what it lacks of the keys that the rows in doubt belong to. */
+async function completeRollups(clickHouse: ClickHouse, doubtful: string): Promise<void> {
   for (const [rollup, start] of [
     ['logs_1m', 'toStartOfMinute(TimestampTime)'],
     ['logs_1h', "toStartOfHour(TimestampTime, 'UTC')"],
   ] as const) {
     const key = `(${start}, ServiceName, Lane, ${severityOfRow})`;
-    const { generations, sequences } = bounds(marks);
-    // A statement that writes takes no parameters everywhere; these are numbers of our own.
-    const doubtful = above
-      .replaceAll('{generations:Array(UInt32)}', `[${generations?.join(',')}]`)
-      .replaceAll('{sequences:Array(UInt64)}', `[${sequences?.join(',')}]`);
     await clickHouse.command(
       `INSERT INTO ${database}.${rollup} (Time, ServiceName, Lane, Severity, Logs, Bytes, FirstSeen, LastSeen, Observed)
        SELECT base.Time, base.ServiceName, base.Lane, base.Severity, base.Logs - rolled.Logs, base.Bytes - rolled.Bytes,
