@@ -42,11 +42,14 @@ const creepWindows = 10;
 /** Windows of a spike that is thin. */
 const fewWindows = 4;
 const lumpMs = 9_000;
+/** Where the sender says no severity. */
+const unsureLumpMs = 15_000;
 /** Errors that are more than a lump, however fast they come. */
 const hugeMin = 60;
 const creepTailExponent = 6;
 const creepHistoryMin = 30;
 const slowMs = 10 * 60_000;
+const fastMs = 5 * 60_000;
 /** An incident that comes back so soon is the same one. */
 const resumeMs = 5 * 60_000;
 
@@ -130,9 +133,13 @@ export class ErrorDetector {
       return;
     }
     if (sliding.errors < this.fireFrom || !this.shareIsHigh()) return;
-    // A lump of retries is over within seconds, unless it is huge.
+    // A lump of retries is over within seconds, unless it is huge; a job, whose words may be no errors, takes longer.
     const onsetMs = sliding.onsetMs(this.mean);
-    if (timeMs - onsetMs < lumpMs && sliding.errors < Math.min(8 * this.fireFrom, Math.max(hugeMin, 3 * this.fireFrom)))
+    const atLeastMs = event.isStated ? lumpMs : unsureLumpMs;
+    if (
+      timeMs - onsetMs < atLeastMs &&
+      sliding.errors < Math.min(8 * this.fireFrom, Math.max(hugeMin, 3 * this.fireFrom))
+    )
       return;
     const windows = openWindows();
     if (this.isExplained(windows, knowledge, context)) return;
@@ -174,7 +181,8 @@ export class ErrorDetector {
     const isLate = history.span('errorCount', 0, fewWindows) > 0.75 * recent;
     const onsetMs = onsetOf(history, mean, window.endMs, this.sizeMs);
     // Nor did what set in long ago and was no spike until now.
-    const isSlow = window.endMs - onsetMs >= slowMs || isRamp(history, mean);
+    const lastedMs = window.endMs - onsetMs;
+    const isSlow = lastedMs >= slowMs || (lastedMs >= fastMs && isRamp(history, mean));
     const name = !isLate && isSlow ? 'error_creep' : 'error_spike';
     const scale = this.config.windowMs / this.sizeMs;
     this.mean = mean * scale;
