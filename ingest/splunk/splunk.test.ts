@@ -1,4 +1,4 @@
-/** Splunk's HTTP Event Collector as Splunk's own logger speaks it, by captured requests of other clients, and as nobody should. */
+/** Splunk's HTTP Event Collector as Splunk's own logger speaks it, by requests as other clients' documentation gives them, and as nobody should. */
 import { createRequire } from 'node:module';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -62,7 +62,7 @@ it("takes what Splunk's logger for JavaScript sends", async () => {
   ]);
 });
 
-describe('captured requests', () => {
+describe('requests as other clients write them', () => {
   it("the OpenTelemetry collector's exporter: fields, several events without anything in between, gzip", async () => {
     const one = await start();
     const body =
