@@ -111,16 +111,17 @@ export class Cluster {
     });
   }
 
-  /** A partition whose LOGS is not read to the end, as workers tell; or null. */
-  get unread(): number | null {
+  /** A partition of which LOGS has messages of before a moment that are not read, as workers tell; or null. */
+  unread(beforeMs: number): number | null {
     const readTo = new Map<number, number>();
     for (const beat of this.beats.values()) {
       const { role, partitions } = unpack(beat) as Heartbeat;
       if (role === 'worker') for (const { partition, sequence } of partitions) readTo.set(partition, sequence);
     }
     for (let partition = 0; partition < this.shape.partitions; partition++) {
-      const end = this.server.last(streams.logs, subjects.logs(partition))?.sequence ?? 0;
-      if ((readTo.get(partition) ?? 0) < end) return partition;
+      const messages = this.server.stream(streams.logs).bySubject.get(subjects.logs(partition)) ?? [];
+      const newest = messages.findLast(({ timeMs }) => timeMs <= beforeMs);
+      if (newest !== undefined && newest.sequence > (readTo.get(partition) ?? 0)) return partition;
     }
     return null;
   }

@@ -39,6 +39,8 @@ export interface Outcome {
 /** After the last fault everything must be as it should within this long, virtual ms. */
 const settleWithinMs = 45_000;
 const endWithinMs = 30_000;
+/** Messages are read, and workers have told so, this long after they came. */
+const readWithinMs = 1_500;
 const endLookEveryMs = 100;
 /** What is on its way when a role has ended arrives within this long: the network is well by then. */
 const onTheWayMs = 300;
@@ -116,10 +118,13 @@ async function until(world: World, withinMs: number, everyMs: number, holds: () 
 /** Why the cluster is not yet as it should be, or null. */
 function notSettled(cluster: Cluster, workload: Workload): string | null {
   if (workload.running > 0) return `${workload.running} clients still wait`;
+  if (cluster.server.pausedUntilMs > cluster.world.nowMs) return 'the server pauses';
   const missing = ['storage', 'alerting'].filter((slot) => (cluster.members.get(slot)?.stop ?? null) === null);
   if (missing.length > 0) return `${missing.join(' and ')} does not run`;
   const unassigned = converged(cluster);
   if (unassigned !== null) return unassigned;
+  const unread = cluster.unread(cluster.world.nowMs - readWithinMs);
+  if (unread !== null) return `partition ${unread} has messages that are not read`;
   // A few ticks are always on their way; alerting is looked at when nothing comes any more.
   return writerBehind(cluster, 6);
 }
@@ -162,9 +167,10 @@ async function shutDown(cluster: Cluster, stopped: () => boolean): Promise<void>
       throw new Broken('liveness', `A ${role} does not end within ${endWithinMs / 1_000} s.`);
   };
   await leaving('coordinator');
-  await until(world, endWithinMs, endLookEveryMs, () => stopped() || cluster.unread === null);
-  if (!stopped() && cluster.unread !== null)
-    throw new Broken('liveness', `LOGS of partition ${cluster.unread} is not read to its end.`);
+  await until(world, endWithinMs, endLookEveryMs, () => stopped() || cluster.unread(world.nowMs) === null);
+  const unread = cluster.unread(world.nowMs);
+  if (!stopped() && unread !== null)
+    throw new Broken('liveness', `LOGS of partition ${unread} is not read to its end.`);
   await leaving('worker');
   const { lastSequence } = cluster.server.info(streams.anomalies);
   await until(world, endWithinMs, endLookEveryMs, () => {

@@ -18,8 +18,9 @@ export interface Size {
   pauseMsMax: number;
   /** Chance that there is a file. */
   fileChance: number;
-  /** Records in each of the three parts of the file. */
+  /** Records in each of the three parts of the file, and the event time between two parts. */
   fileRecords: number;
+  fileStepMs: number;
   partitionsMax: number;
   faultsMax: number;
   /** Share of the time that a fault lasts in a large world. */
@@ -33,7 +34,7 @@ export interface Size {
 }
 
 /** One seed in so many is a large world. */
-const largeOneIn = 32;
+const largeOneIn = 64;
 
 /** Small windows and quick detectors, so that some seconds hold everything that takes hours outside. */
 function analysisWith(windowMs: number): unknown {
@@ -59,12 +60,13 @@ function analysisWith(windowMs: number): unknown {
 const small: Size = {
   name: 'small',
   loadFromMs: 1_200,
-  loadMs: 4_500,
+  loadMs: 4_000,
   clients: 2,
   services: 3,
-  pauseMsMax: 800,
+  pauseMsMax: 900,
   fileChance: 0.6,
   fileRecords: 4,
+  fileStepMs: 15_000,
   partitionsMax: 3,
   faultsMax: 9,
   faultTime: 0.5,
@@ -83,6 +85,7 @@ const large: Size = {
   pauseMsMax: 600,
   fileChance: 1,
   fileRecords: 20,
+  fileStepMs: 2 * 86_400_000,
   partitionsMax: 4,
   faultsMax: 13,
   faultTime: 1,

@@ -157,10 +157,11 @@ export class Workload {
     const { partitions } = cluster.shape;
     const job = new SimGateway({ bus, time: process.time, partitions, id: 'ingest', publishers: 1, lane: ingestLane });
     const dayMs = 86_400_000;
+    const { fileStepMs } = this.size;
     for (let part = 0; part < 3; part++) {
       const made = Array.from({ length: this.size.fileRecords }, (_, at) => {
         const { id, record } = this.record(this.services[part % 2] as string);
-        const timeMs = Math.floor(world.nowMs - 400 * dayMs + part * 2 * dayMs + at * 700);
+        const timeMs = Math.floor(world.nowMs - 400 * dayMs + part * fileStepMs + at * 700);
         const sent: Sent = {
           id,
           client: this.size.clients,
