@@ -263,6 +263,29 @@ describe('RESULTS under a running writer', () => {
     await writer.drain();
   });
 
+  it('is not taken for cut short by an answer that is older than what was read meanwhile', async () => {
+    const bus = await LossyBus.open();
+    const warned: string[] = [];
+    const log = { ...silent, warn: (text: string) => void warned.push(text) };
+    const writer = await start(bus, { log, watchMs: 5 });
+    const { info } = bus.streams;
+    let asked = 0;
+    let sequence = 0;
+    bus.streams.info = async (stream) => {
+      const answer = await info(stream);
+      if (stream !== streams.results) return answer;
+      asked++;
+      await publish(bus, 123, sequence, [section(123, ++sequence, 1)]);
+      await vi.waitUntil(() => writer.stats().read === sequence, { timeout: 10_000, interval: 1 });
+      return answer;
+    };
+    await soon(() => asked).toBeGreaterThan(2);
+    bus.streams.info = info;
+    await soon(() => rowsOf(123)).toBe(`${sequence}\t${sequence}`);
+    expect(warned).toEqual([]);
+    await writer.drain();
+  });
+
   it('is read again from its beginning where it lost its tail and grew past us', async () => {
     const bus = await LossyBus.open();
     const writer = await start(bus);
