@@ -236,6 +236,24 @@ describe('alerting', () => {
     expect(alerting.metrics().counters).toMatchObject({ messages: 4, duplicates: 1, malformed: 1, anomalies: 2 });
   });
 
+  it('takes no stream for another by an answer that is older than what was read meanwhile', async () => {
+    const stage = await Stage.build();
+    const alerting = await stage.run();
+    const { info } = stage.bus.streams;
+    let asked = 0;
+    stage.bus.streams.info = async (stream) => {
+      const answer = await info(stream);
+      if (stream !== streams.anomalies) return answer;
+      const { messages = 0 } = alerting.metrics().counters;
+      await stage.publish({ service: `s${asked++}` });
+      await until(() => (alerting.metrics().counters['messages'] ?? 0) > messages);
+      return answer;
+    };
+    await until(() => asked > 2);
+    stage.bus.streams.info = info;
+    expect(stage.lines.filter((line) => line.includes('made anew'))).toEqual([]);
+  });
+
   it('obeys silences of the configuration, and forgets those taken out of it', async () => {
     const stage = await Stage.build();
     const silences = [{ name: 'deploy', match: { service: 'check*' }, until: '2200-01-01T00:00:00Z' }];

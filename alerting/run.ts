@@ -300,9 +300,11 @@ class Alerting implements RunningAlerting {
     const { bus, time } = this.deps;
     if (!bus.connected) return;
     const nowMs = time.now();
+    // What is read while the answer is on its way may be newer than the answer.
+    const read = this.next - 1;
     const { firstSequence, lastSequence } = await bus.streams.info(streams.anomalies);
     if (firstSequence > this.next) await this.passPurged(firstSequence);
-    if (lastSequence < this.next - 1) {
+    if (lastSequence < read) {
       this.deps.log('The ANOMALIES stream was made anew; it is read from its beginning.');
       await this.position(this.next);
       await this.subscription?.stop();
