@@ -246,10 +246,10 @@ describe('alerting', () => {
       if (stream !== streams.anomalies) return answer;
       const { messages = 0 } = alerting.metrics().counters;
       await stage.publish({ service: `s${asked++}` });
-      await until(() => (alerting.metrics().counters['messages'] ?? 0) > messages);
+      await until('the message to be read', () => (alerting.metrics().counters['messages'] ?? 0) > messages);
       return answer;
     };
-    await until(() => asked > 2);
+    await until('three looks', () => asked > 2);
     stage.bus.streams.info = info;
     expect(stage.lines.filter((line) => line.includes('made anew'))).toEqual([]);
   });
