@@ -24,3 +24,15 @@ export function decodeMarks<T extends CommittedMarks>(bytes: Uint8Array): T {
     );
   return value as T;
 }
+
+/** What the storage writer's record tells others; JSON, as people look into it. */
+export interface WriterMarks {
+  /** RESULTS sequence up to which it has read and stored. */
+  position: number;
+  /** By partition: what it has taken. */
+  marks: Record<number, { generation: number; sequence: number }>;
+}
+
+export function decodeWriterMarks(bytes: Uint8Array): WriterMarks {
+  return JSON.parse(new TextDecoder().decode(bytes)) as WriterMarks;
+}

@@ -64,7 +64,7 @@ export type Commit =
   | { verdict: 'commit'; pointer: CheckpointPointer; drop: string[] }
   | { verdict: 'stop'; reason: string };
 
-const isOver = (one: Position, other: Position): boolean =>
+export const isOver = (one: Position, other: Position): boolean =>
   one.generation > other.generation || (one.generation === other.generation && one.sequence > other.sequence);
 
 const namesOf = (entries: readonly CheckpointEntry[]): Set<string> =>

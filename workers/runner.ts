@@ -15,15 +15,17 @@ import {
   streams,
   subjects,
   decodeResults,
+  type WriterMarks,
 } from '#protocol/mod.ts';
 import type { CheckpointBudget } from './checkpoint-budget.ts';
 import { type CheckpointCounts, Checkpointer } from './checkpointer.ts';
-import { type CheckpointStore, checkpointsKept, type Position } from './checkpoints.ts';
+import { type CheckpointStore, checkpointsKept, isOver, type Position } from './checkpoints.ts';
 import { Gather } from './gather.ts';
 import type { ModelShelf } from './models.ts';
 import { Partition, type PartitionOutput, type PartitionShell, type ServiceCount } from './partition.ts';
 import { ModelMissingError } from './partition-models.ts';
 import { Resume } from './resume.ts';
+import { Taken } from './taken.ts';
 import type { Turns } from './turns.ts';
 
 export interface RunnerOptions {
@@ -120,6 +122,9 @@ export class PartitionRunner {
   private tail: { sequence: number; generation: number; anomaliesTo: number } | null = null;
   /** What was restored is out of date. */
   private mustRestore = false;
+  private readonly taken: Taken;
+  /** Up to where the writer has taken results, where RESULTS lost what comes next. */
+  private behind: Position | null = null;
   /** Last message taken of what an earlier generation published. */
   private inherited: { sequence: number; timeMs: number } | null = null;
   private recordsAtCheckpoint = -1;
@@ -136,10 +141,14 @@ export class PartitionRunner {
     // Partitions start together; their checkpoints must not come together for ever.
     const spread = (options.partition % checkpointSlots) / checkpointSlots;
     this.lastCheckpointMs = options.time.now() - spread * options.budget.everyMs(options.running());
+    this.taken = new Taken(options.partition, options.generation, options.firstGeneration ?? 1);
     const { checkpoints: store, partition, epoch, generation, time, budget, log } = options;
     this.checkpointer = new Checkpointer({ store, partition, epoch, generation, time, budget, shell, log });
     this.publisher = new GoBackN({
-      publish: (subject, data) => options.bus.streams.publish(subject, data),
+      publish: async (subject, data) => {
+        const { sequence } = await options.bus.streams.publish(subject, data);
+        this.taken.placed(data, sequence);
+      },
       sleep: (ms) => sleep(options.time, ms),
       window,
       queueBytesMax,
@@ -213,6 +222,9 @@ export class PartitionRunner {
       // RESULTS never held a message: nothing that a checkpoint covers can have reached a reader.
       limit = { generation, sequence: 0 };
     }
+    if (this.behind !== null && (limit === null || isOver(limit, this.behind))) limit = this.behind;
+    this.behind = null;
+    this.taken.reset();
     this.mustRestore = false;
     this.tail =
       tail === null || last === null
@@ -415,7 +427,25 @@ export class PartitionRunner {
   }
 
   private publishResults(message: ResultsMessage): void {
-    void this.publisher.send(subjects.results(message.partition), encodeResults(message));
+    const data = encodeResults(message);
+    const { to, part } = message;
+    void this.publisher.send(subjects.results(message.partition), data).then(() => {
+      if (part === null || part.last) this.taken.acknowledged(data, to);
+    });
+  }
+
+  /** What the writer has committed of RESULTS: where it waits for what was lost, that is published again. */
+  heed(marks: WriterMarks): void {
+    const { partition, log } = this.options;
+    const after = this.behind === null ? this.taken.missedAfter(marks) : null;
+    if (after === null) return;
+    log(
+      `partition ${partition}: RESULTS lost what was published after ${after}, and storage waits for it. It is published again.`,
+    );
+    this.behind = { generation: this.options.generation, sequence: after };
+    this.mustRestore = true;
+    this.checkStream();
+    this.subscription?.stop().catch(() => {});
   }
 
   private cut(): void {

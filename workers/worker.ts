@@ -12,6 +12,7 @@ import {
 } from '#bus/mod.ts';
 import {
   buckets,
+  decodeWriterMarks,
   type Heartbeat,
   heartbeatEveryMs,
   keys,
@@ -58,6 +59,11 @@ const retryAfterMs = 1_000;
 const sweepEveryMs = 10 * 60_000;
 /** How often the end of LOGS is held against what was read of it. */
 const streamLookEveryMs = 2_000;
+/**
+ * What the writer has taken is looked at in every so many looks at the stream, and in as many looks after the connection
+ * broke: RESULTS may have lost then what it had acknowledged. Seldom, as the writer's record names every partition.
+ */
+const readerLooks = 15;
 
 interface Held {
   runner: PartitionRunner;
@@ -88,6 +94,11 @@ export class Worker {
   private suspects: ReadonlySet<string> = new Set();
   /** Generation whose stream was found to be another; told of once. */
   private changedGeneration = 0;
+  private readonly marks: KeyValue;
+  private looks = 0;
+  /** Looks at what the writer has taken that are still due since the connection broke. */
+  private closeLooks = 0;
+  private connections: number;
   private stopBeating: Cancel = () => {};
   private stopLooking: Cancel = () => {};
   private stopSweeping: Cancel = () => {};
@@ -98,9 +109,11 @@ export class Worker {
   /** Totals of partitions let go, so that counters never fall. */
   private readonly past: Record<string, number> = {};
 
-  private constructor(options: WorkerOptions, checkpoints: CheckpointStore) {
+  private constructor(options: WorkerOptions, checkpoints: CheckpointStore, marks: KeyValue) {
     this.options = options;
     this.checkpoints = checkpoints;
+    this.marks = marks;
+    this.connections = options.bus.connections;
     this.lastMeasuredMs = options.time.now();
     this.turns = new Turns(options.time);
     const { bus, time, log, host = thisHost } = options;
@@ -112,7 +125,11 @@ export class Worker {
   static async start(options: WorkerOptions): Promise<Worker> {
     const pointers = await options.bus.keyValue(buckets.checkpoints);
     const objects = await options.bus.objects(objectBuckets.checkpoints);
-    const worker = new Worker(options, new CheckpointStore(pointers, objects));
+    const worker = new Worker(
+      options,
+      new CheckpointStore(pointers, objects),
+      await options.bus.keyValue(buckets.marks),
+    );
     worker.stopWatching = await options.store.watch(keys.assignment, (entry) => {
       worker.wanted = entry === null ? null : (unpack(entry.value) as AssignmentDocument);
       worker.reconcile();
@@ -214,6 +231,17 @@ export class Worker {
     const read = Math.max(0, ...runners.map(({ counts }) => counts.sequence));
     const info = await this.options.bus.streams.info(streams.logs).catch(() => null);
     if (info !== null && info.lastSequence < read) for (const runner of runners) runner.checkStream();
+    const { connections } = this.options.bus;
+    if (connections !== this.connections) this.closeLooks = readerLooks;
+    this.connections = connections;
+    if (this.closeLooks-- > 0 || ++this.looks % readerLooks === 0) await this.lookAtReader();
+  }
+
+  private async lookAtReader(): Promise<void> {
+    const entry = await this.marks.get(keys.writer).catch(() => null);
+    if (entry === null) return;
+    const marks = decodeWriterMarks(entry.value);
+    for (const { runner } of this.held.values()) runner.heed(marks);
   }
 
   private async sweep(): Promise<void> {
