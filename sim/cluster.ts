@@ -87,6 +87,8 @@ export class Cluster {
   private readonly sabotage: Sabotage;
   /** LOGS lost messages that it had acknowledged: there is no whole recorded stream to compare with. */
   lossy = false;
+  /** RESULTS lost messages that it had acknowledged: it may not hold what readers have. */
+  lostResults = false;
   /** Nothing starts any more. */
   ending = false;
   private incarnations = 0;

@@ -113,6 +113,18 @@ const kinds: readonly Kind[] = [
     },
   },
   {
+    name: 'RESULTS loses messages',
+    weight: 0.4,
+    inflict: (cluster, random) => {
+      const { server, world } = cluster;
+      cluster.lostResults = true;
+      world.note('server', 'is restarted with less of RESULTS');
+      server.loseTail(streams.results, 1 + random.below(6));
+      cluster.breakAll();
+      server.pause(250);
+    },
+  },
+  {
     name: 'stream full',
     weight: 1.5,
     inflict: (cluster, random) => {
