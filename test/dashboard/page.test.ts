@@ -133,14 +133,14 @@ describe.runIf(executablePath !== undefined)('the page', () => {
   it('works from the keyboard: arrows along the marks, Enter opens, Escape gives the focus back', async () => {
     const page = await visit('/');
     await page.locator('.mark').nth(6).waitFor();
-    expect(await page.locator('.mark[tabindex="0"]').count()).toBe(1);
+    await expectCount(page, '.mark[tabindex="0"]', 1);
     await page.locator('.mark[tabindex="0"]').focus();
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('Enter');
     await page.locator('.panel[data-anomaly]').waitFor();
     await page.keyboard.press('Escape');
     await page.locator('.panel').waitFor({ state: 'detached' });
-    expect(await page.evaluate('document.activeElement.className')).toContain('mark');
+    await expect.poll(() => page.evaluate('document.activeElement.className'), wait).toContain('mark');
   });
 
   it('corrects the class of a template, and takes it back', async () => {
