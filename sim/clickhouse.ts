@@ -32,6 +32,8 @@ export class ClickHouseServer {
   weather: ClickHouseWeather = { failed: 0, unknown: 0 };
   /** Rows by service in the view behind the log table. */
   readonly view = new Map<string, number>();
+  /** Inserts that a server works on, whether or not their sender lives. */
+  inserting = 0;
   private readonly tables = new Map<string, Table>();
   private readonly viewTokens = new Set<string>();
   private readonly world: World;
@@ -64,6 +66,29 @@ export class ClickHouseServer {
     };
   }
 
+  /** A question and its answer. */
+  answer<T>(process: Process, work: () => T): Promise<T> {
+    const { world } = this;
+    return new Promise((resolve, reject) => {
+      world.after(1 + world.random.below(16), () =>
+        process.enter(() => {
+          try {
+            if (world.nowMs < this.awayUntilMs) throw new Error('ClickHouse is away.');
+            resolve(work());
+          } catch (error) {
+            reject(error as Error);
+          }
+        }),
+      );
+    });
+  }
+
+  /** Adds to the view what it lacks of the keys of some rows. */
+  completeView(rows: readonly Row[]): void {
+    for (const service of new Set(rows.map((row) => row['ServiceName'] as string)))
+      this.view.set(service, this.rows('otel_logs').filter((row) => row['ServiceName'] === service).length);
+  }
+
   private insert(
     process: Process,
     embedded: boolean,
@@ -83,8 +108,10 @@ export class ClickHouseServer {
       const steps = this.steps(table, chunks, token);
       const broken = roll < this.weather.failed + this.weather.unknown;
       const done = broken ? world.random.below(steps.length + 1) : steps.length;
+      if (!embedded) this.inserting++;
       const next = (index: number): void => {
         if (index === done) {
+          if (!embedded) this.inserting--;
           if (broken) fail('The connection to ClickHouse broke.');
           else answer(resolve);
           return;

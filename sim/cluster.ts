@@ -16,6 +16,7 @@ import { SimGateway } from './gateway.ts';
 import { type Clock, Process } from './process.ts';
 import { Server } from './server.ts';
 import type { Size } from './sizes.ts';
+import { storedRows } from './stored-rows.ts';
 import { startMs, type World } from './world.ts';
 
 export type RoleName = 'coordinator' | 'worker' | 'storage' | 'alerting' | 'gateway';
@@ -87,8 +88,8 @@ export class Cluster {
   private readonly sabotage: Sabotage;
   /** LOGS lost messages that it had acknowledged: there is no whole recorded stream to compare with. */
   lossy = false;
-  /** RESULTS lost messages that it had acknowledged: it may not hold what readers have. */
-  lostResults = false;
+  /** When RESULTS lost messages that it had acknowledged; from then on it may not hold what readers have. */
+  lostResultsMs: number | null = null;
   /** Nothing starts any more. */
   ending = false;
   private incarnations = 0;
@@ -193,9 +194,10 @@ export class Cluster {
       case 'storage': {
         const port = this.clickHouse.open(process, this.shape.embedded);
         const clickHouse = this.sabotage.clickHouse?.(port) ?? port;
+        const stored = storedRows(this.clickHouse, process);
         const quiet = { info: log, warn: log, error: log };
         const alerts = await startAlertsWriter({ bus, clickHouse, time, log: quiet });
-        const writer = await startWriter({ bus, clickHouse, time, log: quiet, owner: unique });
+        const writer = await startWriter({ bus, clickHouse, stored, time, log: quiet, owner: unique });
         member.writer = writer;
         member.stop = async () => {
           await writer.drain();

@@ -117,7 +117,7 @@ const kinds: readonly Kind[] = [
     weight: 0.4,
     inflict: (cluster, random) => {
       const { server, world } = cluster;
-      cluster.lostResults = true;
+      cluster.lostResultsMs = world.nowMs;
       world.note('server', 'is restarted with less of RESULTS');
       server.loseTail(streams.results, 1 + random.below(6));
       cluster.breakAll();

@@ -41,6 +41,8 @@ const settleWithinMs = 45_000;
 const endWithinMs = 30_000;
 /** Messages are read, and workers have told so, this long after they came. */
 const readWithinMs = 1_500;
+/** Workers know this long after RESULTS lost its tail whether the writer misses it. */
+const missedWithinMs = 8_000;
 const endLookEveryMs = 100;
 /** What is on its way when a role has ended arrives within this long: the network is well by then. */
 const onTheWayMs = 300;
@@ -118,6 +120,7 @@ async function until(world: World, withinMs: number, everyMs: number, holds: () 
 /** Why the cluster is not yet as it should be, or null. */
 function notSettled(cluster: Cluster, workload: Workload): string | null {
   if (workload.running > 0) return `${workload.running} clients still wait`;
+  if ((cluster.lostResultsMs ?? 0) + missedWithinMs > cluster.world.nowMs) return 'RESULTS has just lost its tail';
   if (cluster.server.pausedUntilMs > cluster.world.nowMs) return 'the server pauses';
   const missing = ['storage', 'alerting'].filter((slot) => (cluster.members.get(slot)?.stop ?? null) === null);
   if (missing.length > 0) return `${missing.join(' and ')} does not run`;

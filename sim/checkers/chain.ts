@@ -32,7 +32,7 @@ export const chain: Checker = {
       ends.set(partitionOfSubject(subject), sequence);
     for (const [partition, end] of ends) {
       const mark = marks.get(partition)?.sequence ?? 0;
-      if (mark !== end && !cluster.lostResults)
+      if (mark !== end && cluster.lostResultsMs === null)
         throw new Broken('chain', `RESULTS of partition ${partition} reach ${mark}, and its LOGS end at ${end}.`);
     }
     const found = new Map<number, Mark>();
