@@ -76,7 +76,7 @@ export class ClickHouseServer {
             if (world.nowMs < this.awayUntilMs) throw new Error('ClickHouse is away.');
             resolve(work());
           } catch (error) {
-            reject(error as Error);
+            reject(error);
           }
         }),
       );
