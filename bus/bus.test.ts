@@ -1,7 +1,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type StreamName, streams } from '#protocol/mod.ts';
+import { deadStream, type StreamName, streams } from '#protocol/mod.ts';
 import { type Bus, connectNats, MemoryBus } from './mod.ts';
 import { natsServerPath, TempNats } from './testing/nats-server.ts';
 
@@ -84,6 +84,33 @@ function contract(name: string, start: () => Promise<{ bus: Bus; end: () => Prom
       };
       await expect(fill()).rejects.toMatchObject({ code: 'STREAM_FULL' });
       expect(text((await bus.streams.last(streams.logs, 'logs.2'))?.data)).toBe('b');
+    });
+
+    it('drops the oldest where it may, and reads and removes single messages', async () => {
+      await bus.streams.ensure({
+        name: deadStream,
+        subjects: ['dead.>'],
+        bytesMax: 50_000,
+        discardOldAfterMs: 600_000,
+        replicas: 1,
+        duplicateWindowMs: 60_000,
+      });
+      for (let i = 0; i < 10; i++) await bus.streams.publish('dead.malformed.gelf', new Uint8Array(10_000).fill(i));
+      const last = (await bus.streams.publish('dead.poison.worker', bytes('whole'))).sequence;
+      expect(last).toBe(11);
+      expect((await bus.streams.info(deadStream)).firstSequence).toBeGreaterThan(5);
+      expect(await bus.streams.read(deadStream, 1)).toBeNull();
+      expect(await bus.streams.read(deadStream, last)).toMatchObject({ sequence: last, subject: 'dead.poison.worker' });
+      expect(await bus.streams.remove(deadStream, last - 1)).toBe(true);
+      expect(await bus.streams.remove(deadStream, last - 1)).toBe(false);
+      expect(await bus.streams.subjects(deadStream, 'dead.poison.>')).toEqual({ 'dead.poison.worker': 1 });
+      const subscription = await bus.streams.consume(deadStream, { fromSequence: last, headersOnly: true });
+      for await (const message of subscription) {
+        expect(message).toMatchObject({ sequence: last, subject: 'dead.poison.worker' });
+        expect(message.data).toHaveLength(0);
+        break;
+      }
+      await subscription.stop();
     });
 
     it('compares and sets', async () => {

@@ -4,6 +4,7 @@
  */
 import {
   buckets,
+  deadStream,
   keys,
   LogweirError,
   pack,
@@ -31,12 +32,36 @@ export interface ClusterSettings {
   partitions?: number;
   replicas?: number;
   /** Bytes each stream may hold. */
-  streamBytesMax?: Partial<Record<StreamName, number>>;
+  streamBytesMax?: Partial<Record<LastingStreamName, number>>;
 }
 
 const gib = 1024 ** 3;
-const streamBytesDefault: Record<StreamName, number> = { LOGS: 8 * gib, RESULTS: 8 * gib, ANOMALIES: gib, ALERTS: gib };
+type LastingStreamName = Exclude<StreamName, typeof deadStream>;
+const streamBytesDefault: Record<LastingStreamName, number> = {
+  LOGS: 8 * gib,
+  RESULTS: 8 * gib,
+  ANOMALIES: gib,
+  ALERTS: gib,
+};
 const duplicateWindowMs = 120_000;
+
+export interface DeadStreamSettings {
+  bytesMax: number;
+  maxAgeMs: number;
+  replicas: number;
+}
+
+/** The stream of dead letters, apart from the others: a cluster does without it. @throws where the server has no room for it */
+export async function openDeadStream(bus: Bus, { bytesMax, maxAgeMs, replicas }: DeadStreamSettings): Promise<void> {
+  await bus.streams.ensure({
+    name: deadStream,
+    subjects: [streamSubjects[deadStream]],
+    bytesMax,
+    discardOldAfterMs: maxAgeMs,
+    replicas,
+    duplicateWindowMs: Math.min(duplicateWindowMs, maxAgeMs),
+  });
+}
 
 /** @throws LogweirError CLUSTER_MISMATCH where another number of partitions is stored than wanted. */
 export async function openCluster(

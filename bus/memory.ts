@@ -43,6 +43,9 @@ export class MemoryBus implements Bus {
       publish: async (subject, data, options) => this.publish(subject, data, options),
       publishAfter: async (subject, data, lastSequence) => this.publishAfter(subject, data, lastSequence),
       consume: async (stream, options) => this.consume(stream, options),
+      read: async (stream, sequence) => this.stream(stream).messages.find((m) => m.sequence === sequence) ?? null,
+      remove: async (stream, sequence) => this.remove(stream, sequence),
+      subjects: async (stream, filter) => this.subjects(stream, filter),
       last: async (stream, subject) => this.stream(stream).messages.findLast((m) => m.subject === subject) ?? null,
       info: async (stream) => this.info(stream),
       purge: async (stream, below, subject) => this.purge(stream, below, subject),
@@ -94,7 +97,9 @@ export class MemoryBus implements Bus {
       if (known !== undefined && now - known.timeMs < stream.settings.duplicateWindowMs)
         return { sequence: known.sequence, duplicate: true };
     }
-    if (stream.bytes + data.length > stream.settings.bytesMax)
+    const { discardOldAfterMs, bytesMax } = stream.settings;
+    if (discardOldAfterMs !== undefined) discardOld(stream, now - discardOldAfterMs, bytesMax - data.length);
+    else if (stream.bytes + data.length > bytesMax)
       throw new LogweirError('STREAM_FULL', `Stream ${stream.settings.name} is full.`, 'Readers must catch up first.');
     const sequence = ++stream.lastSequence;
     stream.messages.push({ stream: stream.settings.name, subject, sequence, timeMs: now, data });
@@ -141,7 +146,7 @@ export class MemoryBus implements Bus {
           const message = find();
           if (message !== undefined) {
             next = message.sequence + 1;
-            yield message;
+            yield options.headersOnly === true ? { ...message, data: new Uint8Array() } : message;
           } else {
             await new Promise<void>((resolve) => {
               wake = resolve;
@@ -158,6 +163,21 @@ export class MemoryBus implements Bus {
       (m) => m.sequence >= below || (subject !== undefined && m.subject !== subject),
     );
     stream.bytes = stream.messages.reduce((sum, m) => sum + m.data.length, 0);
+  }
+
+  private remove(name: StreamName, sequence: number): boolean {
+    const stream = this.stream(name);
+    const at = stream.messages.findIndex((m) => m.sequence === sequence);
+    if (at < 0) return false;
+    stream.bytes -= stream.messages.splice(at, 1)[0]?.data.length ?? 0;
+    return true;
+  }
+
+  private subjects(name: StreamName, filter: string): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { subject } of this.stream(name).messages)
+      if (matches(filter, subject)) counts[subject] = (counts[subject] ?? 0) + 1;
+    return counts;
   }
 
   async keyValue(bucket: string): Promise<KeyValue> {
@@ -189,6 +209,14 @@ export class MemoryBus implements Bus {
   }
 
   async close(): Promise<void> {}
+}
+
+function discardOld(stream: MemoryStream, beforeMs: number, bytesMax: number): void {
+  for (let oldest = stream.messages[0]; oldest !== undefined; oldest = stream.messages[0]) {
+    if (oldest.timeMs >= beforeMs && stream.bytes <= bytesMax) return;
+    stream.messages.shift();
+    stream.bytes -= oldest.data.length;
+  }
 }
 
 /** NATS subject matching: `*` one token, `>` the rest. */

@@ -3,11 +3,14 @@ export { type Admission, admit, type Mark, startMark } from './chain.ts';
 export {
   type ClusterFacts,
   type ClusterSettings,
+  type DeadStreamSettings,
   generationAfter,
   openCluster,
+  openDeadStream,
   readFacts,
   unpackFacts,
 } from './cluster.ts';
+export { CollectedDeadLetters, type DeadLetters, DeadLetterSink, noDeadLetters } from './dead-letters.ts';
 export { GoBackN, type GoBackNOptions } from './go-back-n.ts';
 export { type Host, thisHost } from './host.ts';
 export { MemoryBus } from './memory.ts';

@@ -115,6 +115,9 @@ class NatsBus implements Bus {
       publish: (subject, data, publishOptions) => this.publish(subject, data, publishOptions),
       publishAfter: (subject, data, lastSequence) => this.publishAfter(subject, data, lastSequence),
       consume: (stream, consumeOptions) => this.consume(stream, consumeOptions),
+      read: (stream, sequence) => this.read(stream, sequence),
+      remove: (stream, sequence) => this.remove(stream, sequence),
+      subjects: (stream, filter) => this.subjects(stream, filter),
       last: (stream, subject) => this.last(stream, subject),
       info: (stream) => this.info(stream),
       purge: (stream, below, subject) => this.purge(stream, below, subject),
@@ -139,14 +142,16 @@ class NatsBus implements Bus {
   }
 
   private async ensure(settings: StreamSettings): Promise<StreamInfo> {
+    const discard = settings.discardOldAfterMs === undefined ? DiscardPolicy.New : DiscardPolicy.Old;
+    const maxAge = (settings.discardOldAfterMs ?? 0) * 1_000_000;
     const wanted = {
       name: settings.name,
       subjects: settings.subjects,
       retention: RetentionPolicy.Limits,
       storage: StorageType.File,
-      discard: DiscardPolicy.New,
+      discard,
       max_bytes: settings.bytesMax,
-      max_age: 0,
+      max_age: maxAge,
       num_replicas: settings.replicas,
       duplicate_window: settings.duplicateWindowMs * 1_000_000,
       allow_direct: false,
@@ -154,14 +159,15 @@ class NatsBus implements Bus {
     };
     const known = await this.manager.streams.info(settings.name).catch(orNull);
     if (known === null) await this.manager.streams.add(wanted);
-    else if (known.config.max_bytes !== settings.bytesMax) await this.manager.streams.update(settings.name, wanted);
+    else if (known.config.max_bytes !== settings.bytesMax || (maxAge > 0 && known.config.max_age !== maxAge))
+      await this.manager.streams.update(settings.name, wanted);
     const { config } = await this.manager.streams.info(settings.name);
     const kept = {
-      discard: config.discard === DiscardPolicy.New,
+      discard: config.discard === discard,
       max_bytes: config.max_bytes === settings.bytesMax,
       duplicate_window: config.duplicate_window === wanted.duplicate_window,
       subjects: config.subjects.join() === settings.subjects.join(),
-      max_age: config.max_age === 0,
+      max_age: config.max_age === maxAge,
     };
     for (const [field, ok] of Object.entries(kept)) {
       if (!ok)
@@ -219,6 +225,7 @@ class NatsBus implements Bus {
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: Math.max(options.fromSequence, 1),
       ...(options.subject === undefined ? {} : { filter_subjects: options.subject }),
+      ...(options.headersOnly === true ? { headers_only: true } : {}),
     });
     const messages = await consumer.consume({
       max_messages: options.messagesAhead ?? messagesAheadDefault,
@@ -241,15 +248,27 @@ class NatsBus implements Bus {
     return { stream, subject: stored.subject, sequence: stored.seq, timeMs: stored.time.getTime(), data: stored.data };
   }
 
+  private async read(stream: StreamName, sequence: number): Promise<StreamMessage | null> {
+    const stored = await this.manager.streams.getMessage(stream, { seq: sequence }).catch(gone(stream));
+    if (stored === null) return null;
+    return { stream, subject: stored.subject, sequence, timeMs: stored.time.getTime(), data: stored.data };
+  }
+
+  private async remove(stream: StreamName, sequence: number): Promise<boolean> {
+    return (await this.manager.streams.deleteMessage(stream, sequence, false).catch(gone(stream))) === true;
+  }
+
+  private async subjects(stream: StreamName, filter: string): Promise<Record<string, number>> {
+    const { state } = await this.manager.streams
+      .info(stream, { subjects_filter: filter })
+      .catch((cause: unknown) => Promise.reject(silent(stream, cause)));
+    return state.subjects ?? {};
+  }
+
   private async info(stream: StreamName): Promise<StreamInfo> {
-    const { state, config, created } = await this.manager.streams.info(stream).catch((cause: unknown) => {
-      throw new LogweirError(
-        'NATS_UNAVAILABLE',
-        `NATS does not tell about stream ${stream}: ${cause instanceof Error ? cause.message : String(cause)}.`,
-        'It is asked again when the server is back.',
-        { cause },
-      );
-    });
+    const { state, config, created } = await this.manager.streams
+      .info(stream)
+      .catch((cause: unknown) => Promise.reject(silent(stream, cause)));
     return {
       firstSequence: state.first_seq,
       lastSequence: state.last_seq,
@@ -270,11 +289,11 @@ class NatsBus implements Bus {
       replicas: this.replicas,
       storage: StorageType.File,
     });
-    return natsKeyValue(store, () => this.subjects(`KV_${bucket}`, `$KV.${bucket}.>`));
+    return natsKeyValue(store, () => this.names(`KV_${bucket}`, `$KV.${bucket}.>`));
   }
 
   /** Subjects of which the stream has messages. The client's own lists leave a consumer behind with each call. */
-  private async subjects(stream: string, filter: string): Promise<string[]> {
+  private async names(stream: string, filter: string): Promise<string[]> {
     const { state } = await this.manager.streams.info(stream, { subjects_filter: filter });
     return Object.keys(state.subjects ?? {});
   }
@@ -302,7 +321,7 @@ class NatsBus implements Bus {
       },
       list: async () => {
         const prefix = `$O.${bucket}.M.`;
-        const names = await this.subjects(`OBJ_${bucket}`, `${prefix}>`);
+        const names = await this.names(`OBJ_${bucket}`, `${prefix}>`);
         return names.map((subject) => Buffer.from(subject.slice(prefix.length), 'base64url').toString());
       },
     };
@@ -377,6 +396,25 @@ function refusal(subject: string, cause: unknown): LogweirError {
     { cause },
   );
 }
+
+function silent(stream: string, cause: unknown): LogweirError {
+  return new LogweirError(
+    'NATS_UNAVAILABLE',
+    `NATS does not tell about stream ${stream}: ${cause instanceof Error ? cause.message : String(cause)}.`,
+    'It is asked again when the server is back.',
+    { cause },
+  );
+}
+
+const gone =
+  (stream: string) =>
+  (cause: unknown): null => {
+    try {
+      return orNull(cause);
+    } catch {
+      throw silent(stream, cause);
+    }
+  };
 
 function orNull(error: unknown): null {
   if (error instanceof JetStreamApiError && (error.status === 404 || error.status === 400)) return null;

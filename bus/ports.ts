@@ -29,6 +29,8 @@ export interface StreamSettings {
   subjects: string[];
   /** Bytes the stream may hold; at the limit it refuses new messages. */
   bytesMax: number;
+  /** Instead, the oldest messages go: at the limit, and at this age in ms. */
+  discardOldAfterMs?: number;
   replicas: number;
   /** How long a repeated message id is recognised, in ms. */
   duplicateWindowMs: number;
@@ -48,6 +50,8 @@ export interface ConsumeOptions {
   fromSequence: number;
   /** Messages asked for ahead of the reader, default 64. */
   messagesAhead?: number;
+  /** Without their data: position, subject and time are enough. */
+  headersOnly?: boolean;
 }
 
 /** Messages in stream order, from a position on, without end until stopped. Not acknowledged: the checkpoint is the cursor. */
@@ -70,6 +74,12 @@ export interface Streams {
    */
   publishAfter(subject: string, data: Uint8Array, lastSequence: number): Promise<number | null>;
   consume(stream: StreamName, options: ConsumeOptions): Promise<Subscription>;
+  /** The message at a sequence; null where it is gone. @throws LogweirError NATS_UNAVAILABLE */
+  read(stream: StreamName, sequence: number): Promise<StreamMessage | null>;
+  /** Removes one message. False where it was gone. @throws LogweirError NATS_UNAVAILABLE */
+  remove(stream: StreamName, sequence: number): Promise<boolean>;
+  /** Messages that a stream holds, by subject; `filter` is a pattern. @throws LogweirError NATS_UNAVAILABLE */
+  subjects(stream: StreamName, filter: string): Promise<Record<string, number>>;
   /** Newest message of a subject, or null. */
   last(stream: StreamName, subject: string): Promise<StreamMessage | null>;
   /** @throws LogweirError NATS_UNAVAILABLE */

@@ -1,7 +1,7 @@
 /** `logweir gateway`: receives logs over HTTP and puts them on the stream. */
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
-import { thisHost } from '#bus/mod.ts';
+import { DeadLetterSink, thisHost } from '#bus/mod.ts';
 import { Gateway, type ListeningName, listeningNames, Sockets } from '#ingest/mod.ts';
 import { LogweirError } from '#protocol/errors.ts';
 import type { Command } from './command.ts';
@@ -19,6 +19,8 @@ export const command: Command = {
   run: (ctx) =>
     runRole(ctx, async () => {
       const { bus, facts, config, settings, id, time, watch, log } = await joinForLong(ctx);
+      const start = `${process.pid}.${time.now().toString(36)}`;
+      const dead = new DeadLetterSink(bus, time, `${id}.d.${start}`);
       const gateway: Gateway = new Gateway({
         bus,
         partitions: facts.partitions,
@@ -26,11 +28,12 @@ export const command: Command = {
         port: config.ports.gateway,
         receiverPorts: receiverPortsOf(settings),
         time,
-        id: `${id}.${process.pid}.${time.now().toString(36)}`,
+        id: `${id}.${start}`,
         limits: { bodyBytesMax: config.gateway.bodyBytesMax },
         pendingBytesMax: config.gateway.pendingBytesMax,
         splunkTokens: config.gateway.splunkTokens.split(/[\s,]+/).filter((token) => token !== ''),
-        metrics: () => prometheusText('gateway', counters()),
+        dead,
+        metrics: () => prometheusText('gateway', counters()) + dead.metrics(),
       });
       const counters = (): Record<string, number> => {
         const { publisher, counts } = gateway;
@@ -39,6 +42,8 @@ export const command: Command = {
           ...sum(publisher.counts, sockets.publisher.counts),
           pendingBytes: publisher.pendingBytes + sockets.publisher.pendingBytes,
           ...sockets.counters(),
+          deadLetters: dead.counts.set,
+          deadLettersDropped: dead.counts.dropped,
           lingerMs: publisher.currentLingerMs,
         };
       };
@@ -48,7 +53,7 @@ export const command: Command = {
         host: config.ports.bindHost,
         ports: openPorts(settings),
         time,
-        id: `${id}.s.${process.pid}.${time.now().toString(36)}`,
+        id: `${id}.s.${start}`,
         pendingBytesMax: config.receivers.pendingBytesMax,
         limits: {
           connectionsMax: config.receivers.connectionsMax,
@@ -57,6 +62,7 @@ export const command: Command = {
         },
         tls: receiverTls(config),
         nats: config.receivers.nats,
+        dead,
         settings: {
           utcOffsetMinutes: config.receivers.syslogUtcOffsetMinutes,
           sharedKey: config.receivers.forwardSharedKey,
@@ -76,6 +82,7 @@ export const command: Command = {
         stop: async () => {
           watch.stop();
           await Promise.all([gateway.stop(), sockets.stop()]);
+          await dead.settle();
           stopBeating();
           await bus.close();
         },

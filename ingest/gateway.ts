@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Transform } from 'node:stream';
 import fastify, { type FastifyInstance } from 'fastify';
-import type { Bus, Time } from '#bus/mod.ts';
+import { type Bus, type DeadLetters, noDeadLetters, type Time } from '#bus/mod.ts';
 import { LogweirError, liveLane } from '#protocol/mod.ts';
 import { BatchPublisher } from './batch-publisher.ts';
 import { tooLarge } from './decompress.ts';
@@ -33,6 +33,8 @@ export interface GatewayOptions {
   splunkTokens?: readonly string[];
   /** How long the stream is asked again before a request is answered 503, ms. */
   giveUpAfterMs?: number;
+  /** Where what cannot be taken goes, default nowhere. */
+  dead?: DeadLetters;
   /** Prometheus text for /metrics. */
   metrics?: () => string;
 }
@@ -123,6 +125,7 @@ export class Gateway {
       clock: options.time.now,
       counts: this.counts,
       limits,
+      dead: options.dead ?? noDeadLetters,
       splunkTokens: options.splunkTokens ?? [],
       hold: (bytes: number) => this.hold(bytes, pendingBytesMax),
     };

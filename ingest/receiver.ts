@@ -4,6 +4,7 @@
  */
 import type { Server } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { DeadLetters } from '#bus/mod.ts';
 import type { BatchPublisher } from './batch-publisher.ts';
 
 export interface ReceiverContext {
@@ -12,6 +13,8 @@ export interface ReceiverContext {
   clock: () => number;
   counts: ReceiverCounts;
   limits: GatewayLimits;
+  /** What cannot be taken; never blocks. */
+  dead: DeadLetters;
   /** Tokens that the Splunk receiver takes; empty = any, or none. */
   splunkTokens: readonly string[];
   /**

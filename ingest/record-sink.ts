@@ -1,5 +1,5 @@
 /** Where records of one receiver without HTTP go: counted, held to the limit of one record, and on to the publisher. */
-import type { Time } from '#bus/mod.ts';
+import { type DeadLetters, noDeadLetters, type Time } from '#bus/mod.ts';
 import { type LogRecord, RecordView, recordBytesMax, unknownService, viewOf } from '#protocol/mod.ts';
 import { type BatchPublisher, Ticket } from './batch-publisher.ts';
 import type { ListenerCounts } from './listening.ts';
@@ -24,16 +24,28 @@ export class SinkRequest {
 export class RecordSink {
   readonly counts: ListenerCounts;
   readonly time: Time;
+  /** What cannot be taken; never blocks. */
+  readonly dead: DeadLetters;
+  /** Name of the receiver, for dead letters. */
+  readonly receiver: string;
   private readonly publisher: BatchPublisher;
   private readonly view = new RecordView();
   private readonly resources = new Map<string, string[]>();
   /** Follows what nobody waits for. */
   private readonly unasked = new SinkRequest();
 
-  constructor(publisher: BatchPublisher, counts: ListenerCounts, time: Time) {
+  constructor(
+    publisher: BatchPublisher,
+    counts: ListenerCounts,
+    time: Time,
+    receiver: string,
+    dead: DeadLetters = noDeadLetters,
+  ) {
     this.publisher = publisher;
     this.counts = counts;
     this.time = time;
+    this.receiver = receiver;
+    this.dead = dead;
   }
 
   get full(): boolean {

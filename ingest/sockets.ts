@@ -3,7 +3,7 @@
  * told to come again, so nothing is given up while the process runs: when the stream takes nothing the publisher fills,
  * connections are not read and wait, and datagrams are dropped and counted.
  */
-import { type Bus, sleep, type Time } from '#bus/mod.ts';
+import { type Bus, type DeadLetters, sleep, type Time } from '#bus/mod.ts';
 import { LogweirError, liveLane } from '#protocol/mod.ts';
 import { BatchPublisher } from './batch-publisher.ts';
 import { Listener, type ListenerTls } from './listener.ts';
@@ -36,6 +36,8 @@ export interface SocketsOptions {
   settings: ListeningSettings;
   /** Take logs from NATS subjects too. */
   nats?: boolean;
+  /** Where what cannot be taken goes, default nowhere. */
+  dead?: DeadLetters;
 }
 
 /** Share of what may be pending that datagrams may fill. */
@@ -80,7 +82,10 @@ export class Sockets {
         host,
         port: wanted.port,
         udp: receiver.udp,
-        listening: receiver.open(new RecordSink(this.publisher, counts, time), options.settings),
+        listening: receiver.open(
+          new RecordSink(this.publisher, counts, time, receiver.name, options.dead),
+          options.settings,
+        ),
         counts,
         limits,
         tls: options.tls,
@@ -141,7 +146,7 @@ export class Sockets {
     if (this.options.nats === true)
       this.stopNats = listenToNats(
         this.options.bus,
-        new RecordSink(this.publisher, this.natsCounts, this.options.time),
+        new RecordSink(this.publisher, this.natsCounts, this.options.time, 'nats', this.options.dead),
       );
     return taken;
   }

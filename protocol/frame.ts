@@ -20,8 +20,8 @@ export const attachmentsMax = 0xffff;
 /** Largest body that may be claimed once uncompressed; a lying header is refused before memory is given. */
 export const frameBytesMax = 64 * 1024 * 1024;
 
-export type FrameKind = 'batch' | 'tick' | 'control' | 'end' | 'results' | 'anomalies' | 'alerts';
-const kinds: readonly FrameKind[] = ['batch', 'tick', 'control', 'end', 'results', 'anomalies', 'alerts'];
+export type FrameKind = 'batch' | 'tick' | 'control' | 'end' | 'results' | 'anomalies' | 'alerts' | 'dead';
+const kinds: readonly FrameKind[] = ['batch', 'tick', 'control', 'end', 'results', 'anomalies', 'alerts', 'dead'];
 
 const packr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'number' });
 

@@ -1,6 +1,8 @@
-/** Names of streams, subjects and buckets. The only place where they are spelled. */
+/** Names of streams, subjects and buckets. The only place where they are spelled; dead letters' are in `dead-letter.ts`. */
 export const streams = { logs: 'LOGS', results: 'RESULTS', anomalies: 'ANOMALIES', alerts: 'ALERTS' } as const;
-export type StreamName = (typeof streams)[keyof typeof streams];
+/** Dead letters. Apart from the others: nothing depends on it, and nothing waits for it. */
+export const deadStream = 'DEAD';
+export type StreamName = (typeof streams)[keyof typeof streams] | typeof deadStream;
 
 export const subjects = {
   logs: (partition: number): string => `logs.${partition}`,
@@ -20,6 +22,7 @@ export const streamSubjects: Record<StreamName, string> = {
   RESULTS: 'results.*',
   ANOMALIES: 'anomalies.*',
   ALERTS: 'alerts.*',
+  DEAD: 'dead.>',
 };
 
 /** The partition that a subject such as `logs.17` names. */

@@ -74,6 +74,10 @@ export class Connection implements Bus {
       publishAfter: (subject: string, data: Uint8Array, lastSequence: number) =>
         this.call('publish', () => server.publishAfter(process.name, subject, data, lastSequence)),
       consume: (stream: StreamName, options: ConsumeOptions) => this.consume(stream, options),
+      read: (stream: StreamName, sequence: number) => this.call('read', () => server.messageAt(stream, sequence)),
+      remove: (stream: StreamName, sequence: number) =>
+        this.call('remove', () => server.removeMessage(stream, sequence)),
+      subjects: (stream: StreamName) => this.call('subjects', () => server.subjectCounts(stream)),
       last: (stream: StreamName, subject: string) => this.call('last', () => server.last(stream, subject)),
       info: (stream: StreamName) => this.call('info', () => server.info(stream)),
       purge: (stream: StreamName, below: number, subject?: string) =>

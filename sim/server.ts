@@ -180,6 +180,21 @@ export class Server {
     return this.stream(name).bySubject.get(subject)?.at(-1) ?? null;
   }
 
+  messageAt(name: StreamName, sequence: number): StreamMessage | null {
+    return this.stream(name).messages.find((message) => message.sequence === sequence) ?? null;
+  }
+
+  removeMessage(name: StreamName, sequence: number): boolean {
+    const stream = this.stream(name);
+    const before = stream.messages.length;
+    this.keep(stream, (message) => message.sequence !== sequence);
+    return stream.messages.length < before;
+  }
+
+  subjectCounts(name: StreamName): Record<string, number> {
+    return Object.fromEntries([...this.stream(name).bySubject].map(([subject, { length }]) => [subject, length]));
+  }
+
   purge(name: StreamName, below: number, subject?: string): void {
     const stream = this.stream(name);
     this.world.note('server', `purges ${name} ${subject ?? ''}`, below);

@@ -60,6 +60,8 @@ export const schema = {
     resultsBytesMax: whole(8 * gib, streamBytes, 'Bytes that the RESULTS stream may hold before workers pause.'),
     anomaliesBytesMax: whole(gib, streamBytes, 'Bytes that the ANOMALIES stream may hold.'),
     alertsBytesMax: whole(gib, streamBytes, 'Bytes that the ALERTS stream may hold.'),
+    deadBytesMax: whole(256 * mib, { min: mib, max: 2 ** 50 }, 'Bytes of dead letters; the oldest go beyond it.'),
+    deadMaxAgeHours: whole(168, { min: 1, max: 87_600 }, 'Hours that dead letters are kept.'),
   },
   gateway: {
     bodyBytesMax: whole(32 * mib, { min: 1024, max: gib }, 'Largest request body, in bytes; larger ones get 413.'),

@@ -7,6 +7,7 @@ import {
   connectNats,
   type KeyValue,
   openCluster,
+  openDeadStream,
   systemTime,
   type Time,
 } from '#bus/mod.ts';
@@ -72,6 +73,11 @@ export async function joinCluster(ctx: CommandContext, settings: Settings = sett
         ALERTS: config.streams.alertsBytesMax,
       },
     });
+    await openDeadStream(bus, {
+      bytesMax: config.streams.deadBytesMax,
+      maxAgeMs: config.streams.deadMaxAgeHours * 3_600_000,
+      replicas: config.cluster.replicas,
+    }).catch((error: Error) => setup.log(`Dead letters are not kept: ${error.message}`));
     return { ...setup, bus, facts, store };
   } catch (error) {
     await bus.close();
