@@ -15,7 +15,8 @@ export type Verdict = 'take' | 'duplicate' | 'gap' | 'take-over-gap';
 
 export class AnomalyReader {
   private readonly marks = new Map<number, Mark>();
-  private readonly gapSinceMs = new Map<number, number>();
+  /** Since when a partition's messages lie beyond its mark, in stream time, ms. */
+  private readonly gaps = new Map<number, number>();
   /** Partitions met since unread messages were removed; null where none were. */
   private metSince: Set<number> | null = null;
   private readonly firstGeneration: number;
@@ -35,6 +36,11 @@ export class AnomalyReader {
     this.metSince = new Set();
   }
 
+  /** Since when the oldest gap is there, in stream time, ms; Infinity: none. */
+  get gapSinceMs(): number {
+    return Math.min(...this.gaps.values());
+  }
+
   committed(): CommittedMarks['marks'] {
     return [...this.marks].map(([partition, { generation, sequence }]) => [partition, generation, sequence]);
   }
@@ -49,18 +55,18 @@ export class AnomalyReader {
       case 'take':
       case 'take-part':
         this.marks.set(partition, decision.mark);
-        this.gapSinceMs.delete(partition);
+        this.gaps.delete(partition);
         this.metSince?.add(partition);
         return 'take';
       case 'gap': {
-        const sinceMs = this.gapSinceMs.get(partition) ?? streamMs;
+        const sinceMs = this.gaps.get(partition) ?? streamMs;
         const historyGone = this.metSince !== null && !this.metSince.has(partition);
         if (!historyGone && streamMs - sinceMs < gapHealsWithinMs) {
-          this.gapSinceMs.set(partition, sinceMs);
+          this.gaps.set(partition, sinceMs);
           return 'gap';
         }
         this.marks.set(partition, { generation, sequence: to, parts: 0 });
-        this.gapSinceMs.delete(partition);
+        this.gaps.delete(partition);
         this.metSince?.add(partition);
         return 'take-over-gap';
       }

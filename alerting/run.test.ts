@@ -62,6 +62,9 @@ class Stage {
     return new Stage(bus, redis, hook);
   }
 
+  /** The clock of alerting is so far ahead of ours, ms. */
+  aheadMs = 0;
+
   async run(over: Record<string, unknown> = {}): Promise<RunningAlerting> {
     const raw = {
       channels: [{ name: 'hook', type: 'webhook', url: this.url }],
@@ -73,7 +76,7 @@ class Stage {
       bus: this.bus,
       redisUrl: `redis://127.0.0.1:${this.redis.port}`,
       config: parseAlertingConfig(raw),
-      time: systemTime,
+      time: { ...systemTime, now: () => Date.now() + this.aheadMs },
       publicUrl: 'http://page:8080',
       checkpointEveryMs: 500,
       log: (line) => this.lines.push(line),
@@ -98,6 +101,16 @@ class Stage {
     await this.bus.streams.publish(subjects.anomalies(3), data);
     this.position = to;
     return data;
+  }
+
+  /** As a server does that lost its disk's last writes. */
+  loseTail(last: number): void {
+    const { byName } = this.bus as unknown as {
+      byName: Map<string, { messages: { sequence: number }[]; lastSequence: number }>;
+    };
+    const stream = byName.get(streams.anomalies) as never as { messages: { sequence: number }[]; lastSequence: number };
+    stream.messages = stream.messages.filter(({ sequence }) => sequence <= last);
+    stream.lastSequence = last;
   }
 
   bodies(): WebhookBody[] {
@@ -251,7 +264,40 @@ describe('alerting', () => {
     };
     await until('three looks', () => asked > 2);
     stage.bus.streams.info = info;
-    expect(stage.lines.filter((line) => line.includes('made anew'))).toEqual([]);
+    expect(stage.lines.filter((line) => line.includes('read from its beginning'))).toEqual([]);
+  });
+
+  it('reads again from the beginning what lost its tail and grew again while it was looked at', async () => {
+    const stage = await Stage.build();
+    const alerting = await stage.run();
+    for (const service of ['a', 'b', 'c']) await stage.publish({ service });
+    await until('all three', () => stage.received.length === 3);
+    const { info } = stage.bus.streams;
+    stage.bus.streams.info = async (stream) => {
+      const answer = await info(stream);
+      if (stream === streams.anomalies && answer.lastSequence === 1)
+        for (const service of ['d', 'e', 'f']) await stage.publish({ service });
+      return answer;
+    };
+    stage.loseTail(1);
+    await until('what came after', () => stage.received.length === 6);
+    expect(alerting.metrics().counters).toMatchObject({ anomalies: 6, gapsPassed: 0 });
+    expect(stage.lines).toContain(
+      'The ANOMALIES stream ends at 1, but was read up to 3. It is read from its beginning.',
+    );
+  });
+
+  it('reads again from the beginning what lost its tail and grew again before it was looked at', async () => {
+    const stage = await Stage.build();
+    const alerting = await stage.run();
+    for (const service of ['a', 'b', 'c']) await stage.publish({ service });
+    await until('all three', () => stage.received.length === 3);
+    stage.loseTail(1);
+    for (const service of ['d', 'e', 'f']) await stage.publish({ service });
+    await until('the gap', () => alerting.metrics().counters['gaps'] === 1);
+    stage.aheadMs = 20_000;
+    await until('what came after', () => stage.received.length === 6);
+    expect(alerting.metrics().counters).toMatchObject({ anomalies: 6, gapsPassed: 0 });
   });
 
   it('obeys silences of the configuration, and forgets those taken out of it', async () => {

@@ -72,6 +72,10 @@ const checkpointRest = 20;
 /** … but never more rarely than this: what took long may have waited for NATS. */
 const checkpointEveryMsMax = 30_000;
 const readAgainAfterMs = 500;
+/** A gap that go-back-N did not close for so long may be closed by what lies behind us, ms. */
+const gapLastsMs = 10_000;
+/** Between two readings of ANOMALIES from its beginning because of a gap, ms. */
+const rewindEveryMs = 60_000;
 /** Reading gives way to sockets after this long, ms. */
 const turnMsMax = 5;
 const publishWindow = 64;
@@ -100,6 +104,9 @@ class Alerting implements RunningAlerting {
   private dirty = false;
   private stopping = false;
   private subscription: Subscription | null = null;
+  /** What the subscription still brings is not taken: the stream is read again from `next`. */
+  private rewound = false;
+  private rewoundMs = Number.NEGATIVE_INFINITY;
   private reading: Promise<void> = Promise.resolve();
   private ticking: Promise<void> = Promise.resolve();
   private stopTicking: Cancel = () => {};
@@ -190,6 +197,7 @@ class Alerting implements RunningAlerting {
       if (this.stopping) return;
       await sleep(this.deps.time, readAgainAfterMs);
       await this.subscription?.stop().catch(() => {});
+      this.rewound = false;
       this.subscription = await this.subscribe().catch(() => null);
     }
   }
@@ -199,8 +207,8 @@ class Alerting implements RunningAlerting {
     const { time } = this.deps;
     let turnMs = time.now();
     for await (const message of this.subscription) {
-      if (this.stopping) return;
-      if (message.sequence > this.next) await this.passPurged(message.sequence);
+      if (message.sequence > this.next && !this.rewound) await this.passPurged(message.sequence);
+      if (this.stopping || this.rewound) return;
       try {
         this.take(message);
       } catch (error) {
@@ -220,6 +228,7 @@ class Alerting implements RunningAlerting {
   /** Findings are purged once a checkpoint has them. Is it ours? A process that woke up late would judge without them. */
   private async passPurged(firstSequence: number): Promise<void> {
     await this.checkpoints.confirm();
+    if (this.rewound) return;
     this.next = firstSequence;
     this.reader.startAnywhere();
   }
@@ -305,13 +314,29 @@ class Alerting implements RunningAlerting {
     const { firstSequence, lastSequence } = await bus.streams.info(streams.anomalies);
     if (firstSequence > this.next) await this.passPurged(firstSequence);
     if (lastSequence < read) {
-      this.deps.log('The ANOMALIES stream was made anew; it is read from its beginning.');
-      await this.position(this.next);
-      await this.subscription?.stop();
-      return;
+      return this.rewind(firstSequence, `The ANOMALIES stream ends at ${lastSequence}, but was read up to ${read}.`);
+    }
+    const gapMs = nowMs - this.reader.gapSinceMs;
+    if (gapMs >= gapLastsMs && nowMs - this.rewoundMs >= rewindEveryMs) {
+      return this.rewind(firstSequence, 'Findings are missing, which may lie in what was read of ANOMALIES before.');
     }
     // A2: everything stored before `nowMs` has been read.
     if (lastSequence === this.next - 1) this.apply({ kind: 'tick', atMs: nowMs - tickLagMs });
+  }
+
+  /**
+   * The stream was made anew, or lost its tail (and may have grown since): what stands where we have been already was
+   * never seen. Reading it all again costs duplicates only. Decided on what was seen, at once and in the checkpoint, since
+   * by the time that anybody looks again the stream may have grown past where we were.
+   */
+  private async rewind(firstSequence: number, reason: string): Promise<void> {
+    this.deps.log(`${reason} It is read from its beginning.`);
+    this.rewound = true;
+    this.rewoundMs = this.deps.time.now();
+    this.next = firstSequence;
+    this.dirty = true;
+    this.nextCommitMs = 0;
+    await this.subscription?.stop();
   }
 
   private async commit(): Promise<void> {

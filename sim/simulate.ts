@@ -150,7 +150,7 @@ function writerBehind(cluster: Cluster, allowed: number): string | null {
 /** Next sequence of ANOMALIES by alerting's checkpoint, and its notifications that are not delivered. */
 function alertingState(cluster: Cluster): { next: number; waiting: number } {
   const entry = cluster.server.bucket(buckets.marks).entries.get(keys.alerting);
-  const counters = cluster.members.get('alerting')?.alerting?.metrics().counters;
+  const counters = (cluster.members.get('alerting') ?? cluster.living('alerting')[0])?.alerting?.metrics().counters;
   return {
     next: entry === undefined ? 1 : decodeMarks(entry.value).resumeFrom,
     waiting: counters?.['waitingNow'] ?? 1,

@@ -286,6 +286,22 @@ describe('RESULTS under a running writer', () => {
     await writer.drain();
   });
 
+  it('is read again from its beginning where it lost its tail and grows again before it is read', async () => {
+    const bus = await LossyBus.open();
+    const warned: string[] = [];
+    const log = { ...silent, warn: (text: string) => void warned.push(text) };
+    const writer = await start(bus, { log, watchMs: 5, gapMs: 60_000 });
+    await publishAll(bus, 125, 0, 3);
+    await soon(async () => (await readWriterRecord(bus))?.position).toBe(3);
+    bus.loseTail(1);
+    await soon(() => warned.join()).toContain('RESULTS ends at 1, but was read up to 3.');
+    // Where 125 was read, the first of another partition stands by the time that the writer is back.
+    await publishAll(bus, 126, 0, 3);
+    await soon(() => rowsOf(126)).toBe('30\t30');
+    expect(await rowsOf(125)).toBe('30\t30');
+    await writer.drain();
+  });
+
   it('is read again from its beginning where it lost its tail and grew past us', async () => {
     const bus = await LossyBus.open();
     const writer = await start(bus);

@@ -115,7 +115,8 @@ export class Session {
   private cancels: Cancel[] = [];
   private stopping = false;
   private draining = false;
-  private rewinding = false;
+  /** Settles once the record says that RESULTS is read again; null: it is not. */
+  private rewinding: Promise<void> | null = null;
   private watching = false;
   /** Since when a partition's messages lie beyond its mark, ms. */
   private readonly gaps = new Map<number, number>();
@@ -231,12 +232,12 @@ export class Session {
 
   private async readAll(subscription: Subscription): Promise<void> {
     for await (const message of subscription) {
-      if (this.stopping || this.rewinding) return;
+      if (this.stopping || this.rewinding !== null) return;
       this.take(message.sequence, message.timeMs, message.data);
       if (!this.builder.full) continue;
       // One block in the making, one on its way: beyond that RESULTS keeps what we do not read.
       if (this.cutting !== null) await this.cutting;
-      if (this.builder.full) this.startCut();
+      if (this.builder.full && this.rewinding === null) this.startCut();
     }
   }
 
@@ -269,7 +270,7 @@ export class Session {
   }
 
   private tick(): void {
-    if (this.cutting !== null || this.stopping || this.rewinding) return;
+    if (this.cutting !== null || this.stopping || this.rewinding !== null) return;
     const now = this.options.time.now();
     const { lingerMs = 250, lingerMaxMs = Math.max(1_000, lingerMs) } = this.options;
     const wait = Math.min(Math.max(lingerMs, this.counts.lastBlockMs * lingerPerBlock), lingerMaxMs);
@@ -362,30 +363,41 @@ export class Session {
       const read = this.state.sequence;
       const { createdMs, lastSequence, firstSequence } = await this.options.bus.streams.info(streams.results);
       if (createdMs !== this.keeper.value.resultsCreatedMs) throw startOver('The RESULTS stream was made anew.');
-      if (lastSequence < read) throw startOver(`RESULTS ends at ${lastSequence}, but was read up to ${read}.`);
+      if (lastSequence < read)
+        await this.rewind(firstSequence, `RESULTS ends at ${lastSequence}, but was read up to ${read}.`);
       await this.healGap(firstSequence);
     } catch (error) {
-      // A server that is away says nothing about the stream.
-      if (error instanceof StartOver || isReplaced(error)) this.fail(error);
+      // A server that is away says nothing about the stream; but who has begun to rewind reads no more.
+      if (error instanceof StartOver || isReplaced(error) || this.rewinding !== null) this.fail(error);
     } finally {
       this.watching = false;
     }
   }
 
-  /**
-   * A stream that lost its tail and grew again has other messages where we have been already: it is read again from
-   * its beginning, which costs duplicates only.
-   */
+  /** A stream that lost its tail and grew again unseen has other messages where we have been already. */
   private async healGap(firstSequence: number): Promise<void> {
     const now = this.options.time.now();
     const lasting = [...this.gaps].filter(([, sinceMs]) => now - sinceMs >= (this.options.gapMs ?? 10_000));
     const [first] = lasting;
     if (first === undefined || now - this.kept.lastRewindMs < rewindEveryMs || this.cutting !== null) return;
     this.kept.lastRewindMs = now;
-    // No block may be cut any more: what was read is read again.
-    this.rewinding = true;
-    await this.keeper.commit({ ...this.keeper.value, position: Math.max(firstSequence - 1, 0) });
-    throw startOver(`Partition ${first[0]} misses messages, which may lie in what was read of RESULTS before.`);
+    const reason = `Partition ${first[0]} misses messages, which may lie in what was read of RESULTS before.`;
+    await this.rewind(firstSequence, reason);
+  }
+
+  /**
+   * RESULTS is read again from its beginning, which costs duplicates only. The record says so before this session ends:
+   * by the time that the next one looks, a stream that was too short may have grown past where we were, and what stands
+   * there now would count for read.
+   */
+  private async rewind(firstSequence: number, reason: string): Promise<never> {
+    // No block may be cut any more: what was read is read again. One that is on its way commits its position first.
+    this.rewinding = (async () => {
+      await this.cutting;
+      await this.keeper.commit({ ...this.keeper.value, position: Math.max(firstSequence - 1, 0) });
+    })();
+    await this.rewinding;
+    throw startOver(reason);
   }
 
   fail(error: unknown): void {
@@ -410,7 +422,13 @@ export class Session {
     await this.subscription?.stop();
     const failed = this.done.catch(() => undefined);
     await Promise.race([this.cutting, failed]);
-    if (!this.stopping && (!this.builder.empty || this.state.sequence > this.keeper.value.position)) this.startCut();
+    await Promise.race([this.rewinding, failed]);
+    if (
+      !this.stopping &&
+      this.rewinding === null &&
+      (!this.builder.empty || this.state.sequence > this.keeper.value.position)
+    )
+      this.startCut();
     await Promise.race([this.cutting, failed]);
     // Whoever stands by need not wait.
     if (!this.stopping) await this.keeper.commit({ ...this.keeper.value, owner: '' }).catch(() => {});
