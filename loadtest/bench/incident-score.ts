@@ -1,6 +1,6 @@
 /** Runs a scenario through a partition, as a worker would, and compares what it finds with what was injected. */
 import { BatchBuilder, encodeLogsMessage, RecordView, viewOf, type Anomaly } from '../../protocol/mod.ts';
-import { type Fault, faultKinds, findingOf, Scenario, type ScenarioOptions } from '../../generator/mod.ts';
+import { type Arrival, type FaultKind, faultKinds, findingOf } from '../../generator/mod.ts';
 import { Partition } from '../../workers/mod.ts';
 
 export interface KindScore {
@@ -21,11 +21,27 @@ export interface Score {
   seconds: number;
 }
 
+export interface LabelledFault {
+  kind: FaultKind;
+  service: string;
+  fromMs: number;
+  toMs: number;
+  strength: number;
+}
+
+/** Records in order of arrival, and what was done to the services that wrote them. */
+export interface LabelledWorld {
+  fromMs: number;
+  toMs: number;
+  worlds: readonly { name: string; rate: number; mute: boolean; skewMs: number; about?: string }[];
+  faults: readonly LabelledFault[];
+  arrivals(): Iterable<Arrival[]>;
+}
+
 /** A fault may be found until this long after it ended. */
 const graceMs = 60_000;
 
-export function scoreRun(options: ScenarioOptions, note: (line: string) => void): Score {
-  const scenario = new Scenario(options);
+export function scoreRun(scenario: LabelledWorld, seed: number, note: (line: string) => void): Score {
   const { anomalies, records, seconds } = run(scenario);
   const kinds = Object.fromEntries(
     faultKinds.map((kind) => [kind, { injected: 0, found: 0, delaysMs: [] as number[] }]),
@@ -40,7 +56,7 @@ export function scoreRun(options: ScenarioOptions, note: (line: string) => void)
     seconds,
   };
   const skew = new Map(scenario.worlds.map(({ name, skewMs }) => [name, skewMs]));
-  const taken = new Map<Fault, Anomaly>();
+  const taken = new Map<LabelledFault, Anomaly>();
   const clock = (ms: number): string => new Date(ms).toISOString().slice(5, 19);
   const count = (into: Record<string, number>, key: string): void => void (into[key] = (into[key] ?? 0) + 1);
   for (const anomaly of anomalies) {
@@ -58,7 +74,7 @@ export function scoreRun(options: ScenarioOptions, note: (line: string) => void)
     if (other === undefined) count(score.falseAlarms, anomaly.detector);
     else count(score.confusions, `${other.kind} → ${anomaly.detector}`);
     note(
-      `seed ${options.seed} ${right ? 'REPEAT' : other ? `CONFUSED ${other.kind}` : 'FALSE'} ${anomaly.detector} ${clock(anomaly.startMs)}–${clock(anomaly.decidedAtMs)} ${anomaly.service} score ${anomaly.score}: ${anomaly.description}`,
+      `seed ${seed} ${right ? 'REPEAT' : other ? `CONFUSED ${other.kind}` : 'FALSE'} ${anomaly.detector} ${clock(anomaly.startMs)}–${clock(anomaly.decidedAtMs)} ${anomaly.service} score ${anomaly.score}: ${anomaly.description}`,
     );
   }
   for (const fault of scenario.faults) {
@@ -72,14 +88,14 @@ export function scoreRun(options: ScenarioOptions, note: (line: string) => void)
     }
     const world = scenario.worlds.find(({ name }) => name === fault.service);
     note(
-      `seed ${options.seed} MISSED ${fault.kind} ${clock(fault.fromMs)}–${clock(fault.toMs)} ${fault.service} rate ${world?.rate.toFixed(2)}${world?.mute ? ' mute' : ''} strength ${fault.strength.toFixed(3)}`,
+      `seed ${seed} MISSED ${fault.kind} ${clock(fault.fromMs)}–${clock(fault.toMs)} ${fault.service} rate ${world?.rate.toFixed(2)}${world?.mute ? ' mute' : ''} strength ${fault.strength.toFixed(3)}; ${world?.about ?? ''}`,
     );
   }
   return score;
 }
 
 /** Final versions of what a partition finds, in order of opening. */
-function run(scenario: Scenario): { anomalies: Anomaly[]; records: number; seconds: number } {
+function run(scenario: LabelledWorld): { anomalies: Anomaly[]; records: number; seconds: number } {
   const partition = new Partition(0);
   const builder = new BatchBuilder('live', 'bench');
   const view = new RecordView();

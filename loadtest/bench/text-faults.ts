@@ -1,0 +1,118 @@
+/** Faults in a world of real texts: such as a careful person would see in the records, and no weaker ones. */
+import type { FaultKind, Random } from '../../generator/mod.ts';
+import type { Saying, TextService } from './text-world.ts';
+
+const minute = 60_000;
+
+export const textFaultKinds: readonly FaultKind[] = [
+  'error_spike',
+  'error_creep',
+  'cascade',
+  'new_template',
+  'template_vanished',
+  'silence',
+  'template_burst',
+  'latency_creep',
+  'sequence_broken',
+  'volume_drop',
+  'volume_surge',
+];
+
+export interface TextFault {
+  kind: FaultKind;
+  service: string;
+  fromMs: number;
+  toMs: number;
+  /** For people: the factor or rate. */
+  strength: number;
+  /** Factor on everything that the service says. */
+  rate: number;
+  /** Factor on times per 5 min. */
+  creep: number;
+  muted: Saying | null;
+  /** Said on top: at most so often a second, and which part of it at each point of the fault (0–1). */
+  sayings: Saying[];
+  extraMax: number;
+  extraAt(progress: number): number;
+}
+
+/** A fault of this kind that shows in this service, or null. */
+export function makeTextFault(
+  kind: FaultKind,
+  service: TextService,
+  fromMs: number,
+  worldFromMs: number,
+  random: Random,
+): TextFault | null {
+  const between = (low: number, high: number): number => low * (high / low) ** random.next();
+  const { rate } = service;
+  const errorRate = service.errors.reduce((sum, one) => sum + one.rate, 0);
+  // Known by now: each of these errors has been seen some five times.
+  const known = service.errors.filter((one) => one.rate * ((fromMs - worldFromMs) / 1_000) >= 5);
+  const fault = (minutes: number, strength: number, more: Partial<TextFault>): TextFault => ({
+    kind,
+    service: service.name,
+    fromMs,
+    toMs: fromMs + Math.round(minutes * minute),
+    rate: 1,
+    creep: 1,
+    muted: null,
+    sayings: [],
+    extraMax: 0,
+    extraAt: () => 1,
+    ...more,
+    strength: more.rate ?? strength,
+  });
+  const extra = (minutes: number, perSecond: number, sayings: Saying[]): TextFault =>
+    fault(minutes, perSecond, { sayings, extraMax: perSecond });
+  switch (kind) {
+    case 'error_spike':
+    case 'cascade': {
+      if (known.length === 0) return null;
+      const perSecond = Math.max(0.25, errorRate * between(6, 30), rate * between(0.02, 0.3));
+      return extra(between(2, 10), perSecond, known);
+    }
+    case 'error_creep': {
+      if (known.length === 0 || rate < 0.5) return null;
+      const perSecond = Math.max(0.4, errorRate * between(10, 30), rate * between(0.05, 0.25));
+      const power = random.pick([1, 1, 2]);
+      return { ...extra(between(20, 45), perSecond, known), extraAt: (progress) => progress ** power };
+    }
+    case 'new_template':
+      return service.freshErrors.length === 0
+        ? null
+        : extra(between(3, 12), between(0.1, 2), [service.freshErrors.pop() as Saying]);
+    case 'template_vanished': {
+      const steady = service.plain.filter((one) => one.rate > 0.06 && one.rate < 0.5 * rate);
+      if (steady.length === 0) return null;
+      const muted = random.pick(steady);
+      return fault(between(Math.max(6, 1 / muted.rate), 25), muted.rate, { muted });
+    }
+    case 'silence':
+      return rate < 0.3 ? null : fault(between(2, 10), rate, { rate: 0 });
+    case 'template_burst':
+      return service.rare.length === 0
+        ? null
+        : extra(between(2, 6), Math.max(between(0.4, 4), 0.02 * rate), [random.pick(service.rare)]);
+    case 'latency_creep': {
+      const creep = random.next() < 0.7 ? 1.02 : between(1.02, 1.05);
+      const minutes = between(50, 100);
+      // The rise of its last third against the hour before, in deviations of those means.
+      const times = service.plain.filter((one) => one.timeMs > 0);
+      const worth = times.reduce((sum, one) => sum + (one.rate * 60 * minutes) / 3 / one.timeScatter ** 2, 0);
+      const rise = (Math.log(creep) * minutes) / 5;
+      return rise * 0.8 * Math.sqrt(worth / 2) < 10 ? null : fault(minutes, creep, { creep });
+    }
+    case 'sequence_broken': {
+      const pairs = service.pairs.filter(({ first }) => first.rate > 0.04);
+      return pairs.length === 0 ? null : fault(between(5, 15), 0, { muted: random.pick(pairs).second });
+    }
+    case 'volume_drop':
+      // What is left still comes often enough to be no silence.
+      return rate < Math.max(1, 1.5 * service.clump) ? null : fault(between(5, 15), 0, { rate: between(0.1, 0.4) });
+    case 'volume_surge':
+      return rate < 0.3 ? null : fault(between(5, 15), 0, { rate: between(3, 8) });
+    default:
+      return null;
+  }
+}
