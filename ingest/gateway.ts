@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Transform } from 'node:stream';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { type Bus, type DeadLetters, noDeadLetters, type Time } from '#bus/mod.ts';
 import { LogweirError, liveLane } from '#protocol/mod.ts';
 import { BatchPublisher } from './batch-publisher.ts';
@@ -73,6 +73,8 @@ export class Gateway {
   /** Ports of receivers that are listened on. */
   readonly ports: Record<string, number> = {};
   private readonly context: ReceiverContext;
+  /** By URL of their routes. */
+  private readonly receiverOf = new Map<string, string>();
   private readonly closers: (() => Promise<void>)[] = [];
 
   constructor(options: GatewayOptions) {
@@ -100,13 +102,11 @@ export class Gateway {
     });
     this.app.removeAllContentTypeParsers();
     this.app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-    this.app.setErrorHandler((error, request, reply) =>
-      answerError(
-        request,
-        reply,
-        (error as { code?: string }).code === 'FST_ERR_CTP_BODY_TOO_LARGE' ? tooLarge(limits.bodyBytesMax) : error,
-      ),
-    );
+    this.app.setErrorHandler((error, request, reply) => {
+      if ((error as { code?: string }).code !== 'FST_ERR_CTP_BODY_TOO_LARGE') return answerError(request, reply, error);
+      this.buryUnread(request, limits.bodyBytesMax);
+      return answerError(request, reply, tooLarge(limits.bodyBytesMax));
+    });
     this.app.setNotFoundHandler((request, reply) =>
       reply
         .code(404)
@@ -129,7 +129,12 @@ export class Gateway {
       splunkTokens: options.splunkTokens ?? [],
       hold: (bytes: number) => this.hold(bytes, pendingBytesMax),
     };
-    for (const receiver of receivers) receiver.register(this.app, this.context);
+    let registering = '';
+    this.app.addHook('onRoute', ({ url }) => void this.receiverOf.set(url, registering));
+    for (const receiver of receivers) {
+      registering = receiver.name;
+      receiver.register(this.app, this.context);
+    }
     this.app.get('/healthz', async () => 'ok\n');
     this.app.get('/readyz', async (_request, reply) =>
       options.bus.connected ? 'ok\n' : reply.code(503).send('NATS is away\n'),
@@ -137,6 +142,21 @@ export class Gateway {
     this.app.get('/metrics', async (_request, reply) =>
       reply.type('text/plain; version=0.0.4').send(options.metrics?.() ?? ''),
     );
+  }
+
+  /** A body that was not read for its size: only that is known of it. */
+  private buryUnread(request: FastifyRequest, bytesMax: number): void {
+    const bytesWhole = Number(request.headers['content-length'] ?? Number.NaN);
+    this.context.dead.put({
+      reason: 'too_long',
+      detail: `a body to ${request.url.slice(0, 200)} is over ${bytesMax} bytes and was not read`,
+      receiver: this.receiverOf.get(request.routeOptions.url ?? '') ?? 'http',
+      source: request.ip,
+      service: '',
+      atMs: this.context.clock(),
+      bytes: new Uint8Array(),
+      ...(Number.isSafeInteger(bytesWhole) ? { bytesWhole } : {}),
+    });
   }
 
   /** Refuses bodies before they are read when too much is held already. */
@@ -154,7 +174,8 @@ export class Gateway {
     });
     // A body of unknown length is counted as it comes.
     this.app.addHook('preParsing', async (request, reply, payload) => {
-      if (request.headers['content-length'] !== undefined) return payload;
+      if (request.headers['content-length'] !== undefined || request.routeOptions.config.streams === true)
+        return payload;
       const releases: (() => void)[] = [];
       reply.raw.once('close', () => {
         for (const release of releases.splice(0)) release();

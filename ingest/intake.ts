@@ -1,11 +1,13 @@
 /** What every request goes through, whatever its protocol: unpack, read into records, answer when the stream has them. */
-import { LogweirError, type RecordView } from '#protocol/mod.ts';
+import { type DeadResend, LogweirError, type RecordView } from '#protocol/mod.ts';
+import type { FastifyRequest } from 'fastify';
 import { Ticket } from './batch-publisher.ts';
+import { Buried, type Bury, type Origin } from './bury.ts';
 import { decompress } from './decompress.ts';
 import { idempotencyName } from './idempotency.ts';
 import type { ReceiverContext } from './receiver.ts';
 
-export interface Incoming {
+export interface Incoming extends Origin {
   /** The body as it came. */
   raw: Buffer;
   /** Content-Encoding. */
@@ -16,6 +18,26 @@ export interface Incoming {
   name?: string;
   /** Instead of unpacking by `encoding`. */
   unpack?: (raw: Buffer, bytesMax: number) => Buffer;
+  /** How the same body would be sent again. */
+  resend?: DeadResend;
+}
+
+/** What every HTTP receiver takes of a request. */
+export function incomingOf(request: FastifyRequest, receiver: string): Incoming {
+  const { headers } = request;
+  const encoding = headers['content-encoding'];
+  return {
+    receiver,
+    source: request.ip,
+    raw: (request.body as Buffer | undefined) ?? Buffer.alloc(0),
+    encoding,
+    idempotencyKey: headers['idempotency-key'],
+    resend: {
+      path: request.url,
+      contentType: headers['content-type'] ?? '',
+      ...(encoding === undefined ? {} : { encoding }),
+    },
+  };
 }
 
 /** Adds a record to the request's. The view may be used again afterwards. */
@@ -34,10 +56,11 @@ export interface Reading {
 export async function takeIn<T extends Reading>(
   context: ReceiverContext,
   incoming: Incoming,
-  read: (body: Buffer, add: Add, nowMs: number) => T,
+  read: (body: Buffer, add: Add, nowMs: number, bury: Bury) => T,
 ): Promise<T> {
   const { publisher, counts, limits } = context;
   counts.requests++;
+  const buried = new Buried({ receiver: incoming.receiver, source: incoming.source }, context.clock());
   let release = (): void => {};
   try {
     if (publisher.full)
@@ -65,13 +88,18 @@ export async function takeIn<T extends Reading>(
         publisher.add(view, ticket, nowMs);
       },
       nowMs,
+      buried.bury,
     );
     await ticket.done();
+    buried.putAll(context.dead);
     counts.records += accepted;
     counts.rejected += reading.rejected;
     return reading;
   } catch (error) {
-    if (error instanceof LogweirError && error.retry) counts.unavailable++;
+    if (error instanceof LogweirError) {
+      if (error.retry) counts.unavailable++;
+      else buried.putRequest(context.dead, error, incoming.raw, incoming.resend);
+    }
     throw error;
   } finally {
     release();

@@ -183,6 +183,11 @@ export class MsgpackReader {
     return this.payload(headBytes, size);
   }
 
+  /** From there to where the reader stands, not copied. */
+  from(start: number): Buffer {
+    return this.bytes.subarray(start, this.at);
+  }
+
   skip(): void {
     const size = new MsgpackFrame().end(this.bytes.subarray(this.at), this.bytes.length);
     if (size < 0) throw new MsgpackError('cut short');

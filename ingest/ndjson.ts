@@ -18,6 +18,8 @@ export class NdjsonScanner {
   line = 0;
   /** Why the last line was rejected. */
   reason = '';
+  private start = 0;
+  private end = 0;
   private readonly body: Buffer;
   private readonly observedMs: number;
   private readonly service: string;
@@ -34,6 +36,11 @@ export class NdjsonScanner {
     this.clean = isUtf8(body);
   }
 
+  /** The last line, valid as long as the body is. */
+  get text(): Buffer {
+    return this.body.subarray(this.start, this.end);
+  }
+
   next(): 'record' | 'rejected' | 'end' {
     const { body } = this;
     for (;;) {
@@ -46,6 +53,8 @@ export class NdjsonScanner {
       while (start < end && (body[start] as number) <= 0x20) start++;
       while (end > start && (body[end - 1] as number) <= 0x20) end--;
       if (start === end) continue;
+      this.start = start;
+      this.end = end;
       return this.take(start, end);
     }
   }

@@ -45,6 +45,8 @@ export type AnswerError = (request: FastifyRequest, reply: FastifyReply, error: 
 declare module 'fastify' {
   interface FastifyContextConfig {
     answerError?: AnswerError;
+    /** Reads its body as it comes, and holds little of it: it counts that by itself. */
+    streams?: boolean;
   }
 }
 

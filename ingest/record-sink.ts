@@ -1,11 +1,22 @@
 /** Where records of one receiver without HTTP go: counted, held to the limit of one record, and on to the publisher. */
 import { type DeadLetters, noDeadLetters, type Time } from '#bus/mod.ts';
-import { type LogRecord, RecordView, recordBytesMax, unknownService, viewOf } from '#protocol/mod.ts';
+import {
+  type DeadReason,
+  type DeadResend,
+  type LogRecord,
+  RecordView,
+  recordBytesMax,
+  unknownService,
+  viewOf,
+} from '#protocol/mod.ts';
 import { type BatchPublisher, Ticket } from './batch-publisher.ts';
 import type { ListenerCounts } from './listening.ts';
 
 /** Distinct resources kept: the same array is one dictionary entry on the wire. */
 const resourcesMax = 1_024;
+/** Where the same is taken over HTTP: how a dead letter is sent again. */
+export const resendText: DeadResend = { path: '/ingest', contentType: 'text/plain' };
+export const resendJson: DeadResend = { path: '/ingest', contentType: 'application/x-ndjson' };
 /** Attribute names and resources, which batches keep once each, count against the limit of a record too. */
 const perPairBytes = 8;
 
@@ -52,10 +63,36 @@ export class RecordSink {
     return this.publisher.full;
   }
 
+  /**
+   * Counts what cannot be taken, and sets it aside. `source`: who sent it. `bytes` are as they came, or as many of them as
+   * are here.
+   */
+  reject(
+    reason: keyof typeof deadReasonOf,
+    detail: string,
+    bytes: Uint8Array,
+    source: string,
+    more: { service?: string; resend?: DeadResend } = {},
+  ): void {
+    this.counts[reason]++;
+    this.dead.put({
+      reason: deadReasonOf[reason],
+      detail,
+      receiver: this.receiver,
+      source,
+      service: '',
+      atMs: this.time.now(),
+      bytes,
+      ...more,
+    });
+  }
+
   /** Takes a record. False, and counted, where it is over the limit of one. */
-  add(record: LogRecord, request: SinkRequest = this.unasked): boolean {
-    if (bytesOf(record) > recordBytesMax) {
-      this.counts.tooLong++;
+  add(record: LogRecord, source: string, request: SinkRequest = this.unasked): boolean {
+    const size = bytesOf(record);
+    if (size > recordBytesMax) {
+      const detail = `the record has ${size} bytes, ${recordBytesMax} are allowed; its body is kept`;
+      this.reject('tooLong', detail, Buffer.from(record.body), source, { service: record.service ?? '' });
       return false;
     }
     if (record.resource !== undefined) record.resource = this.resourceOf(record.resource);
@@ -84,6 +121,11 @@ export class RecordSink {
     return pairs;
   }
 }
+
+const deadReasonOf = { malformed: 'malformed', tooLong: 'too_long', incomplete: 'malformed' } as const satisfies Record<
+  string,
+  DeadReason
+>;
 
 function bytesOf(record: LogRecord): number {
   let characters = record.body.length + record.severityText.length;

@@ -42,6 +42,8 @@ export interface DeadResend {
   /** Path and query, such as `/ingest?service=shop`. */
   path: string;
   contentType: string;
+  /** Content-Encoding. */
+  encoding?: string;
 }
 
 /** A letter on the stream. */

@@ -37,7 +37,7 @@ export const numbersMax = 16;
 /** Bytes and tokens of one masked line: somewhat more than the template scanner ever makes (two lines of 8 KiB, 256 tokens). */
 export const maskedLineBytesMax = 20_000;
 export const maskedTokensMax = 272;
-/** Bytes that a dead letter keeps of what it is about: any record, and any message of a stream nearly whole. */
-export const deadBytesMax = 896 * 1024;
+/** Bytes that a dead letter keeps of what it is about: any record and any message of a stream is whole. */
+export const deadBytesMax = messageBytesMax;
 /** Detail and source of a dead letter, characters. */
 export const deadTextCharactersMax = 1_000;

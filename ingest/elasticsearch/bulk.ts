@@ -3,6 +3,7 @@
  * refused before anything of it was taken. Source: elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk.
  */
 import { LogweirError, RecordView, recordBytesMax, unknownService } from '#protocol/mod.ts';
+import { type Bury, noBury } from '../bury.ts';
 import type { Add } from '../intake.ts';
 import { isObject, parseJson } from '../mapping/json.ts';
 import { recordOfObject } from '../mapping/object.ts';
@@ -87,11 +88,23 @@ function actionOf(text: string, line: number, defaultIndex: string): { action: s
 }
 
 /** Adds the documents; says of each operation what became of it. */
-export function takeOperations(body: Buffer, operations: readonly Operation[], add: Add, nowMs: number): Item[] {
+export function takeOperations(
+  body: Buffer,
+  operations: readonly Operation[],
+  add: Add,
+  nowMs: number,
+  bury: Bury = noBury,
+): Item[] {
   const view = new RecordView();
   return operations.map((operation) => {
     const { reason, type } = take(body, operation, view, nowMs);
+    const { index, start, end } = operation;
     if (reason === '') add(view);
+    else
+      bury(reason, body.subarray(start, end), {
+        service: serviceOfIndex(index),
+        resend: { path: `/${encodeURIComponent(index || 'logs')}/_doc`, contentType: 'application/json' },
+      });
     return { operation, reason, type };
   });
 }

@@ -8,9 +8,10 @@ import {
   recordBytesMax,
   severityNumberOf,
 } from '#protocol/mod.ts';
+import { type Bury, noBury } from '../bury.ts';
 import type { Add } from '../intake.ts';
 import { conventional, levelLabels } from '../mapping/conventions.ts';
-import { isObject, parseJson, valueText } from '../mapping/json.ts';
+import { isObject, jsonBytes, parseJson, valueText } from '../mapping/json.ts';
 import { recordOfLine, recordOfObject } from '../mapping/object.ts';
 import { fillView } from '../mapping/record.ts';
 import { reject, type Rejections } from '../otlp/answer.ts';
@@ -34,20 +35,24 @@ interface Entry {
 class Reader {
   readonly rejections: Rejections = { rejected: 0, reasons: [] };
   private readonly add: Add;
+  private readonly bury: Bury;
   private readonly nowMs: number;
   private readonly view = new RecordView();
   private index = 0;
 
-  constructor(add: Add, nowMs: number) {
+  constructor(add: Add, nowMs: number, bury: Bury) {
     this.add = add;
+    this.bury = bury;
     this.nowMs = nowMs;
   }
 
-  reject(reason: string): void {
+  /** `raw`: the entry as it came, or as JSON again. */
+  reject(reason: string, raw: () => Uint8Array, service = ''): void {
     reject(this.rejections, this.index++, reason);
+    this.bury(reason, raw(), { service });
   }
 
-  entry(entry: Entry, facts: LabelFacts): void {
+  entry(entry: Entry, facts: LabelFacts, raw: () => Uint8Array): void {
     const record = recordOfLine(entry.line, this.nowMs);
     record.timeMs = entry.timeMs;
     record.timeSubNs = entry.timeSubNs;
@@ -59,7 +64,7 @@ class Reader {
     if (own !== undefined) (record.attributes ??= []).push(...own);
     if (entry.metadata.length > 0) this.metadata(record, entry.metadata);
     const reason = fillView(record, this.nowMs, this.view);
-    if (reason !== '') return this.reject(reason);
+    if (reason !== '') return this.reject(reason, raw, record.service);
     this.index++;
     this.add(this.view);
   }
@@ -121,13 +126,20 @@ interface Frame {
 }
 
 /** PushRequest. @throws LogweirError REQUEST_INVALID | BODY_TOO_LARGE */
-export function readPushProtobuf(body: Buffer, tenant: string, add: Add, nowMs: number): Rejections {
-  const reader = new Reader(add, nowMs);
+export function readPushProtobuf(
+  body: Buffer,
+  tenant: string,
+  add: Add,
+  nowMs: number,
+  bury: Bury = noBury,
+): Rejections {
+  const reader = new Reader(add, nowMs, bury);
   const frames = framesOf(body, tenant);
   for (const { facts, starts, ends } of frames) {
     for (const [i, start] of starts.entries()) {
-      if (typeof facts === 'string') reader.reject(facts);
-      else entryAt(body, start, ends[i] as number, facts, reader, nowMs);
+      const end = ends[i] as number;
+      if (typeof facts === 'string') reader.reject(facts, () => body.subarray(start, end));
+      else entryAt(body, start, end, facts, reader, nowMs);
     }
   }
   return reader.rejections;
@@ -187,6 +199,7 @@ function factsOf(labels: () => readonly string[], tenant: string): LabelFacts | 
 const labelBytesMax = 64 * 1024;
 
 function entryAt(body: Buffer, at: number, end: number, facts: LabelFacts, into: Reader, nowMs: number): void {
+  const raw = (): Uint8Array => body.subarray(at, end);
   let timeMs = nowMs;
   let timeSubNs = 0;
   let start = at;
@@ -226,11 +239,12 @@ function entryAt(body: Buffer, at: number, end: number, facts: LabelFacts, into:
     }
   } catch (cause) {
     if (!(cause instanceof WireError)) throw cause;
-    return into.reject(`malformed: ${cause.message}`);
+    return into.reject(`malformed: ${cause.message}`, raw, facts.service);
   }
   if (metadata.length === 0 && into.slice(body, start, stop, timeMs, timeSubNs, facts)) return;
-  if (stop - start > recordBytesMax) return into.reject(`it has ${stop - start} bytes, ${recordBytesMax} are allowed`);
-  into.entry({ timeMs, timeSubNs, line: body.toString('utf8', start, stop), metadata }, facts);
+  if (stop - start > recordBytesMax)
+    return into.reject(`it has ${stop - start} bytes, ${recordBytesMax} are allowed`, raw, facts.service);
+  into.entry({ timeMs, timeSubNs, line: body.toString('utf8', start, stop), metadata }, facts, raw);
 }
 
 /** google.protobuf.Timestamp. */
@@ -251,7 +265,7 @@ function timestampAt(reader: WireReader): { ms: number; subNs: number; text: str
 }
 
 /** `{"streams":[{"stream":{…},"values":[["ns","line",{…}]]}]}`, or the older form with `labels` and `entries`. */
-export function readPushJson(body: Buffer, tenant: string, add: Add, nowMs: number): Rejections {
+export function readPushJson(body: Buffer, tenant: string, add: Add, nowMs: number, bury: Bury = noBury): Rejections {
   let value: unknown;
   try {
     value = parseJson(body.toString('utf8'));
@@ -259,13 +273,13 @@ export function readPushJson(body: Buffer, tenant: string, add: Add, nowMs: numb
     throw invalid(`it is no JSON: ${(cause as Error).message}`);
   }
   if (!isObject(value) || !Array.isArray(value['streams'])) throw invalid('it has no list of streams');
-  const reader = new Reader(add, nowMs);
+  const reader = new Reader(add, nowMs, bury);
   const streams = value['streams'] as unknown[];
   const count = streams.reduce((sum: number, stream) => sum + entriesOf(stream).length, 0);
   if (count > recordsMax) throw tooManyRecords();
   for (const stream of streams) {
     if (!isObject(stream)) {
-      reader.reject('a stream is no object');
+      reader.reject('a stream is no object', () => jsonBytes(stream));
       continue;
     }
     const { labels, stream: object } = stream;
@@ -277,7 +291,7 @@ export function readPushJson(body: Buffer, tenant: string, add: Add, nowMs: numb
       tenant,
     );
     for (const entry of entriesOf(stream)) {
-      if (typeof facts === 'string') reader.reject(facts);
+      if (typeof facts === 'string') reader.reject(facts, () => jsonBytes(entry));
       else takeJson(entry, facts, reader, nowMs);
     }
   }
@@ -296,7 +310,8 @@ function takeJson(entry: unknown, facts: LabelFacts, reader: Reader, nowMs: numb
     : isObject(entry)
       ? [entry['ts'] ?? entry['timestamp'], entry['line'], entry['structuredMetadata']]
       : [];
-  if (line === undefined || line === null) return reader.reject('it is no [time, line]');
+  const raw = (): Uint8Array => jsonBytes(entry);
+  if (line === undefined || line === null) return reader.reject('it is no [time, line]', raw, facts.service);
   try {
     const metadata = isObject(more) ? Object.entries(more).flatMap(([name, text]) => [name, valueText(text)]) : [];
     // The reading of any field called timestamp: digits by their magnitude, or a date.
@@ -304,10 +319,10 @@ function takeJson(entry: unknown, facts: LabelFacts, reader: Reader, nowMs: numb
     const timeMs = 'reject' in read ? undefined : read.timeMs;
     if (timeMs === undefined && valueText(stamp) !== '') metadata.push('timestamp', valueText(stamp));
     const timeSubNs = 'reject' in read ? 0 : (read.timeSubNs ?? 0);
-    reader.entry({ timeMs: timeMs ?? nowMs, timeSubNs, line: valueText(line), metadata }, facts);
+    reader.entry({ timeMs: timeMs ?? nowMs, timeSubNs, line: valueText(line), metadata }, facts, raw);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    reader.reject('it is nested too deep');
+    reader.reject('it is nested too deep', raw, facts.service);
   }
 }
 

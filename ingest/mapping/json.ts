@@ -30,3 +30,13 @@ export function valueText(value: unknown): string {
       return '';
   }
 }
+
+/** What was parsed already, as it would be sent; nothing where it is nested too deep for that. */
+export function jsonBytes(value: unknown): Buffer {
+  try {
+    return Buffer.from(JSON.stringify(value) ?? '');
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return Buffer.alloc(0);
+  }
+}

@@ -3,12 +3,15 @@
  * Source: opentelemetry.io/docs/specs/otlp, "JSON Protobuf Encoding".
  */
 import { eventTimeMsMax, LogweirError, type LogRecord, severityNumberOf } from '#protocol/mod.ts';
-import { isObject, type JsonObject, parseJson, valueText } from '../mapping/json.ts';
+import { isObject, jsonBytes, type JsonObject, parseJson, valueText } from '../mapping/json.ts';
 import { type Resource, resourceOf } from '../mapping/resource.ts';
 import { anyValueDepthMax } from './any-value.ts';
 import { observedOf, recordsMax, resourceBytesMax, scopePairs, tooManyRecords } from './limits.ts';
 
-export type JsonLog = { record: LogRecord; observedMs: number } | { reject: string };
+/** `raw`: the record as JSON again. */
+export type JsonLog = ({ record: LogRecord; observedMs: number } | { reject: string }) & { raw: () => Buffer };
+
+type Taken = { record: LogRecord; observedMs: number } | { reject: string };
 
 /**
  * The records of a request in order.
@@ -33,7 +36,10 @@ export function jsonLogs(body: Buffer, nowMs: number): JsonLog[] {
       const scopeAttributes = scopePairs(attributesIn(scope), textIn(scopeLogs, 'schemaUrl', 'schema_url'));
       const records = listIn(scopeLogs, 'logRecords', 'log_records');
       if (logs.length + records.length > recordsMax) throw tooManyRecords();
-      for (const record of records) logs.push(take(record, resource, pair, scopeAttributes, nowMs));
+      for (const record of records) {
+        const raw = (): Buffer => jsonBytes(record);
+        logs.push({ ...take(record, resource, pair, scopeAttributes, nowMs), raw });
+      }
     }
   }
   return logs;
@@ -45,7 +51,7 @@ function take(
   scope: [string, string] | undefined,
   scopeAttributes: string[],
   nowMs: number,
-): JsonLog {
+): Taken {
   if (typeof resource === 'string') return { reject: resource };
   if (!isObject(value)) return { reject: 'it is no object' };
   try {
@@ -62,7 +68,7 @@ function recordOf(
   scope: [string, string] | undefined,
   scopeAttributes: string[],
   nowMs: number,
-): JsonLog {
+): Taken {
   const attributes = attributesIn(value);
   const add = (key: string, text: string): void => {
     if (text !== '') attributes.push(key, text);

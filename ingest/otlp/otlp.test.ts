@@ -340,7 +340,7 @@ describe('hostile requests', () => {
     expect(read(one(Buffer.alloc(0)))).toMatchObject({ taken: 1 });
     expect(read(wrap(0x0a, wrap(0x12, Buffer.from('1200'.repeat(500_001), 'hex'))))).toBe('BODY_TOO_LARGE');
     const deepJson = `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":${'{"arrayValue":{"values":['.repeat(3_000)}${']}}'.repeat(3_000)}}]}]}]}`;
-    expect(jsonLogs(Buffer.from(deepJson), nowMs)).toEqual([{ reject: 'a value is nested deeper than 32' }]);
+    expect(jsonLogs(Buffer.from(deepJson), nowMs)).toMatchObject([{ reject: 'a value is nested deeper than 32' }]);
   });
 
   it('invalid UTF-8 becomes replacement characters, and no byte of its neighbours changes', () => {

@@ -82,6 +82,11 @@ export class ProtobufLogs {
     }
   }
 
+  /** The last record as it came. */
+  get recordBytes(): Buffer {
+    return this.body.subarray(this.starts[this.index], this.ends[this.index]);
+  }
+
   next(): 'record' | 'rejected' | 'end' {
     const index = ++this.index;
     if (index >= this.starts.length) return 'end';

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LogweirError } from '#protocol/mod.ts';
 import { type Item, operationsOf, takeOperations } from '../elasticsearch/bulk.ts';
-import { takeIn } from '../intake.ts';
+import { incomingOf, takeIn } from '../intake.ts';
 import { httpStatusOf, retryAfterSeconds } from '../problem.ts';
 import type { Receiver, ReceiverContext } from '../receiver.ts';
 
@@ -47,8 +47,8 @@ async function handleBulk(
 ): Promise<FastifyReply> {
   const startedMs = context.clock();
   const index = request.params.index ?? '';
-  const { items } = await takeIn(context, incomingOf(request), (body, add, nowMs) => {
-    const items = takeOperations(body, operationsOf(body, index), add, nowMs);
+  const { items } = await takeIn(context, requestOf(request), (body, add, nowMs, bury) => {
+    const items = takeOperations(body, operationsOf(body, index), add, nowMs, bury);
     return { items, rejected: items.filter(({ reason }) => reason !== '').length };
   });
   const { filter_path: filter } = request.query as { filter_path?: string };
@@ -66,18 +66,17 @@ async function handleDocument(
   context: ReceiverContext,
 ): Promise<FastifyReply> {
   const index = request.params.index ?? '';
-  const { item } = await takeIn(context, incomingOf(request), (body, add, nowMs) => {
-    const [item] = takeOperations(body, [{ action: 'index', index, id: '', start: 0, end: body.length }], add, nowMs);
+  const { item } = await takeIn(context, requestOf(request), (body, add, nowMs, bury) => {
+    const whole = { action: 'index', index, id: '', start: 0, end: body.length };
+    const [item] = takeOperations(body, [whole], add, nowMs, bury);
     return { item: item as Item, rejected: item?.reason === '' ? 0 : 1 };
   });
   if (item.reason === '') return product(reply.code(201)).send(answers([item], false)[0]?.['index']);
   throw new LogweirError('RECORD_REJECTED', `The document was not taken: ${item.reason}.`, 'Correct it.');
 }
 
-const incomingOf = (request: FastifyRequest<{ Params: Params }>) => ({
-  raw: (request.body as Buffer | undefined) ?? Buffer.alloc(0),
-  encoding: request.headers['content-encoding'],
-  idempotencyKey: request.headers['idempotency-key'],
+const requestOf = (request: FastifyRequest<{ Params: Params }>) => ({
+  ...incomingOf(request, 'elasticsearch'),
   name: request.params.index ?? '',
 });
 

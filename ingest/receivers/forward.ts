@@ -4,7 +4,7 @@
  * Source: https://github.com/fluent/fluentd/wiki/Forward-Protocol-Specification-v1
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { gunzipSync } from 'node:zlib';
 import { Packr } from 'msgpackr';
 import { parseJsonObject } from '#analysis/formats/mod.ts';
 import { recordBytesMax } from '#protocol/mod.ts';
@@ -12,6 +12,7 @@ import { ByteQueue } from '../byte-queue.ts';
 import { type Conversation, ConversationEnd, type Listening, type ListeningReceiver, type Peer } from '../listening.ts';
 import { Extension, MsgpackError, MsgpackFrame, MsgpackReader } from '../msgpack.ts';
 import { type RecordSink, SinkRequest } from '../record-sink.ts';
+import { unzstd } from '../zstd-frames.ts';
 import { withConventions } from './collector-fields.ts';
 
 /** Fluentd sends chunks of 8 MB unless told otherwise. */
@@ -116,8 +117,11 @@ class ForwardConversation implements Conversation {
       }
     } catch (error) {
       // Nothing tells where the next message would begin.
-      if (error instanceof MsgpackError)
-        throw new ConversationEnd(error.message === 'too long' ? 'tooLong' : 'malformed', error.message);
+      if (error instanceof MsgpackError) {
+        const reason = error.message === 'too long' ? 'tooLong' : 'malformed';
+        this.setAside(reason, error.message, this.queue.bytes);
+        throw new ConversationEnd(reason, error.message);
+      }
       throw error;
     }
   }
@@ -131,8 +135,17 @@ class ForwardConversation implements Conversation {
       this.job = null;
       this.queue.consume(this.queue.length);
     }
-    if (this.queue.length > 0) this.sink.counts.incomplete++;
+    if (this.queue.length > 0)
+      this.sink.reject('incomplete', 'the message was cut short', this.queue.bytes, this.peer.address);
     this.queue.consume(this.queue.length);
+  }
+
+  /** The listener counts what ends a conversation. */
+  private setAside(reason: 'tooLong' | 'malformed', detail: string, bytes: Uint8Array): void {
+    const { dead, receiver, time } = this.sink;
+    const source = this.peer.address;
+    const why = reason === 'tooLong' ? 'too_long' : 'malformed';
+    dead.put({ reason: why, detail, receiver, source, service: '', atMs: time.now(), bytes });
   }
 
   private ping(reader: MsgpackReader): void {
@@ -189,7 +202,7 @@ class ForwardConversation implements Conversation {
     const options = size > 2 ? optionsOf(reader.valueWithin(smallBytesMax)) : noOptions;
     if (options.signal !== 0) {
       // Metrics and traces are no logs; not answered, so that the sender knows.
-      this.sink.counts.malformed++;
+      this.sink.reject('malformed', 'metrics and traces are no logs', data, this.peer.address);
       return;
     }
     const events = new MsgpackReader(unpack(data, options.compressed));
@@ -218,7 +231,7 @@ class ForwardConversation implements Conversation {
 
   /** Time and record, one behind the other. */
   private event(reader: MsgpackReader, tag: string, request: SinkRequest | undefined): void {
-    const { counts, time: clock } = this.sink;
+    const { time: clock } = this.sink;
     let time: unknown;
     let metadata: unknown;
     if (reader.kind() === 'array') {
@@ -230,7 +243,10 @@ class ForwardConversation implements Conversation {
     const isMap = reader.kind() === 'map';
     reader.skip();
     if (!isMap || reader.at - start > recordBytesMax) {
-      counts[isMap ? 'tooLong' : 'malformed']++;
+      const detail = isMap
+        ? `the record has ${reader.at - start} bytes, ${recordBytesMax} are allowed`
+        : 'the record is no map';
+      this.sink.reject(isMap ? 'tooLong' : 'malformed', detail, reader.from(start), this.peer.address);
       return;
     }
     reader.at = start;
@@ -240,7 +256,7 @@ class ForwardConversation implements Conversation {
     const at = timeOf(time);
     const record = parseJsonObject(fields, { observedMs: clock.now(), timed: at !== null });
     if ('reject' in record) {
-      counts.malformed++;
+      this.sink.reject('malformed', record.reject, reader.from(start), this.peer.address);
       return;
     }
     if (at !== null) {
@@ -248,7 +264,7 @@ class ForwardConversation implements Conversation {
       record.timeSubNs = at.subNs;
     }
     (record.attributes ??= []).push('fluent.tag', tag);
-    this.sink.add(withConventions(record, tag), request);
+    this.sink.add(withConventions(record, tag), this.peer.address, request);
   }
 
   private begin(tag: string, { chunk }: Options): SinkRequest | undefined {
@@ -284,7 +300,7 @@ function unpack(data: Buffer, compressed: string): Buffer {
   const options = { maxOutputLength: unpackedBytesMax };
   try {
     if (compressed === 'gzip') return gunzipSync(data, options);
-    if (compressed === 'zstd') return zstdDecompressSync(data, options);
+    if (compressed === 'zstd') return unzstd(data, unpackedBytesMax);
     return data;
   } catch (error) {
     throw new MsgpackError(

@@ -7,7 +7,7 @@ import { parseJsonObject } from '#analysis/formats/mod.ts';
 import { type LogRecord, recordBytesMax } from '#protocol/mod.ts';
 import { ByteQueue } from '../byte-queue.ts';
 import type { Conversation, Listening, ListeningReceiver } from '../listening.ts';
-import type { RecordSink } from '../record-sink.ts';
+import { type RecordSink, resendJson } from '../record-sink.ts';
 import { withConventions } from './collector-fields.ts';
 
 /** JSON text of one message: twice a record, for its escapes. */
@@ -32,7 +32,7 @@ export const gelfReceiver: ListeningReceiver = {
         const whole = isPiece(data) ? pieces.take(data, address) : data;
         if (whole === null) return;
         const json = unpack(whole);
-        if (json === null) sink.counts.malformed++;
+        if (json === null) sink.reject('malformed', 'it cannot be unpacked', whole, address);
         else takeMessage(json, address, sink);
       },
       sweep: () => pieces.sweep(),
@@ -55,23 +55,29 @@ function unpack(data: Buffer): Buffer | null {
 
 function takeMessage(json: Buffer, address: string, sink: RecordSink): void {
   if (json.length > messageBytesMax) {
-    sink.counts.tooLong++;
+    tooLong(json, address, sink);
     return;
   }
+  const malformed = (detail: string): void => sink.reject('malformed', detail, json, address, { resend: resendJson });
   let value: unknown;
   try {
     value = JSON.parse(json.toString('utf8'));
-  } catch {
-    sink.counts.malformed++;
+  } catch (error) {
+    malformed(`not JSON: ${(error as Error).message}`);
     return;
   }
   const record = gelfRecord(value, sink.time.now());
   if (record === null) {
-    sink.counts.malformed++;
+    malformed('no message: short_message is missing');
     return;
   }
   record.resource ??= address === '' ? undefined : ['client.address', address];
-  sink.add(record);
+  sink.add(record, address);
+}
+
+function tooLong(bytes: Buffer, address: string, sink: RecordSink): void {
+  const detail = `the message has ${bytes.length} bytes or more, ${messageBytesMax} are allowed`;
+  sink.reject('tooLong', detail, bytes, address, { resend: resendJson });
 }
 
 /** A message as a record, null where it is none. Names of additional fields lose their underscore. */
@@ -139,7 +145,7 @@ class Pieces {
 
   /** The whole message, or null while pieces are missing. */
   take(data: Buffer, address: string): Buffer | null {
-    const { counts, time } = this.sink;
+    const { time } = this.sink;
     const [index, count] = [data[10], data[11]];
     if (
       data.length <= pieceHeaderBytes ||
@@ -148,15 +154,14 @@ class Pieces {
       count > piecesMax ||
       index >= count
     ) {
-      counts.malformed++;
+      this.sink.reject('malformed', 'no piece of a message', data, address);
       return null;
     }
     // An address may only complete what it began.
     const key = `${address} ${data.toString('latin1', 2, 10)}`;
     let message = this.unfinished.get(key);
     if (message !== undefined && (message.pieces.length !== count || time.now() - message.sinceMs > pieceMs)) {
-      this.forget(key, message);
-      counts.incomplete++;
+      this.giveUp(key, message);
       message = undefined;
     }
     if (message === undefined) {
@@ -172,7 +177,7 @@ class Pieces {
     this.bytes += piece.length;
     if (message.bytes > messageBytesMax) {
       this.forget(key, message);
-      counts.tooLong++;
+      tooLong(Buffer.concat(message.pieces.filter((one) => one !== undefined)), address, this.sink);
       return null;
     }
     if (message.left > 0) {
@@ -193,10 +198,16 @@ class Pieces {
 
   private forgetOldest(): void {
     for (const [key, message] of this.unfinished) {
-      this.forget(key, message);
-      this.sink.counts.incomplete++;
+      this.giveUp(key, message);
       return;
     }
+  }
+
+  private giveUp(key: string, message: Unfinished): void {
+    this.forget(key, message);
+    const { left, pieces } = message;
+    const here = Buffer.concat(pieces.filter((one) => one !== undefined));
+    this.sink.reject('incomplete', `${left} of ${pieces.length} pieces never came`, here, key.split(' ', 1)[0] ?? '');
   }
 
   private forget(key: string, message: Unfinished): void {
@@ -230,7 +241,7 @@ class GelfConversation implements Conversation {
       if (end < 0) {
         this.searched = bytes.length;
         if (bytes.length <= messageBytesMax) return;
-        if (!this.skipping) this.sink.counts.tooLong++;
+        if (!this.skipping) tooLong(bytes, this.address, this.sink);
         this.skipping = true;
         this.searched = 0;
         this.queue.consume(bytes.length);

@@ -2,12 +2,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LineParser, type ParsedRecord } from '#analysis/formats/mod.ts';
 import { RecordView, recordBytesMax, unknownService, viewOf } from '#protocol/mod.ts';
-import { type Add, takeIn } from '../intake.ts';
+import { type Add, incomingOf, takeIn } from '../intake.ts';
 import { NdjsonScanner } from '../ndjson.ts';
 import type { Receiver, ReceiverContext } from '../receiver.ts';
 
 /** Rejected lines named in an answer; beyond it they are only counted. */
 const errorsNamedMax = 1_000;
+
+type Reject = (line: number, reason: string, bytes: Uint8Array) => void;
 
 interface Answer {
   accepted: number;
@@ -24,20 +26,24 @@ export const ingestReceiver: Receiver = {
 
 async function handle(request: FastifyRequest, reply: FastifyReply, context: ReceiverContext): Promise<FastifyReply> {
   const service = serviceOf(request);
-  const incoming = {
-    raw: (request.body as Buffer | undefined) ?? Buffer.alloc(0),
-    encoding: request.headers['content-encoding'],
-    idempotencyKey: request.headers['idempotency-key'],
-    name: service ?? '',
-  };
-  const answer = await takeIn(context, incoming, (body, add, nowMs) => {
+  const incoming = { ...incomingOf(request, 'ingest'), name: service ?? '' };
+  const answer = await takeIn(context, incoming, (body, add, nowMs, bury) => {
     const answer: Answer = { accepted: 0, rejected: 0, errors: [] };
     const count = (view: RecordView): void => {
       add(view);
       answer.accepted++;
     };
-    if (isNdjson(request, body)) takeNdjson(body, nowMs, service, count, answer);
-    else takeText(body, nowMs, service, count, answer);
+    const ndjson = isNdjson(request, body);
+    const resend = {
+      path: service === undefined ? '/ingest' : `/ingest?service=${encodeURIComponent(service)}`,
+      contentType: ndjson ? 'application/x-ndjson' : 'text/plain',
+    };
+    const rejected: Reject = (line, reason, bytes) => {
+      reject(answer, line, reason);
+      bury(reason, bytes, { service: service ?? '', resend });
+    };
+    if (ndjson) takeNdjson(body, nowMs, service, count, rejected);
+    else takeText(body, nowMs, service, count, rejected);
     return answer;
   });
   return reply.code(answer.accepted === 0 && answer.rejected > 0 ? 400 : 200).send(answer);
@@ -60,17 +66,17 @@ function isNdjson(request: FastifyRequest, body: Buffer): boolean {
   return body[at] === 0x7b;
 }
 
-function takeNdjson(body: Buffer, nowMs: number, service: string | undefined, add: Add, answer: Answer): void {
+function takeNdjson(body: Buffer, nowMs: number, service: string | undefined, add: Add, rejected: Reject): void {
   const scanner = new NdjsonScanner(body, nowMs, service ?? unknownService);
   for (;;) {
     const found = scanner.next();
     if (found === 'end') return;
     if (found === 'record') add(scanner.view);
-    else reject(answer, scanner.line, scanner.reason);
+    else rejected(scanner.line, scanner.reason, scanner.text);
   }
 }
 
-function takeText(body: Buffer, nowMs: number, service: string | undefined, add: Add, answer: Answer): void {
+function takeText(body: Buffer, nowMs: number, service: string | undefined, add: Add, rejected: Reject): void {
   const parser = new LineParser({ observedMs: nowMs, ...(service === undefined ? {} : { service }) });
   const view = new RecordView();
   const fallback = { observedMs: nowMs, service: service ?? unknownService };
@@ -81,7 +87,7 @@ function takeText(body: Buffer, nowMs: number, service: string | undefined, add:
     const end = newline < 0 ? body.length : newline;
     line++;
     if (end - start > recordBytesMax)
-      reject(answer, line, `the line has ${end - start} bytes, ${recordBytesMax} are allowed`);
+      rejected(line, `the line has ${end - start} bytes, ${recordBytesMax} are allowed`, body.subarray(start, end));
     else parser.push(body.subarray(start, end), emit);
     start = end + 1;
   }

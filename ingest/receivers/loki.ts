@@ -3,7 +3,7 @@
  * what was not, while the rest was. Source: grafana.com/docs/loki/latest/reference/loki-http-api.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { takeIn } from '../intake.ts';
+import { incomingOf, takeIn } from '../intake.ts';
 import { readPushJson, readPushProtobuf } from '../loki/push.ts';
 import { partialMessage } from '../otlp/answer.ts';
 import { httpStatusOf, retryAfterSeconds } from '../problem.ts';
@@ -31,9 +31,7 @@ async function handle(request: FastifyRequest, reply: FastifyReply, context: Rec
   const isJson = (headers['content-type'] ?? '').toLowerCase().startsWith('application/json');
   const encoding = (headers['content-encoding'] ?? '').toLowerCase();
   const incoming = {
-    raw: (request.body as Buffer | undefined) ?? Buffer.alloc(0),
-    encoding: headers['content-encoding'],
-    idempotencyKey: headers['idempotency-key'],
+    ...incomingOf(request, 'loki'),
     name: tenant,
     // The protobuf body is snappy whatever the header says, unless it names another.
     ...((isJson && encoding !== 'snappy') || encoding === 'gzip' || (request.body as Buffer | undefined)?.length === 0
@@ -41,8 +39,8 @@ async function handle(request: FastifyRequest, reply: FastifyReply, context: Rec
       : { unpack: unsnap }),
   };
   const read = isJson ? readPushJson : readPushProtobuf;
-  const rejections = await takeIn(context, incoming, (body, add, nowMs) =>
-    body.length === 0 ? { rejected: 0, reasons: [] } : read(body, tenant, add, nowMs),
+  const rejections = await takeIn(context, incoming, (body, add, nowMs, bury) =>
+    body.length === 0 ? { rejected: 0, reasons: [] } : read(body, tenant, add, nowMs, bury),
   );
   if (rejections.rejected === 0) return reply.code(204).send();
   return reply

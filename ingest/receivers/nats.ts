@@ -5,11 +5,14 @@
  */
 import { LineParser, type ParsedRecord } from '#analysis/formats/mod.ts';
 import type { Bus } from '#bus/mod.ts';
-import { LogweirError, recordBytesMax, subjects } from '#protocol/mod.ts';
+import { LogweirError, recordBytesMax, streams, subjects } from '#protocol/mod.ts';
+import { reasonOf } from '../bury.ts';
 import { NdjsonScanner } from '../ndjson.ts';
 import { type RecordSink, SinkRequest } from '../record-sink.ts';
 
 const queue = 'logweir-gateway';
+/** Strays are taken off the stream together. */
+const purgeEveryMs = 1_000;
 const lineFeed = 0x0a;
 const braceOpen = 0x7b;
 
@@ -23,6 +26,13 @@ export interface NatsAnswer {
 
 /** Returns the way to stop. */
 export function listenToNats(bus: Bus, sink: RecordSink): () => void {
+  const stops = [listenForLogs(bus, sink), listenForStrays(bus, sink)];
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
+
+function listenForLogs(bus: Bus, sink: RecordSink): () => void {
   return bus.listen(
     `${subjects.incoming}>`,
     (data, subject, answer) => {
@@ -44,8 +54,37 @@ export function listenToNats(bus: Bus, sink: RecordSink): () => void {
   );
 }
 
+/**
+ * Without a service the subject is one of the LOGS stream, which stores what nobody reads there: it is set aside, and
+ * taken off the stream.
+ */
+function listenForStrays(bus: Bus, sink: RecordSink): () => void {
+  const subject = subjects.incoming.slice(0, -1);
+  let purgedMs = 0;
+  const purge = async (): Promise<void> => {
+    const { lastSequence } = await bus.streams.info(streams.logs);
+    await bus.streams.purge(streams.logs, lastSequence + 1, subject);
+  };
+  return bus.listen(
+    subject,
+    (data, _subject, answer) => {
+      sink.counts.bytes += data.length;
+      sink.counts.malformed++;
+      const detail = `${subject} names no service: publish to ${subject}.<service>`;
+      const stray = { receiver: sink.receiver, source: subject, service: '', atMs: sink.time.now(), bytes: data };
+      sink.dead.put({ ...stray, reason: 'stray', detail, resend: { path: '/ingest', contentType: '' } });
+      answer?.(encode({ accepted: 0, rejected: 1, error: { code: 'REQUEST_INVALID', message: detail, retry: false } }));
+      if (sink.time.now() - purgedMs < purgeEveryMs) return;
+      purgedMs = sink.time.now();
+      sink.time.after(purgeEveryMs, () => void purge().catch(() => {}));
+    },
+    queue,
+  );
+}
+
 function take(data: Uint8Array, service: string, sink: RecordSink, request: SinkRequest): NatsAnswer {
-  const { counts } = sink;
+  const source = `${subjects.incoming}${service}`;
+  const query = `?service=${encodeURIComponent(service)}`;
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
   const nowMs = sink.time.now();
   const result: NatsAnswer = { accepted: 0, rejected: 0 };
@@ -57,7 +96,12 @@ function take(data: Uint8Array, service: string, sink: RecordSink, request: Sink
         sink.addView(scanner.view, request);
         result.accepted++;
       } else {
-        counts.malformed++;
+        const resend = { path: `/ingest${query}`, contentType: 'application/x-ndjson' };
+        const { reason, text } = scanner;
+        sink.reject(reasonOf(reason) === 'too_long' ? 'tooLong' : 'malformed', reason, text, source, {
+          service,
+          resend,
+        });
         result.rejected++;
       }
     }
@@ -65,14 +109,16 @@ function take(data: Uint8Array, service: string, sink: RecordSink, request: Sink
   }
   const parser = new LineParser({ observedMs: nowMs, service });
   const emit = (record: ParsedRecord): void => {
-    if (sink.add(record, request)) result.accepted++;
+    if (sink.add(record, source, request)) result.accepted++;
     else result.rejected++;
   };
   for (let at = 0; at < bytes.length; ) {
     const found = bytes.indexOf(lineFeed, at);
     const end = found < 0 ? bytes.length : found;
     if (end - at > recordBytesMax) {
-      counts.tooLong++;
+      const detail = `the line has ${end - at} bytes, ${recordBytesMax} are allowed`;
+      const resend = { path: `/ingest${query}`, contentType: 'text/plain' };
+      sink.reject('tooLong', detail, bytes.subarray(at, end), source, { service, resend });
       result.rejected++;
     } else parser.push(bytes.subarray(at, end), emit);
     at = end + 1;

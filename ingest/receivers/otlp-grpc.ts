@@ -68,12 +68,20 @@ async function serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, co
     const message = await receive(stream, context, release);
     const compressed = message[0] === 1;
     const encoding = headers['grpc-encoding'];
+    const packing = compressed ? (typeof encoding === 'string' ? encoding : 'gzip') : undefined;
     const rejections = await takeIn(
       context,
       {
+        receiver: 'otlpGrpc',
+        source: stream.session?.socket?.remoteAddress ?? '',
         raw: message.subarray(prefixBytes),
-        encoding: compressed ? (typeof encoding === 'string' ? encoding : 'gzip') : undefined,
+        encoding: packing,
         idempotencyKey: headers['idempotency-key'],
+        resend: {
+          path: '/v1/logs',
+          contentType: 'application/x-protobuf',
+          ...(packing === undefined ? {} : { encoding: packing }),
+        },
       },
       readProtobuf,
     );

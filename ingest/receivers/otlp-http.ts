@@ -4,7 +4,8 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LogweirError, RecordView } from '#protocol/mod.ts';
-import { type Add, takeIn } from '../intake.ts';
+import type { Bury } from '../bury.ts';
+import { type Add, incomingOf, takeIn } from '../intake.ts';
 import { fillView } from '../mapping/record.ts';
 import { encodeResponse, encodeStatus, partialMessage, reject, type Rejections, statusOf } from '../otlp/answer.ts';
 import { jsonLogs } from '../otlp/json-logs.ts';
@@ -30,35 +31,34 @@ async function handle(request: FastifyRequest, reply: FastifyReply, context: Rec
       `Content-Type ${mediaType(request).slice(0, 100) || '(none)'} is no encoding of OTLP.`,
       `Send ${protobuf} or ${json}.`,
     );
-  const incoming = {
-    raw: (request.body as Buffer | undefined) ?? Buffer.alloc(0),
-    encoding: request.headers['content-encoding'],
-    idempotencyKey: request.headers['idempotency-key'],
-  };
-  const rejections = await takeIn(context, incoming, isJson ? readJson : readProtobuf);
+  const rejections = await takeIn(context, incomingOf(request, 'otlpHttp'), isJson ? readJson : readProtobuf);
   if (!isJson) return reply.code(200).type(protobuf).send(encodeResponse(rejections));
   const { rejected } = rejections;
   const partialSuccess = { rejectedLogRecords: String(rejected), errorMessage: partialMessage(rejections) };
   return sendJson(reply.code(200), rejected === 0 ? {} : { partialSuccess });
 }
 
-export function readProtobuf(body: Buffer, add: Add, nowMs: number): Rejections {
+export function readProtobuf(body: Buffer, add: Add, nowMs: number, bury: Bury): Rejections {
   const rejections: Rejections = { rejected: 0, reasons: [] };
   const logs = new ProtobufLogs(body, nowMs);
   for (let found = logs.next(); found !== 'end'; found = logs.next()) {
     if (found === 'record') add(logs.view);
-    else reject(rejections, logs.index, logs.reason);
+    else {
+      reject(rejections, logs.index, logs.reason);
+      bury(logs.reason, logs.recordBytes);
+    }
   }
   return rejections;
 }
 
-function readJson(body: Buffer, add: Add, nowMs: number): Rejections {
+function readJson(body: Buffer, add: Add, nowMs: number, bury: Bury): Rejections {
   const rejections: Rejections = { rejected: 0, reasons: [] };
   const view = new RecordView();
   for (const [index, log] of jsonLogs(body, nowMs).entries()) {
     const reason = 'reject' in log ? log.reject : fillView(log.record, nowMs, view);
     if ('reject' in log || reason !== '') {
       reject(rejections, index, reason);
+      bury(reason, log.raw());
       continue;
     }
     view.observedMs = log.observedMs;

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LogweirError } from '#protocol/mod.ts';
-import { takeIn } from '../intake.ts';
+import { incomingOf, takeIn } from '../intake.ts';
 import { isObject, valueText } from '../mapping/json.ts';
 import { httpStatusOf, retryAfterSeconds } from '../problem.ts';
 import type { Receiver, ReceiverContext } from '../receiver.ts';
@@ -59,13 +59,24 @@ async function handle(
     index: valueText(query['index']),
   };
   const incoming = {
-    raw: (request.body as Buffer | undefined) ?? Buffer.alloc(0),
-    encoding: request.headers['content-encoding'],
-    idempotencyKey: request.headers['idempotency-key'],
+    ...incomingOf(request, 'splunk'),
+    resend: { path: pathWithoutToken(request), contentType: 'text/plain' },
     name: Object.values(metadata).join('\0'),
   };
-  const result = await takeIn(context, incoming, (body, add, nowMs) => read(body, metadata, add, nowMs));
+  const result = await takeIn(context, incoming, (body, add, nowMs, bury) =>
+    read(body, metadata, add, nowMs, (detail, bytes) =>
+      bury(detail, bytes, { resend: { path: pathWithoutToken(request), contentType: 'text/plain' } }),
+    ),
+  );
   return result.taken === 0 && result.rejected === 0 ? undefined : result;
+}
+
+/** Tokens are not kept. */
+function pathWithoutToken(request: FastifyRequest): string {
+  const { pathname, searchParams } = new URL(request.url, 'http://gateway');
+  searchParams.delete('token');
+  const query = searchParams.toString();
+  return query === '' ? pathname : `${pathname}?${query}`;
 }
 
 function invalid({ code, invalidEvent, reason, rejected, taken }: EventsRead): Record<string, unknown> {

@@ -6,8 +6,9 @@ import { LineParser, type ParsedRecord } from '#analysis/formats/mod.ts';
 import { recordBytesMax } from '#protocol/mod.ts';
 import { ByteQueue } from '../byte-queue.ts';
 import type { Conversation, Listening, ListeningReceiver } from '../listening.ts';
-import type { RecordSink } from '../record-sink.ts';
+import { type RecordSink, resendText } from '../record-sink.ts';
 
+const nothing = Buffer.alloc(0);
 /** A parser resolves stamps without a year against the time it was made at. */
 const parserKeptMs = 600_000;
 const lineFeed = 0x0a;
@@ -36,6 +37,8 @@ class SyslogMessages {
   private parser: LineParser | null = null;
   private parserSinceMs = 0;
   private address = '';
+  /** Under way. */
+  private message: Buffer = nothing;
 
   constructor(sink: RecordSink, utcOffsetMinutes: number) {
     this.sink = sink;
@@ -51,20 +54,23 @@ class SyslogMessages {
       this.parser = new LineParser({
         observedMs: now,
         timeZone: this.utcOffsetMinutes,
-        onReject: () => this.sink.counts.tooLong++,
+        onReject: (_line, reason) =>
+          this.sink.reject('tooLong', reason, this.message, this.address, { resend: resendText }),
       });
       this.parserSinceMs = now;
     }
     this.address = address;
-    this.parser.push(message.subarray(0, end), this.emit);
+    this.message = message.subarray(0, end);
+    this.parser.push(this.message, this.emit);
     // Each message is a record of its own: newlines in it are its text.
     this.parser.flush(this.emit);
+    this.message = nothing;
   }
 
   private readonly emit = (record: ParsedRecord): void => {
     // Who sent it, where the message itself does not say.
     if (record.resource === undefined && this.address !== '') record.resource = ['client.address', this.address];
-    this.sink.add(record);
+    this.sink.add(record, this.address);
   };
 }
 
@@ -112,8 +118,14 @@ class SyslogConversation implements Conversation {
   end(): void {
     // A counted message that is not whole was cut; a line may lack its newline.
     if (this.framing !== 'octets' && !this.skippingLine) this.messages.take(this.queue.bytes, this.address);
-    else if (this.queue.length > 0) this.sink.counts.incomplete++;
+    else if (this.queue.length > 0)
+      this.sink.reject('incomplete', 'the message was cut short', this.queue.bytes, this.address);
     this.queue.consume(this.queue.length);
+  }
+
+  private tooLong(bytes: Buffer, whole = bytes.length): void {
+    const detail = `the message has ${whole} bytes or more, ${recordBytesMax} are allowed`;
+    this.sink.reject('tooLong', detail, bytes, this.address, { resend: resendText });
   }
 
   /** One line, false where there is no whole one. */
@@ -124,7 +136,7 @@ class SyslogConversation implements Conversation {
     if (end < 0) {
       this.searched = bytes.length;
       if (bytes.length <= recordBytesMax) return false;
-      if (!this.skippingLine) this.sink.counts.tooLong++;
+      if (!this.skippingLine) this.tooLong(bytes);
       this.skippingLine = true;
       queue.consume(bytes.length);
       this.searched = 0;
@@ -132,7 +144,7 @@ class SyslogConversation implements Conversation {
     }
     this.searched = 0;
     if (this.skippingLine) this.skippingLine = false;
-    else if (end > recordBytesMax) this.sink.counts.tooLong++;
+    else if (end > recordBytesMax) this.tooLong(bytes.subarray(0, end));
     else this.messages.take(bytes.subarray(0, end), this.address);
     queue.consume(end + 1);
     return true;
@@ -158,16 +170,19 @@ class SyslogConversation implements Conversation {
     const header = readCount(bytes);
     if (header === 'incomplete') return false;
     if (header === 'none') {
-      if (!this.lost) this.sink.counts.malformed++;
-      this.lost = true;
       const next = nextCount(bytes);
+      if (!this.lost)
+        this.sink.reject('malformed', 'no octet count where one should be', bytes.subarray(0, next), this.address, {
+          resend: resendText,
+        });
+      this.lost = true;
       queue.consume(next);
       return next < bytes.length && next > 0;
     }
     this.lost = false;
     const [start, length] = header;
     if (length > recordBytesMax) {
-      this.sink.counts.tooLong++;
+      this.tooLong(bytes.subarray(start, start + length), length);
       queue.consume(start);
       this.skip = length;
       return true;

@@ -1,8 +1,9 @@
 /** Events of Splunk's HTTP Event Collector to records. Source: help.splunk.com, "Format events for HTTP Event Collector". */
 import { LineParser, type ParsedRecord } from '#analysis/formats/mod.ts';
 import { type LogRecord, RecordView, recordBytesMax, severityNumberOf, unknownService } from '#protocol/mod.ts';
+import { type Bury, noBury } from '../bury.ts';
 import type { Add } from '../intake.ts';
-import { isObject, type JsonObject, parseJson, valueText } from '../mapping/json.ts';
+import { isObject, jsonBytes, type JsonObject, parseJson, valueText } from '../mapping/json.ts';
 import { hasKey, recordOfLine, recordOfObject } from '../mapping/object.ts';
 import { fillView } from '../mapping/record.ts';
 import { resourceOf } from '../mapping/resource.ts';
@@ -42,42 +43,45 @@ const genericTypes = new Set([
 ]);
 
 /** @throws LogweirError BODY_TOO_LARGE */
-export function readEvents(body: Buffer, metadata: Metadata, add: Add, nowMs: number): EventsRead {
+export function readEvents(body: Buffer, metadata: Metadata, add: Add, nowMs: number, bury: Bury = noBury): EventsRead {
   const read: EventsRead = { rejected: 0, taken: 0, invalidEvent: -1, code: 0, reason: '' };
   const { spans, rest, tooMany } = jsonSpans(body, recordsMax);
   if (tooMany) throw tooManyRecords();
   const view = new RecordView();
   let index = 0;
-  const fail = (code: number, reason: string): void => {
+  const fail = (code: number, reason: string, bytes: Uint8Array): void => {
+    bury(reason, bytes);
     read.rejected++;
     if (read.invalidEvent < 0) Object.assign(read, { invalidEvent: index, code, reason });
     index++;
   };
-  const take = (value: unknown): void => {
-    if (index >= recordsMax) return fail(hecCode.rejected, `it is over ${recordsMax} events`);
+  const take = (value: unknown, bytes: () => Uint8Array): void => {
+    if (index >= recordsMax) return fail(hecCode.rejected, `it is over ${recordsMax} events`, bytes());
     const found = recordOfEvent(value, metadata, nowMs);
     const reason = 'reject' in found ? found.reject : fillView(found, nowMs, view);
-    if ('reject' in found || reason !== '') return fail('code' in found ? found.code : hecCode.rejected, reason);
+    if ('reject' in found || reason !== '')
+      return fail('code' in found ? found.code : hecCode.rejected, reason, bytes());
     add(view);
     read.taken++;
     index++;
   };
   for (const { start, end } of spans) {
+    const bytes = (): Uint8Array => body.subarray(start, end);
     if (end - start > 4 * recordBytesMax && body[start] !== 0x5b) {
-      fail(hecCode.rejected, `it has ${end - start} bytes, ${recordBytesMax} are allowed`);
+      fail(hecCode.rejected, `it has ${end - start} bytes, ${recordBytesMax} are allowed`, bytes());
       continue;
     }
     let value: unknown;
     try {
       value = parseJson(body.toString('utf8', start, end));
     } catch (error) {
-      fail(hecCode.invalidFormat, (error as Error).message);
+      fail(hecCode.invalidFormat, (error as Error).message, bytes());
       continue;
     }
-    if (!Array.isArray(value)) take(value);
-    else for (const one of value as unknown[]) take(one);
+    if (!Array.isArray(value)) take(value, bytes);
+    else for (const one of value as unknown[]) take(one, () => jsonBytes(one));
   }
-  if (rest >= 0) fail(hecCode.invalidFormat, `no whole JSON object begins at byte ${rest}`);
+  if (rest >= 0) fail(hecCode.invalidFormat, `no whole JSON object begins at byte ${rest}`, body.subarray(rest));
   return read;
 }
 
@@ -178,12 +182,13 @@ function describe(record: LogRecord, resource: string[], { host, source, sourcet
 }
 
 /** `/raw`: lines, in whatever format they are. */
-export function readRaw(body: Buffer, metadata: Metadata, add: Add, nowMs: number): EventsRead {
+export function readRaw(body: Buffer, metadata: Metadata, add: Add, nowMs: number, bury: Bury = noBury): EventsRead {
   const read: EventsRead = { rejected: 0, taken: 0, invalidEvent: -1, code: 0, reason: '' };
   const view = new RecordView();
   const parser = new LineParser({ observedMs: nowMs });
   let line = 0;
-  const fail = (reason: string): void => {
+  const fail = (reason: string, bytes: Uint8Array): void => {
+    bury(reason, bytes);
     read.rejected++;
     if (read.invalidEvent < 0) Object.assign(read, { invalidEvent: line, code: hecCode.rejected, reason });
   };
@@ -191,14 +196,15 @@ export function readRaw(body: Buffer, metadata: Metadata, add: Add, nowMs: numbe
     const record: LogRecord = { ...parsed };
     if (record.service === '' || record.service === unknownService) delete record.service;
     const reason = fillView(describe(record, [...(record.resource ?? [])], metadata), nowMs, view);
-    if (reason !== '') return fail(reason);
+    if (reason !== '') return fail(reason, Buffer.from(parsed.body));
     add(view);
     read.taken++;
   };
   for (let at = 0; at < body.length; line++) {
     const found = body.indexOf(0x0a, at);
     const end = found < 0 ? body.length : found;
-    if (end - at > recordBytesMax) fail(`the line has ${end - at} bytes, ${recordBytesMax} are allowed`);
+    if (end - at > recordBytesMax)
+      fail(`the line has ${end - at} bytes, ${recordBytesMax} are allowed`, body.subarray(at, end));
     else parser.push(body.subarray(at, end), emit);
     at = end + 1;
   }
