@@ -1,13 +1,14 @@
 /** Request bodies by Content-Encoding, with a bound on what they may become. */
 import { promisify } from 'node:util';
-import { gunzip, inflate, zstdDecompress } from 'node:zlib';
+import { gunzip, inflate } from 'node:zlib';
 import { LogweirError } from '#protocol/mod.ts';
+import { unzstdAsync } from './zstd-frames.ts';
 
-const decoders: Record<string, (data: Uint8Array, options: { maxOutputLength: number }) => Promise<Buffer>> = {
+const decoders: Record<string, (data: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>> = {
   gzip: promisify(gunzip),
   'x-gzip': promisify(gunzip),
   deflate: promisify(inflate),
-  zstd: promisify(zstdDecompress),
+  zstd: (data, { maxOutputLength }) => unzstdAsync(data, maxOutputLength),
 };
 
 /** @throws LogweirError ENCODING_UNSUPPORTED | BODY_TOO_LARGE | RECORD_REJECTED */

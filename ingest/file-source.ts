@@ -1,7 +1,9 @@
 /** Records of one input, in its order, each with the time that places it among other inputs. */
 import { LineParser, type ParsedRecord } from '#analysis/formats/mod.ts';
 import { LogweirError, recordBytesMax } from '#protocol/mod.ts';
+import { recordOfEntry } from './journald/record.ts';
 import { type InputFile, OverlongLine, readSources, type SourceBatch } from './files/mod.ts';
+import { reasonAgainst } from './mapping/record.ts';
 import type { TimedSource } from './merge.ts';
 
 export interface FileRecord {
@@ -86,6 +88,7 @@ export class FileSource implements TimedSource<FileRecord> {
   }
 
   private take(batch: SourceBatch): FileRecord[] {
+    if (batch.entries !== undefined) return this.takeJournal(batch.source, batch.entries, batch.last);
     const records: FileRecord[] = [];
     this.parser ??= this.open(batch.source);
     const parser = this.parser;
@@ -103,6 +106,32 @@ export class FileSource implements TimedSource<FileRecord> {
       }
     }
     if (batch.last) records.push(...this.finish());
+    return records;
+  }
+
+  /** Entries of a journal export: each counts as a line. */
+  private takeJournal(source: string, entries: NonNullable<SourceBatch['entries']>, isLast: boolean): FileRecord[] {
+    const { counts, nowMs, service } = this.options;
+    const records: FileRecord[] = [];
+    for (const entry of entries) {
+      this.line++;
+      counts.lines++;
+      const record = 'malformed' in entry ? { reject: entry.malformed } : recordOfEntry(entry, nowMs);
+      const reason = 'reject' in record ? record.reject : reasonAgainst(record);
+      if ('reject' in record || reason !== '') {
+        this.reject(source, this.line, reason);
+        continue;
+      }
+      counts.records++;
+      counts.byFormat['journal'] = (counts.byFormat['journal'] ?? 0) + 1;
+      this.lastTimeMs = record.timeMs ?? this.lastTimeMs;
+      const parsed = { ...record, ...(service === undefined ? {} : { service }), format: 'journal', lines: 1 };
+      records.push({ record: parsed, timeMs: this.lastTimeMs ?? nowMs });
+    }
+    if (isLast) {
+      this.line = 0;
+      this.lastTimeMs = undefined;
+    }
     return records;
   }
 

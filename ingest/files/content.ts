@@ -1,9 +1,22 @@
 /** What a file holds, told by its first bytes and never by its name. */
 
-export type Content = 'text' | 'gzip' | 'zstd' | 'tar' | 'utf16le' | 'utf16be' | 'archive' | 'binary' | 'empty';
+export type Content =
+  | 'text'
+  | 'journal'
+  | 'gzip'
+  | 'zstd'
+  | 'tar'
+  | 'utf16le'
+  | 'utf16be'
+  | 'archive'
+  | 'binary'
+  | 'empty';
 
 /** Bytes needed to tell: a tar header's magic ends at 263. */
 export const headBytes = 4096;
+
+/** A file of systemd's journal itself. */
+export const journalFile = 'systemd journal';
 
 const archives: readonly [string, readonly number[]][] = [
   ['zip', [0x50, 0x4b, 0x03, 0x04]],
@@ -12,7 +25,11 @@ const archives: readonly [string, readonly number[]][] = [
   ['7z', [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c]],
   ['rar', [0x52, 0x61, 0x72, 0x21]],
   ['lz4', [0x04, 0x22, 0x4d, 0x18]],
+  // LPKSHHRH: journalctl reads it, see `journalRemedy`.
+  [journalFile, [0x4c, 0x50, 0x4b, 0x53, 0x48, 0x48, 0x52, 0x48]],
 ];
+/** How an entry of the journal export format may begin. */
+const journalStart = /^\n{0,4}__(?:CURSOR|SEQNUM|SEQNUM_ID|REALTIME_TIMESTAMP|MONOTONIC_TIMESTAMP)=/;
 
 function startsWith(head: Uint8Array, magic: readonly number[]): boolean {
   return head.length >= magic.length && magic.every((byte, i) => head[i] === byte);
@@ -34,6 +51,8 @@ export function contentOf(head: Uint8Array): Content {
   if (startsWith(head, [0x1f, 0x8b, 0x08])) return 'gzip';
   if (startsWith(head, [0x28, 0xb5, 0x2f, 0xfd])) return 'zstd';
   if (archiveName(head) !== '') return 'archive';
+  // Before the look for odd bytes: an entry may have binary fields.
+  if (journalStart.test(Buffer.from(head.subarray(0, 64)).toString('latin1'))) return 'journal';
   if (startsWith(head, [0xff, 0xfe])) return 'utf16le';
   if (startsWith(head, [0xfe, 0xff])) return 'utf16be';
   if (head.length >= 263 && Buffer.from(head.buffer, head.byteOffset + 257, 5).toString('latin1') === 'ustar')

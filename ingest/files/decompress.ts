@@ -15,54 +15,81 @@ const swollenBytes = 8 * 1024 * 1024;
  * pipeline would drop what it has buffered when the input turns out to be cut off.
  */
 export async function* decompress(kind: 'gzip' | 'zstd', chunks: Chunks): AsyncGenerator<Uint8Array> {
-  const decoder =
-    kind === 'gzip' ? createGunzip({ chunkSize: outputBytes }) : createZstdDecompress({ chunkSize: outputBytes });
-  let ready: Buffer[] = [];
-  let readyBytes = 0;
-  let failure: Error | undefined;
-  decoder.on('data', (data: Buffer) => {
-    ready.push(data);
-    readyBytes += data.length;
-  });
-  let settle: () => void = () => undefined;
-  decoder.on('error', (error: Error) => {
-    failure ??= error;
-    // The write that failed is never called back.
-    settle();
-  });
-  const take = (): Buffer[] => {
-    const taken = ready;
-    ready = [];
-    readyBytes = 0;
-    return taken;
-  };
+  let decoder = new Decoder(kind);
   let step = stepBytes;
   try {
     for await (const chunk of chunks) {
-      for (let at = 0; at < chunk.length; at += step) {
-        const piece = chunk.subarray(at, at + step);
-        await new Promise<void>((resolve) => {
-          settle = resolve;
-          decoder.write(piece, () => resolve());
-        });
-        const swollen = readyBytes > swollenBytes;
-        yield* take();
-        if (failure !== undefined) throw failure;
-        if (swollen) {
-          at += step - smallStepBytes;
-          step = smallStepBytes;
-        }
+      for (let at = 0; at < chunk.length; ) {
+        const given = Math.min(step, chunk.length - at);
+        const { output, taken } = await decoder.write(chunk.subarray(at, at + given));
+        at += taken;
+        const swollen = output.reduce((sum, { length }) => sum + length, 0) > swollenBytes;
+        yield* output;
+        if (decoder.failure !== undefined) throw decoder.failure;
+        // Node's zstd ends with a frame; what follows is another.
+        if (taken < given && kind === 'zstd') {
+          decoder.close();
+          decoder = new Decoder(kind);
+        } else at += given - taken;
+        if (swollen) step = smallStepBytes;
       }
     }
-    await new Promise<void>((resolve) => {
-      settle = resolve;
-      decoder.once('close', resolve);
-      decoder.end();
-    });
-    yield* take();
-    if (failure !== undefined) throw failure;
+    yield* await decoder.end();
+    if (decoder.failure !== undefined) throw decoder.failure;
   } finally {
-    decoder.destroy();
+    decoder.close();
+  }
+}
+
+/** A decoder of Node's, asked step by step. */
+class Decoder {
+  failure: Error | undefined;
+  private readonly stream;
+  private ready: Buffer[] = [];
+  private settle: () => void = () => undefined;
+
+  constructor(kind: 'gzip' | 'zstd') {
+    this.stream =
+      kind === 'gzip' ? createGunzip({ chunkSize: outputBytes }) : createZstdDecompress({ chunkSize: outputBytes });
+    this.stream.on('data', (data: Buffer) => this.ready.push(data));
+    // A write that fails, or ends the data, is never called back.
+    this.stream.on('end', () => this.settle());
+    this.stream.on('error', (error: Error) => {
+      this.failure ??= error;
+      this.settle();
+    });
+  }
+
+  /** What came out of the bytes, and how many of them were taken: fewer where the data ends among them. */
+  async write(bytes: Uint8Array): Promise<{ output: Buffer[]; taken: number }> {
+    const before = this.stream.bytesWritten;
+    await new Promise<void>((resolve) => {
+      this.settle = resolve;
+      this.stream.write(bytes, () => resolve());
+    });
+    return {
+      output: this.take(),
+      taken: this.failure === undefined ? this.stream.bytesWritten - before : bytes.length,
+    };
+  }
+
+  async end(): Promise<Buffer[]> {
+    await new Promise<void>((resolve) => {
+      this.settle = resolve;
+      this.stream.once('close', resolve);
+      this.stream.end();
+    });
+    return this.take();
+  }
+
+  close(): void {
+    this.stream.destroy();
+  }
+
+  private take(): Buffer[] {
+    const taken = this.ready;
+    this.ready = [];
+    return taken;
   }
 }
 

@@ -3,7 +3,7 @@ import { glob, open, opendir, realpath, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { LogweirError } from '#protocol/mod.ts';
 import { archiveName, type Content, contentOf, headBytes } from './content.ts';
-import { notText, unreadable } from './unreadable.ts';
+import { remedyOf, unreadable } from './unreadable.ts';
 
 export interface InputFile {
   /** As it is opened; `-` is standard input. */
@@ -152,7 +152,7 @@ async function addFile(
     case 'binary': {
       const what = content === 'archive' ? `is a ${archiveName(head)} file` : 'does not look like text';
       const message = `${path} ${what}${found ? ' and was passed over' : ''}.`;
-      resolved.problems.push(new LogweirError('INPUT_UNREADABLE', message, notText));
+      resolved.problems.push(new LogweirError('INPUT_UNREADABLE', message, remedyOf(archiveName(head))));
       return;
     }
     default:

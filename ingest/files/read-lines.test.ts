@@ -153,6 +153,14 @@ describe('readLines', () => {
     }
   });
 
+  it('reads every frame of a zstd file, as concatenated files and parallel compressors have', async () => {
+    const packed = Buffer.concat(['a\nb\n', '', 'c\n'].map((text) => zstdCompressSync(Buffer.from(text))));
+    const found: string[] = [];
+    for await (const lines of readLines(file(packed)))
+      found.push(...lines.map((line) => Buffer.from(line as Uint8Array).toString()));
+    expect(found).toEqual(['a', 'b', 'c']);
+  });
+
   it('stops at a signal and counts the bytes of the file as it lies on disk', async () => {
     const packed = gzipSync(many);
     let bytes = 0;

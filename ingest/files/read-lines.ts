@@ -1,12 +1,13 @@
 /** An input's lines in batches, whatever it is packed in: gzip, zstd, tar, UTF-16, or several of them. */
 import { createReadStream } from 'node:fs';
 import { LogweirError } from '#protocol/mod.ts';
+import { type JournalEntry, JournalExportReader } from '../journald/export-reader.ts';
 import { archiveName, contentOf, headBytes } from './content.ts';
 import { type Chunks, decompress, utf16ToUtf8 } from './decompress.ts';
 import type { InputFile } from './inputs.ts';
 import { type Line, LineSplitter } from './line-splitter.ts';
 import { tarMembers } from './tar.ts';
-import { notText, unreadable } from './unreadable.ts';
+import { remedyOf, unreadable } from './unreadable.ts';
 
 export interface ReadOptions {
   signal?: AbortSignal | undefined;
@@ -22,6 +23,8 @@ export interface SourceBatch {
   /** True once, on the last batch of this source (it may hold no lines): what is open in its parser ends here. */
   last: boolean;
   lines: Line[];
+  /** Of a journal export instead of lines: its entries, or why a place in it is none. */
+  entries?: (JournalEntry | { malformed: string })[];
 }
 
 /** Bytes read from disk at once. */
@@ -79,10 +82,18 @@ async function* unpack(chunks: Chunks, name: string, options: ReadOptions, depth
     case 'binary': {
       const reason =
         content === 'binary' ? 'it does not look like text' : `it is ${archiveName(peeked.head) || 'nested too deep'}`;
-      if (depth === 0) throw new LogweirError('INPUT_UNREADABLE', `${name} was not read: ${reason}.`, notText);
+      if (depth === 0)
+        throw new LogweirError(
+          'INPUT_UNREADABLE',
+          `${name} was not read: ${reason}.`,
+          remedyOf(archiveName(peeked.head)),
+        );
       options.onSkip?.(name, reason);
       return;
     }
+    case 'journal':
+      yield* entriesOf(peeked.chunks, name);
+      return;
     case 'utf16le':
     case 'utf16be':
       yield* split(utf16ToUtf8(content, peeked.chunks), name);
@@ -104,6 +115,29 @@ async function* split(chunks: Chunks, source: string): AsyncGenerator<SourceBatc
     failure = error;
   }
   yield { source, last: true, lines: splitter.flush() };
+  if (failure !== undefined) throw failure;
+}
+
+async function* entriesOf(chunks: Chunks, source: string): AsyncGenerator<SourceBatch> {
+  let entries: NonNullable<SourceBatch['entries']> = [];
+  const reader = new JournalExportReader({
+    entry: (entry) => entries.push(entry),
+    malformed: (malformed) => entries.push({ malformed }),
+  });
+  let failure: unknown;
+  try {
+    for await (const chunk of chunks) {
+      reader.push(chunk);
+      if (entries.length > 0) yield { source, last: false, lines: [], entries };
+      entries = [];
+    }
+  } catch (error) {
+    failure = error;
+  }
+  const restBytes = reader.end();
+  if (restBytes > 0)
+    entries.push({ malformed: `the file ends within an entry, ${restBytes} bytes behind its last field` });
+  yield { source, last: true, lines: [], entries };
   if (failure !== undefined) throw failure;
 }
 

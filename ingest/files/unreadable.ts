@@ -1,7 +1,13 @@
 /** Why an input cannot be read, in a sentence, and what to do about it. */
 import { LogweirError } from '#protocol/mod.ts';
+import { journalFile } from './content.ts';
 
-export const notText = 'Unpack or convert it to text first, and name the text file.';
+const notText = 'Unpack or convert it to text first, and name the text file.';
+
+const journalRemedy = 'Export it: journalctl --file FILE -o export | logweir ingest -';
+
+/** What to do about an archive or file that is not read here. */
+export const remedyOf = (archive: string): string => (archive === journalFile ? journalRemedy : notText);
 
 /** What went wrong with an input, and what to do about it. */
 export function unreadable(file: { path: string }, error: NodeJS.ErrnoException): LogweirError {

@@ -10,11 +10,16 @@ import {
 
 /** Why the record cannot be taken, '' where the view holds it now. */
 export function fillView(record: LogRecord, nowMs: number, view: RecordView): string {
+  const reason = reasonAgainst(record);
+  if (reason === '') viewOf(record, { observedMs: nowMs, service: unknownService }, view);
+  return reason;
+}
+
+/** Why the record is over a limit, '' where it is not any more: attributes over their number are folded into one. */
+export function reasonAgainst(record: LogRecord): string {
   if (record.attributes !== undefined) record.attributes = foldedAttributes(record.attributes);
   const bytes = bytesOf(record);
-  if (bytes > recordBytesMax) return `it has ${bytes} bytes, ${recordBytesMax} are allowed`;
-  viewOf(record, { observedMs: nowMs, service: unknownService }, view);
-  return '';
+  return bytes > recordBytesMax ? `it has ${bytes} bytes, ${recordBytesMax} are allowed` : '';
 }
 
 /** What is over `attributesMax` goes into one attribute, as JSON. */

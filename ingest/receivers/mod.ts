@@ -5,6 +5,7 @@ import { forwardReceiver } from './forward.ts';
 import { gelfReceiver } from './gelf.ts';
 import { elasticsearchReceiver } from './elasticsearch.ts';
 import { ingestReceiver } from './ingest.ts';
+import { journaldReceiver, journaldServer } from './journald.ts';
 import { lokiReceiver } from './loki.ts';
 import { otlpGrpcServer } from './otlp-grpc.ts';
 import { otlpHttpReceiver } from './otlp-http.ts';
@@ -17,7 +18,8 @@ export const receivers: readonly Receiver[] = [
   lokiReceiver,
   elasticsearchReceiver,
   splunkReceiver,
+  journaldReceiver,
 ];
 /** By the name of their port. */
-export const receiverServers: readonly ReceiverServer[] = [otlpGrpcServer];
+export const receiverServers: readonly ReceiverServer[] = [otlpGrpcServer, journaldServer];
 export const listeningReceivers: readonly ListeningReceiver[] = [syslogReceiver, gelfReceiver, forwardReceiver];

@@ -1,6 +1,6 @@
 /** A gateway over an in-memory stream, and what came onto it, as rows. */
 import { MemoryBus, systemTime } from '#bus/mod.ts';
-import { decodeLogsMessage, StringCursor, streams, uint16At, validateBatch } from '#protocol/mod.ts';
+import { decodeLogsMessage, type RecordBatch, StringCursor, streams, uint16At, validateBatch } from '#protocol/mod.ts';
 import { Gateway, type GatewayOptions } from '../gateway.ts';
 
 export interface StoredRecord {
@@ -25,6 +25,8 @@ export interface TestGateway {
   url: string;
   /** Of all messages on the stream, each checked as a worker would. */
   records(): Promise<StoredRecord[]>;
+  /** Names and ordinals of the records' requests, where they have one. */
+  idempotency(): Promise<{ key: string; ordinal: number }[]>;
   stop(): Promise<void>;
 }
 
@@ -52,26 +54,36 @@ export async function openGateway(more: Partial<GatewayOptions> = {}): Promise<T
     gateway,
     bus,
     url: `http://127.0.0.1:${gateway.port}`,
-    records: () => recordsOn(bus),
+    records: () => readBatches(bus, rowsOf),
+    idempotency: () => readBatches(bus, keysOf),
     stop: () => gateway.stop(),
   };
 }
 
-async function recordsOn(bus: MemoryBus): Promise<StoredRecord[]> {
+async function readBatches<T>(bus: MemoryBus, of: (batch: RecordBatch) => T[]): Promise<T[]> {
   const { lastSequence, messages } = await bus.streams.info(streams.logs);
-  const records: StoredRecord[] = [];
-  if (messages === 0) return records;
+  const found: T[] = [];
+  if (messages === 0) return found;
   for await (const message of await bus.streams.consume(streams.logs, { fromSequence: 1 })) {
     const decoded = decodeLogsMessage(message.data);
-    if (decoded.kind === 'batch') records.push(...rowsOf(validateBatch(decoded.batch)));
+    if (decoded.kind === 'batch') found.push(...of(validateBatch(decoded.batch)));
     if (message.sequence === lastSequence) break;
   }
-  return records;
+  return found;
+}
+
+function keysOf({ idempotency, rows }: RecordBatch): { key: string; ordinal: number }[] {
+  if (idempotency === null) return [];
+  const view = new DataView(idempotency.ordinal.buffer, idempotency.ordinal.byteOffset);
+  return Array.from({ length: rows }, (_, row) => ({
+    key: idempotency.keys[uint16At(idempotency.index, row)] ?? '',
+    ordinal: view.getUint32(row * 4, true),
+  }));
 }
 
 const text = new TextDecoder('utf-8', { fatal: true });
 
-function rowsOf(batch: ReturnType<typeof validateBatch>): StoredRecord[] {
+function rowsOf(batch: RecordBatch): StoredRecord[] {
   const bodies = texts(batch.body);
   const traceIds = batch.traceId === null ? [] : texts(batch.traceId);
   const spanIds = batch.spanId === null ? [] : texts(batch.spanId);

@@ -1,0 +1,141 @@
+/**
+ * One upload of systemd-journal-upload: a request of unknown length and duration, all that the journal holds since the last.
+ * It is read as far as the publisher takes records, and answered when the stream has all of them. The sender goes on from
+ * the last upload that was answered well; so a request is named by the cursor of its first entry, and what of it was
+ * stored before it broke off is not stored twice.
+ */
+import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { LogweirError, RecordView } from '#protocol/mod.ts';
+import { Ticket } from '../batch-publisher.ts';
+import { fillView } from '../mapping/record.ts';
+import type { ReceiverContext } from '../receiver.ts';
+import { entryBytesMax, type JournalEntry, JournalExportReader } from './export-reader.ts';
+import { recordOfEntry } from './record.ts';
+
+export interface UploadRead {
+  taken: number;
+  rejected: number;
+  /** Bytes at the end that are no whole entry. */
+  restBytes: number;
+}
+
+/** What an upload may hold: an entry that is not whole, and the chunk that came. */
+const heldBytes = entryBytesMax + 64 * 1024;
+const lookEveryMs = 10;
+/** An entry that has begun must go on within this; between entries a sender may be quiet. */
+const stalledMs = 30_000;
+const idleMs = 3_600_000;
+/** Characters of the name that travels with the records: 128 bits in base64url. */
+const nameCharacters = 22;
+const textBytesKept = 4_096;
+
+/** `chunks`: the body, unpacked. @throws LogweirError REQUEST_INVALID | NATS_UNAVAILABLE | STREAM_FULL */
+export async function takeUpload(
+  context: ReceiverContext,
+  body: Readable,
+  chunks: AsyncIterable<Uint8Array>,
+  source: string,
+): Promise<UploadRead> {
+  const { publisher, counts, clock, dead } = context;
+  counts.requests++;
+  const release = context.hold(heldBytes);
+  const ticket = new Ticket();
+  const view = new RecordView();
+  const read: UploadRead = { taken: 0, rejected: 0, restBytes: 0 };
+  let key = '';
+  let ordinal = 0;
+  const reject = (reason: 'malformed' | 'rejected' | 'too_long', detail: string, bytes: Buffer): void => {
+    read.rejected++;
+    counts.rejected++;
+    dead.put({ reason, detail, receiver: 'journald', source, service: '', atMs: clock(), bytes });
+  };
+  const take = (entry: JournalEntry): void => {
+    const nowMs = clock();
+    if (ordinal === 0) key = nameOf(entry);
+    // Every entry counts, taken or not: the same entry has the same number when it comes again.
+    const at = ordinal++;
+    const record = recordOfEntry(entry, nowMs);
+    const reason = 'reject' in record ? record.reject : fillView(record, nowMs, view);
+    if (reason !== '') return reject('reject' in record ? 'rejected' : 'too_long', reason, textOf(entry));
+    view.idempotencyKey = key;
+    view.ordinal = key === '' ? 0 : at;
+    publisher.add(view, ticket, nowMs);
+    counts.records++;
+    read.taken++;
+  };
+  const reader = new JournalExportReader({
+    entry: take,
+    malformed: (reason, bytes) => reject('malformed', reason, bytes),
+  });
+  const watch = new Watch(body);
+  try {
+    for await (const chunk of chunks) {
+      counts.bytes += chunk.length;
+      reader.push(chunk);
+      watch.pause();
+      // The sender waits as long as the stream is behind: the kernel's buffers fill, and nothing more is held here.
+      while (publisher.full && ticket.failure === null)
+        await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+      if (ticket.failure !== null) throw ticket.failure;
+      watch.start(reader.openBytes > 0 ? stalledMs : idleMs);
+    }
+    watch.pause();
+    read.restBytes = reader.end();
+    await ticket.done();
+    return read;
+  } catch (error) {
+    if (!(error instanceof LogweirError))
+      throw new LogweirError(
+        'REQUEST_INVALID',
+        `The upload broke off: ${(error as Error).message}.`,
+        'Send it again.',
+        {
+          cause: error,
+        },
+      );
+    if (error.retry) counts.unavailable++;
+    throw error;
+  } finally {
+    watch.pause();
+    release();
+  }
+}
+
+/** Ends a body on which nothing comes any more. */
+class Watch {
+  private readonly body: Readable;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(body: Readable) {
+    this.body = body;
+    this.start(stalledMs);
+  }
+
+  start(afterMs: number): void {
+    this.pause();
+    this.timer = setTimeout(() => this.body.destroy(new Error(`nothing came for ${afterMs / 1_000} s`)), afterMs);
+  }
+
+  pause(): void {
+    clearTimeout(this.timer);
+  }
+}
+
+/** '' where the first entry names no place in a journal: then repeats are not told apart. */
+function nameOf({ fields }: JournalEntry): string {
+  const at = fields.indexOf('__CURSOR');
+  if (at < 0 || at % 2 !== 0) return '';
+  return createHash('sha256')
+    .update(`journald\0${fields[at + 1] as string}`)
+    .digest('base64url')
+    .slice(0, nameCharacters);
+}
+
+/** The beginning of an entry in the format that it came in. */
+function textOf({ fields }: JournalEntry): Buffer {
+  let text = '';
+  for (let i = 0; i < fields.length && text.length < textBytesKept; i += 2)
+    text += `${fields[i] as string}=${(fields[i + 1] as string).slice(0, textBytesKept)}\n`;
+  return Buffer.from(text);
+}
