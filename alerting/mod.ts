@@ -6,3 +6,4 @@ export type { Delivery, DeliveryOptions } from './delivery/queue.ts';
 export type { WebhookBody } from './delivery/webhook.ts';
 export type { AlertingMetrics, HistogramSnapshot } from './metrics.ts';
 export { type AlertingDeps, type RunningAlerting, runAlerting } from './run.ts';
+export { type Rehearsal, type RehearsedIncident, rehearse } from './rehearsal.ts';

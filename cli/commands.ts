@@ -21,6 +21,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   model: { summary: 'train, compare and roll back the models that classify', load: () => import('./model.ts') },
   correct: { summary: 'correct severity or category of messages', load: () => import('./correct.ts') },
   detect: { summary: 'find anomalies in a series or among sequences of events', load: () => import('./detect.ts') },
+  backtest: { summary: 'try a configuration over the past, telling nobody', load: () => import('./backtest.ts') },
   gateway: { summary: 'receive logs and put them on the stream', load: () => import('./gateway.ts') },
   worker: { summary: 'analyse partitions', load: () => import('./worker.ts') },
   coordinator: { summary: 'lead the cluster, serve API and dashboard', load: () => import('./coordinator.ts') },

@@ -1,25 +1,11 @@
 /** `logweir detect FILE…`: anomalies in log files, by the partition that workers run, grouped by the service of each record. */
 import { emptyCounts, readRecords } from '#ingest/mod.ts';
 import { resolveInputs } from '#ingest/files/mod.ts';
-import {
-  type Anomaly,
-  BatchBuilder,
-  encodeLogsMessage,
-  LogweirError,
-  liveLane,
-  RecordView,
-  unknownService,
-  viewOf,
-} from '#protocol/mod.ts';
-import { Partition } from '#workers/mod.ts';
+import { type Anomaly, LogweirError, RecordView, unknownService, viewOf } from '#protocol/mod.ts';
+import { RecordFold } from '#workers/mod.ts';
 import { type CommandContext, exitCodes } from './command.ts';
 import { LineWriter } from './output.ts';
 import { Progress } from './progress.ts';
-
-const batchRows = 1_000;
-/** Event time between two ticks, by which the silence of one service shows beside the others; and ticks in a gap. */
-const tickMs = 5_000;
-const ticksMax = 500;
 
 export async function detectIncidents(ctx: CommandContext): Promise<number> {
   const named = ctx.args.positionals.length === 0 ? ['-'] : ctx.args.positionals;
@@ -85,68 +71,34 @@ export async function detectIncidents(ctx: CommandContext): Promise<number> {
   return counts.records === 0 ? exitCodes.nothing : exitCodes.ok;
 }
 
-/** Records in order of reading to anomalies: one partition, whose stream time is the newest event time. */
+/** Anomalies by id as they come, each told once, and all of them at the end. */
 export class IncidentFold {
-  private readonly partition = new Partition(0);
-  private readonly builder = new BatchBuilder(liveLane, 'detect');
+  private readonly fold: RecordFold;
   private readonly latest = new Map<string, Anomaly>();
-  private readonly tick = encodeLogsMessage({ kind: 'tick' });
-  private sequence = 0;
-  /** Services that were read of; known once the fold has ended. */
-  services = 0;
-  private readonly onFound: (anomaly: Anomaly) => void;
-  private newestMs = Number.NEGATIVE_INFINITY;
-  private nextTickMs = Number.NEGATIVE_INFINITY;
 
   /** @param onFound is given each anomaly once, as it is when it has just been found */
   constructor(onFound: (anomaly: Anomaly) => void = () => {}) {
-    this.onFound = onFound;
+    this.fold = new RecordFold({}, (anomaly) => {
+      if (!this.latest.has(anomaly.anomalyId)) onFound(anomaly);
+      this.latest.set(anomaly.anomalyId, anomaly);
+    });
+  }
+
+  /** Services that were read of; known once the fold has ended. */
+  get services(): number {
+    return this.fold.services;
   }
 
   add(view: RecordView): void {
-    const timeMs = view.timeMs;
-    if (timeMs > this.newestMs) {
-      this.passTo(timeMs);
-      this.newestMs = timeMs;
-    }
-    this.builder.add(view, timeMs);
-    if (this.builder.rows >= batchRows) this.flush();
+    this.fold.add(view);
   }
 
   /** Closes every window and gives the last version of each anomaly, in order of the time at which it was decided. */
   end(): Anomaly[] {
-    this.flush();
-    this.services = this.partition.services;
-    this.step(encodeLogsMessage({ kind: 'end', lane: liveLane }));
+    this.fold.end();
     return [...this.latest.values()].sort(
       (a, b) => a.decidedAtMs - b.decidedAtMs || (a.anomalyId < b.anomalyId ? -1 : 1),
     );
-  }
-
-  private passTo(timeMs: number): void {
-    if (this.nextTickMs === Number.NEGATIVE_INFINITY) this.nextTickMs = timeMs + tickMs;
-    if (timeMs < this.nextTickMs) return;
-    this.flush();
-    // Nothing at all was logged for long: that is a gap of the recording, not the silence of a service.
-    if (timeMs - this.nextTickMs <= tickMs * ticksMax)
-      for (; this.nextTickMs <= timeMs; this.nextTickMs += tickMs) {
-        this.newestMs = this.nextTickMs;
-        this.step(this.tick);
-      }
-    this.nextTickMs = timeMs + tickMs;
-  }
-
-  private flush(): void {
-    const batch = this.builder.take();
-    if (batch !== null) this.step(encodeLogsMessage({ kind: 'batch', batch }));
-  }
-
-  private step(data: Uint8Array): void {
-    const { section } = this.partition.step({ sequence: ++this.sequence, timeMs: this.newestMs, data });
-    for (const anomaly of section.anomalies) {
-      if (!this.latest.has(anomaly.anomalyId)) this.onFound(anomaly);
-      this.latest.set(anomaly.anomalyId, anomaly);
-    }
   }
 }
 

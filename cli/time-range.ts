@@ -9,10 +9,16 @@ export const rangeOptions: Readonly<Record<string, OptionSpec>> = {
 
 const unitMs: Readonly<Record<string, number>> = { s: 1e3, m: 6e4, h: 36e5, d: 864e5, w: 6048e5 };
 
+/** A length of time such as `90s`, `30m`, `24h`, `7d`, in ms; undefined for text that is none. */
+export function parseSpan(text: string): number | undefined {
+  const span = /^(\d+)([smhdw])$/.exec(text);
+  return span === null ? undefined : Number(span[1]) * (unitMs[span[2] ?? ''] ?? 0);
+}
+
 /** ms since 1970; undefined for text that is no time. A date without a zone is UTC. */
 export function parseTime(text: string, nowMs: number): number | undefined {
-  const ago = /^(\d+)([smhdw])$/.exec(text);
-  if (ago !== null) return nowMs - Number(ago[1]) * (unitMs[ago[2] ?? ''] ?? 0);
+  const agoMs = parseSpan(text);
+  if (agoMs !== undefined) return nowMs - agoMs;
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text) < 1e11 ? Number(text) * 1000 : Number(text);
   const iso = text.replace(' ', 'T');
   const time = Date.parse(/(Z|[+-]\d\d:?\d\d)$/i.test(iso) || !iso.includes('T') ? iso : `${iso}Z`);

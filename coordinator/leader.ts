@@ -4,7 +4,7 @@
  * that it was replaced does no harm.
  */
 import { createHash } from 'node:crypto';
-import { type Bus, type Cancel, type ClusterFacts, generationAfter, unpackFacts } from '#bus/mod.ts';
+import { type Bus, type Cancel, type ClusterFacts, generationAfter, type KeyValue, unpackFacts } from '#bus/mod.ts';
 import {
   buckets,
   decodeMarks,
@@ -45,6 +45,12 @@ interface StoredAnalysis {
   hash: string;
   config: unknown;
   published: boolean;
+}
+
+/** The analysis configuration that partitions were told last; null before any: the defaults hold. */
+export async function readAnalysisConfig(store: KeyValue): Promise<unknown> {
+  const entry = await store.get(keys.analysisConfig);
+  return entry === null ? null : (unpack(entry.value) as StoredAnalysis).config;
 }
 
 export class Leader {

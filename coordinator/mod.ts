@@ -1,6 +1,8 @@
 /** The coordinator: election, membership, assignment, ticks, control messages, retention. */
 export { type Assignment, type Member, type Move, plan, type PlanInput } from './assignment.ts';
+export { foldPast, type PastFinding, type PastFindings } from './jobs/past.ts';
 export { Coordinator, type CoordinatorOptions } from './coordinator.ts';
+export { readAnalysisConfig } from './leader.ts';
 export {
   correct,
   modelBytes,

@@ -3,4 +3,5 @@ export { type CheckpointEntry, type CheckpointPointer, readPointer } from './che
 export { emptyFold, type FoldResult, PartitionFold, templateKey, windowKey } from './fold.ts';
 export { ModelShelf } from './models.ts';
 export { Partition, type PartitionOutput } from './partition.ts';
+export { type OnFound, PastPartition, type PastSettings, RecordFold } from './past.ts';
 export { Worker, type WorkerOptions } from './worker.ts';

@@ -2,6 +2,7 @@
 import { HttpClickHouse } from '../engine/http.ts';
 import type { ClickHouse } from '../engine/port.ts';
 import * as findings from './findings.ts';
+import * as past from './history.ts';
 import * as incidents from './incidents.ts';
 import { logs } from './logs.ts';
 import { reconcile, report } from './report.ts';
@@ -11,6 +12,7 @@ import type * as Types from './types.ts';
 
 export { CursorError } from './ask.ts';
 export type * from './types.ts';
+export type { FiredAlert, FiredAnomaly, HistoryFilter, HistoryPartition } from './history.ts';
 export type { TrainingHistory, TrainingTemplate } from './training.ts';
 export type { TrendQuery } from './trends.ts';
 
@@ -86,6 +88,19 @@ export class Queries {
   /** What the classifier can be trained on; null where no record of the range has a severity. */
   training(range: Types.TimeRange, share: number): Promise<TrainingHistory | null> {
     return trainingHistory(this.clickHouse, range, share);
+  }
+  /** Stored records, as the messages that they came in: what analysis over the past reads. */
+  historyPartitions(filter: past.HistoryFilter): Promise<past.HistoryPartition[]> {
+    return past.historyPartitions(this.clickHouse, filter);
+  }
+  history(filter: past.HistoryFilter, partition: number): ReturnType<typeof past.history> {
+    return past.history(this.clickHouse, filter, partition);
+  }
+  firedAnomalies(filter: past.HistoryFilter): Promise<past.FiredAnomaly[]> {
+    return past.firedAnomalies(this.clickHouse, filter);
+  }
+  firedAlerts(filter: past.HistoryFilter): Promise<past.FiredAlert[]> {
+    return past.firedAlerts(this.clickHouse, filter);
   }
   reconcile(): Promise<Types.ReconcileRow[]> {
     return reconcile(this.clickHouse);
