@@ -142,6 +142,9 @@ export class ServiceActor implements InParts {
           firstSeenMs: this.miner.template(slot).firstSeenMs,
         };
       },
+      valuesOf: (slot: number, bytes: Uint8Array, start: number, end: number) =>
+        this.miner.valuesOf(slot, bytes, start, end),
+      kinOf: (slot: number) => this.miner.kinOf(slot),
     };
     const [, moving, texts, classes, base = null, learned, lessons = []] = snapshot?.parts ?? [];
     const [lastSeenStreamMs = 0, ...times] = snapshot?.times ?? [];

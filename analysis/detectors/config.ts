@@ -127,6 +127,16 @@ const detectorsShape = {
     /** New templates this close together are one finding. */
     mergeMs: wholeField(minute, 0, hour),
   }),
+  /** A new value in a place of a message that has few: a status code, a state. */
+  newValue: objectField({
+    enabled: booleanField(true),
+    /** Spans of 5 s with the place in them before a new value is told. */
+    ticksMin: wholeField(360, 10, 1_000_000),
+    /** Fires where the value would have been missed so far by a chance of 1 in 10^this. */
+    tailExponent: numberField(9, 2, 300),
+    /** New values in so many places at a time are a change of the service, and not told. */
+    placesMax: wholeField(4, 2, 64),
+  }),
   /** Each number in each template (a latency, a size) against its own past: steps at once, slow rises by blocks. */
   latency: objectField({
     enabled: booleanField(true),

@@ -9,6 +9,7 @@ import { LatencyDetector, type LatencySnapshot } from './latency.ts';
 import { fits, MatcherSet } from './matcher.ts';
 import { MultivariateDetector, type MultivariateSnapshot } from './multivariate.ts';
 import { NewTemplateDetector, type NewTemplateSnapshot } from './new-template.ts';
+import { NewValueDetector, type NewValueSnapshot } from './new-value.ts';
 import { PairDetector, type PairsSnapshot } from './pairs.ts';
 import { RuleDetector, type RulesSnapshot } from './rules.ts';
 import { SequenceMatchDetector, sequenceMatchers, type SequenceMatchSnapshot } from './sequence-match.ts';
@@ -28,6 +29,7 @@ export interface DetectorSetSnapshot {
     errors: ErrorSnapshot;
     volume: VolumeSnapshot;
     newTemplate: NewTemplateSnapshot;
+    newValue: NewValueSnapshot;
     latency: LatencySnapshot['moving'];
     pairs: PairsSnapshot['moving'];
     sequences: SequenceMatchSnapshot;
@@ -69,6 +71,7 @@ export class DetectorSet {
   private readonly errors: ErrorDetector;
   private readonly volume: VolumeDetector;
   private readonly newTemplate: NewTemplateDetector;
+  private readonly newValue: NewValueDetector;
   private readonly templateRates: TemplateRateDetector;
   private readonly pairs: PairDetector;
   private readonly latency: LatencyDetector;
@@ -92,6 +95,7 @@ export class DetectorSet {
     this.errors = new ErrorDetector(detectors.errorSpike, config.windows.sizeMs);
     this.volume = new VolumeDetector(detectors);
     this.newTemplate = new NewTemplateDetector(detectors.newTemplate);
+    this.newValue = new NewValueDetector(detectors.newValue);
     this.templateRates = new TemplateRateDetector(detectors);
     this.pairs = new PairDetector(detectors.sequenceBroken);
     this.latency = new LatencyDetector(detectors.latency, config.windows.sizeMs);
@@ -128,6 +132,7 @@ export class DetectorSet {
     if (config.newTemplate.enabled) this.newTemplate.observe(event, timeMs, severityClass, this.otherErrors, context);
     if (config.errorSpike.enabled)
       this.errors.observe(event, timeMs, severityClass >= 4, context, this.knowledge, openWindows);
+    if (config.newValue.enabled) this.newValue.observe(event, timeMs, context);
     if (config.latency.enabled) this.latency.observe(event);
     this.pairs.observe(event, timeMs);
     this.volume.recordSeen(timeMs, context);
@@ -161,6 +166,8 @@ export class DetectorSet {
     this.judge(window, context);
     if (config.multivariate.enabled)
       this.multivariate.windowClosed(window, this.latency.shift, this.isAnyOpen, context);
+    if (config.newValue.enabled)
+      this.newValue.windowClosed(window, this.isAnyOpen || this.multivariate.isOpen, context);
     this.learn(window, context);
     this.evidence.review(this.ordinalOf(window), this.table, this.history);
   }
@@ -211,6 +218,7 @@ export class DetectorSet {
     this.volume.close(context);
     this.templateRates.close(context);
     this.pairs.close(context);
+    this.newValue.close(context);
     this.latency.close(context);
     this.multivariate.close(context);
     this.rules.close(context);
@@ -231,6 +239,7 @@ export class DetectorSet {
       errors: this.errors.snapshot(),
       volume: this.volume.snapshot(),
       newTemplate: this.newTemplate.snapshot(),
+      newValue: this.newValue.snapshot(),
       latency: this.latency.movingState(),
       pairs: this.pairs.movingState(),
       sequences: this.sequences.snapshot(),
@@ -258,6 +267,7 @@ export class DetectorSet {
     this.errors.restore(moving.errors);
     this.volume.restore(moving.volume);
     this.newTemplate.restore(moving.newTemplate);
+    this.newValue.restore(moving.newValue);
     this.templateRates.restore(learned.templateRates);
     this.pairs.restore({ moving: moving.pairs, learned: learned.pairs });
     this.latency.restore({ moving: moving.latency, learned: learned.latency });

@@ -2,6 +2,7 @@
  * An incident is one anomaly from opening to closing: the same id, each state of it a new version. Within one step
  * (one LOGS sequence) it is written once; later changes in that step go into the object already written.
  */
+import type { PlaceValues, TemplateKin } from '#analysis/templates/mod.ts';
 import type { WindowState } from '#analysis/windows/mod.ts';
 import type { Anomaly, Influencer, WindowRow } from '#protocol/findings.ts';
 import { fnv1a32 } from '#protocol/partitioner.ts';
@@ -15,6 +16,10 @@ export interface TemplateInfo {
 }
 export interface AnalysisHost {
   templateOf(slot: number): TemplateInfo;
+  /** Values of a body at the variable places of its template, until the next call. Left out: nothing is known of them. */
+  valuesOf?(slot: number, bytes: Uint8Array, start: number, end: number): PlaceValues;
+  /** Templates that differ from this one in one word, at the place where most do. */
+  kinOf?(slot: number): TemplateKin | null;
 }
 
 export interface Findings {

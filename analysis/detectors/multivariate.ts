@@ -43,6 +43,10 @@ export class MultivariateDetector {
     this.config = config;
   }
 
+  get isOpen(): boolean {
+    return this.incident !== null;
+  }
+
   /**
    * A window with records.
    * @param latencyShift mean shift of the measurements in it, in powers of two

@@ -130,7 +130,7 @@ const sameButNumbers = (pattern: Pattern, members: readonly Pattern[], place: nu
   members.every((member) => withoutDigits(member, place) === withoutDigits(pattern, place));
 
 /** Places that are words, not variables. */
-function constantsOf(pattern: Pattern): number {
+export function constantsOf(pattern: Pattern): number {
   const flags = flagsOf(pattern);
   let constants = 0;
   for (let i = 0; i < flags.length; i++) if ((flags[i]! & flagVariable) === 0) constants++;

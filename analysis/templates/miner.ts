@@ -9,10 +9,11 @@
 import { doubleBytes, doublesFrom } from '#protocol/number-bytes.ts';
 import { LineCache } from './cache.ts';
 import { type TemplateConfig, templateDefaults } from './config.ts';
-import { type CountOf, proseMin, widening } from './generalise.ts';
+import { type CountOf, constantsOf, proseMin, widening } from './generalise.ts';
 import { ShapeGroup } from './group.ts';
 import type { MaskedLines } from './masked.ts';
-import { type Pattern, patternFrom, patternOf, Sketch, textOf, widen } from './pattern.ts';
+import { type Pattern, patternFrom, patternOf, Sketch, textOf, widen, wordAt } from './pattern.ts';
+import { PlaceValues } from './place-values.ts';
 import { LineScanner } from './scan.ts';
 
 export interface Template {
@@ -27,6 +28,16 @@ export interface Template {
   lastSeenMs: number;
   /** Slot of the template that this one became part of, or -1. */
   mergedInto: number;
+}
+
+/** A template beside those that differ from it in one word. */
+export interface TemplateKin {
+  /** Number of the place, and the word that this one has there; '' for a variable. */
+  place: number;
+  word: string;
+  /** Words of the message, this one included. */
+  constants: number;
+  kin: { slot: number; word: string }[];
 }
 
 interface Entry {
@@ -96,6 +107,7 @@ export class TemplateMiner {
   #lineSlotsOf = -1;
   #forgotten = 0;
   #scratch = new Uint8Array(0);
+  #values: PlaceValues | null = null;
   /** Rises when `texts()` would say something else than before. */
   textsVersion = 0;
   /** True when the body mined last was the first of its template. */
@@ -242,6 +254,40 @@ export class TemplateMiner {
   /** Text of a slot's template, likewise. */
   textOf(slot: number): string {
     return this.#entries[slot]?.text ?? '';
+  }
+
+  /** The values that a body of a slot's template has at its variable places; valid until the next call. */
+  valuesOf(slot: number, bytes: Uint8Array, start: number, end: number): PlaceValues {
+    this.#values ??= new PlaceValues();
+    const pattern = this.#entries[slot]?.pattern;
+    if (pattern === undefined) this.#values.count = 0;
+    else this.#values.read(pattern, bytes, start, end);
+    return this.#values;
+  }
+
+  /**
+   * Templates that say the same as this one but for one word, at the place at which most do: `is OPEN` beside
+   * `is CLOSED`. A place with few words is no variable, each of its values has a template. Null where there are none.
+   */
+  kinOf(slot: number): TemplateKin | null {
+    const pattern = this.#entries[slot]?.pattern;
+    const group = pattern === undefined ? undefined : this.#byShape.get(pattern.shape);
+    if (pattern === undefined || group === undefined || group.patterns.length > proseMin) return null;
+    const byPlace = new Map<number, number[]>();
+    const at = [0];
+    group.eachNear(pattern, at, (other) => {
+      const place = at[0]!;
+      const slots = byPlace.get(place);
+      if (slots === undefined) byPlace.set(place, [other.slot]);
+      else slots.push(other.slot);
+    });
+    let best: { place: number; slots: number[] } | undefined;
+    for (const [place, slots] of byPlace)
+      if (best === undefined || slots.length > best.slots.length) best = { place, slots };
+    if (best === undefined) return null;
+    const { place } = best;
+    const kin = best.slots.map((other) => ({ slot: other, word: wordAt(this.#entries[other]!.pattern, place) }));
+    return { place, word: wordAt(pattern, place), constants: constantsOf(pattern), kin };
   }
 
   /** True when a slot holds a template, merged or not. */

@@ -263,6 +263,17 @@ function flagsOf(bytes: Uint8Array, from: number, to: number): number {
 
 const isUpper = (b: number): boolean => b >= 0x41 && b <= 0x5a;
 
+/** Word at a place; '' for a variable. */
+export function wordAt(pattern: Pattern, place: number): string {
+  let at = 0;
+  let text = '';
+  eachToken(pattern.bytes, (from, to, kind) => {
+    if (kind === kindMark || at++ !== place || kind === kindValue) return;
+    text = decoder.decode(pattern.bytes.subarray(pattern.bytes[from] === 0x20 ? from + 1 : from, to));
+  });
+  return text;
+}
+
 /** Word at a place with its digits left out: `eth0` and `eth1` are numbers of one thing, `eth0` and `wlan0` are not. */
 export function withoutDigits(pattern: Pattern, place: number): string {
   let at = 0;
