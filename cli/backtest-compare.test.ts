@@ -30,4 +30,10 @@ describe('compareFired', () => {
     expect(added.map(({ anomalyId }) => anomalyId)).toEqual(['c', 'd']);
     expect(removed.map(({ anomalyId }) => anomalyId)).toEqual(['z', 'y']);
   });
+
+  it('meets each alert of one finding once', () => {
+    const again = fired('a', 20);
+    const { same, added, removed } = compareFired([fired('a', 0), again], [fired('a', 0), again, fired('a', 40)]);
+    expect([same.length, added.length, removed.length]).toEqual([2, 0, 1]);
+  });
 });

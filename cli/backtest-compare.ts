@@ -35,35 +35,34 @@ const aboutOf = ({ service, lane, detector, subject }: Fired): string =>
  * @param slackMs further apart than this, two are different, default a minute
  */
 export function compareFired(would: readonly Fired[], did: readonly Fired[], slackMs = nearMs): Comparison {
-  const left = new Map(did.map((one) => [one.anomalyId, one]));
+  const left = new Set(did);
   const same: Comparison['same'] = [];
-  const unmatched: Fired[] = [];
-  for (const one of would) {
-    const was = left.get(one.anomalyId);
-    if (was === undefined) unmatched.push(one);
-    else {
-      left.delete(one.anomalyId);
-      same.push({ ...one, wasScore: was.score });
-    }
-  }
-  const leftBy = Map.groupBy(left.values(), aboutOf);
   const added: Fired[] = [];
+  const take = (one: Fired, was: Fired): void => {
+    left.delete(was);
+    same.push({ ...one, wasScore: was.score });
+  };
+  // An alert may fire more than once for one finding: each is met once.
+  const byId = Map.groupBy(did, ({ anomalyId }) => anomalyId);
+  const unmatched = would.filter((one) => {
+    const was = byId.get(one.anomalyId)?.find((candidate) => left.has(candidate));
+    if (was !== undefined) take(one, was);
+    return was === undefined;
+  });
+  const byAbout = Map.groupBy(left, aboutOf);
   for (const one of unmatched) {
-    const near = (leftBy.get(aboutOf(one)) ?? []).find(
-      (was) => left.has(was.anomalyId) && was.startMs <= one.endMs + slackMs && one.startMs <= was.endMs + slackMs,
-    );
+    const near = byAbout
+      .get(aboutOf(one))
+      ?.find((was) => left.has(was) && was.startMs <= one.endMs + slackMs && one.startMs <= was.endMs + slackMs);
     if (near === undefined) added.push(one);
-    else {
-      left.delete(near.anomalyId);
-      same.push({ ...one, wasScore: near.score });
-    }
+    else take(one, near);
   }
   const byTime = (a: Fired, b: Fired): number => a.startMs - b.startMs || (a.anomalyId < b.anomalyId ? -1 : 1);
   return {
     would: would.length,
     did: did.length,
     added: added.sort(byTime),
-    removed: [...left.values()].sort(byTime),
+    removed: [...left].sort(byTime),
     same: same.sort(byTime),
   };
 }

@@ -16,6 +16,7 @@ export interface BacktestResult {
 }
 
 const linesShown = 20;
+const dayMs = 86_400_000;
 const count = (number: number): string => number.toLocaleString('en-US');
 const time = (ms: number): string => new Date(ms).toISOString().replace('T', ' ').slice(0, 19);
 const many = (number: number, one: string, more: string): string =>
@@ -25,6 +26,7 @@ export function renderBacktest(result: BacktestResult): string {
   const { source, range, records, anomalies, alerts, days, notifications, incidents } = result;
   const against = source !== 'files';
   const what = source === 'findings' ? 'stored findings' : 'records';
+  if (records === 0) return 'Nothing is stored in that time.\n';
   const lines = [
     `${count(records)} ${what} from ${time(range.fromMs)} to ${time(range.toMs)} UTC; nobody was told.`,
     '',
@@ -45,7 +47,7 @@ export function renderBacktest(result: BacktestResult): string {
       1,
     ),
     '',
-    ...perDay(days, against),
+    ...perDay(days, against, range.toMs - range.fromMs),
     ...told(notifications),
     ...(incidents.length === 0
       ? []
@@ -63,7 +65,7 @@ export function renderBacktest(result: BacktestResult): string {
   return `${lines.join('\n')}\n`;
 }
 
-function perDay(days: readonly DayCounts[], against: boolean): string[] {
+function perDay(days: readonly DayCounts[], against: boolean, rangeMs: number): string[] {
   if (days.length === 0) return ['Nothing fires.'];
   const head = against ? ['day', 'anomalies', 'did', 'alerts', 'did'] : ['day', 'anomalies', 'alerts'];
   const rows = days.map(({ day, anomalies, alerts }) =>
@@ -71,8 +73,12 @@ function perDay(days: readonly DayCounts[], against: boolean): string[] {
       ? [day, ...[anomalies.would, anomalies.did, alerts.would, alerts.did].map(count)]
       : [day, count(anomalies.would), count(alerts.would)],
   );
-  const mean = days.reduce((sum, { alerts }) => sum + alerts.would, 0) / days.length;
-  return [...table([head, ...rows], 1), `  ${(Math.round(mean * 10) / 10).toLocaleString('en-US')} alerts a day.`];
+  if (rangeMs < 2 * dayMs) return table([head, ...rows], 1);
+  const mean = days.reduce((sum, { alerts }) => sum + alerts.would, 0) / (rangeMs / dayMs);
+  return [
+    ...table([head, ...rows], 1),
+    `  ${(Math.round(mean * 10) / 10).toLocaleString('en-US')} alerts a day on average.`,
+  ];
 }
 
 function told(notifications: Rehearsal['notifications']): string[] {
