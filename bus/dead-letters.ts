@@ -7,8 +7,8 @@ import type { Bus } from './ports.ts';
 import type { Time } from './time.ts';
 
 export interface DeadLetters {
-  /** Never blocks and never throws; the bytes are copied. */
-  put(letter: DeadLetter): void;
+  /** Never blocks and never throws; the bytes are copied. `id`: the same soon after is stored once, default a new one. */
+  put(letter: DeadLetter, id?: string): void;
 }
 
 export const noDeadLetters: DeadLetters = { put: () => {} };
@@ -56,7 +56,7 @@ export class DeadLetterSink implements DeadLetters {
     this.id = id;
   }
 
-  put(letter: DeadLetter): void {
+  put(letter: DeadLetter, known?: string): void {
     this.counts.set++;
     this.count(letter);
     const now = this.time.now();
@@ -77,7 +77,7 @@ export class DeadLetterSink implements DeadLetters {
     }
     this.lettersThisSecond++;
     this.bytesThisSecond += bytes;
-    const id = `${this.id}.${++this.counter}`;
+    const id = known ?? `${this.id}.${++this.counter}`;
     const data = encodeDeadLetter(letter, id);
     this.waiting.push({ subject: deadSubject(letter.reason, letter.receiver), id, data });
     this.waitingBytes += data.length;

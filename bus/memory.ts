@@ -146,7 +146,9 @@ export class MemoryBus implements Bus {
           const message = find();
           if (message !== undefined) {
             next = message.sequence + 1;
-            yield options.headersOnly === true ? { ...message, data: new Uint8Array() } : message;
+            yield options.headersOnly === true
+              ? { ...message, data: new Uint8Array(), behind: stream.messages.filter((m) => m.sequence >= next).length }
+              : message;
           } else {
             await new Promise<void>((resolve) => {
               wake = resolve;

@@ -10,6 +10,7 @@ export {
   readFacts,
   unpackFacts,
 } from './cluster.ts';
+export { type DeadHeader, deadHeaders, readDeadLetter, removeDeadLetter } from './dead-shelf.ts';
 export { CollectedDeadLetters, type DeadLetters, DeadLetterSink, noDeadLetters } from './dead-letters.ts';
 export { GoBackN, type GoBackNOptions } from './go-back-n.ts';
 export { type Host, thisHost } from './host.ts';

@@ -237,7 +237,7 @@ class NatsBus implements Bus {
         await consumer.delete().catch(() => false);
       },
       async *[Symbol.asyncIterator]() {
-        for await (const message of messages) yield toMessage(message);
+        for await (const message of messages) yield toMessage(message, options.headersOnly === true);
       },
     };
   }
@@ -370,14 +370,15 @@ class NatsBus implements Bus {
   }
 }
 
-function toMessage(message: JsMsg): StreamMessage {
-  const { stream, streamSequence, timestampNanos } = message.info;
+function toMessage(message: JsMsg, isHeader: boolean): StreamMessage {
+  const { stream, streamSequence, timestampNanos, pending } = message.info;
   return {
     stream,
     subject: message.subject,
     sequence: streamSequence,
     timeMs: Math.floor(timestampNanos / 1_000_000),
     data: message.data,
+    ...(isHeader ? { behind: pending } : {}),
   };
 }
 

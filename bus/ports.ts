@@ -12,6 +12,8 @@ export interface StreamMessage {
   /** When the stream stored it, integer ms since 1970; the same at every replay. */
   timeMs: number;
   data: Uint8Array;
+  /** Messages that wait behind it; only where headers alone are read. */
+  behind?: number;
 }
 
 export interface StreamInfo {

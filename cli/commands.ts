@@ -27,6 +27,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   coordinator: { summary: 'lead the cluster, serve API and dashboard', load: () => import('./coordinator.ts') },
   storage: { summary: 'write results into ClickHouse and serve it', load: () => import('./storage.ts') },
   ingest: { summary: 'read log files into the cluster', load: () => import('./ingest.ts') },
+  dead: { summary: 'show, send again and remove what could not be taken', load: () => import('./dead.ts') },
   verify: { summary: 'compare what is stored with a fold of the stream', load: () => import('./verify.ts') },
   reconcile: { summary: 'count what is on the stream and what is stored', load: () => import('./reconcile.ts') },
   alerting: { summary: 'turn anomalies into alerts and tell people', load: () => import('./alerting.ts') },

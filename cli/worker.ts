@@ -1,4 +1,6 @@
 /** `logweir worker`: analyses the partitions that the coordinator gives it. */
+import { DeadLetterSink } from '#bus/mod.ts';
+import process from 'node:process';
 import { Worker } from '#workers/mod.ts';
 import type { Command } from './command.ts';
 import { runRole } from './role.ts';
@@ -15,6 +17,7 @@ add capacity; SIGTERM hands the partitions over.`,
   run: (ctx) =>
     runRole(ctx, async () => {
       const { bus, facts, store, config, id, time, log, watch } = await joinForLong(ctx);
+      const dead = new DeadLetterSink(bus, time, `${id}.d.${process.pid}.${time.now().toString(36)}`);
       const worker = await Worker.start({
         bus,
         store,
@@ -22,13 +25,15 @@ add capacity; SIGTERM hands the partitions over.`,
         id,
         time,
         log,
+        dead,
         checkpointEveryMs: config.workers.checkpointEveryMs,
       });
       const metrics = await serveMetrics({
         host: config.ports.bindHost,
         port: config.ports.metrics,
         ready: () => bus.connected,
-        metrics: () => `${prometheusText('worker', worker.counters())}${modelMetrics(worker.figures())}`,
+        metrics: () =>
+          `${prometheusText('worker', worker.counters())}${modelMetrics(worker.figures())}${dead.metrics()}`,
       });
       return {
         facts: { id, metricsPort: metrics.port },
@@ -38,6 +43,7 @@ add capacity; SIGTERM hands the partitions over.`,
           // What it holds is of streams that are gone: nothing of it may reach the new ones.
           if (watch.changed) await worker.stop();
           else await worker.drain();
+          await dead.settle();
           await metrics.close();
           await bus.close();
         },

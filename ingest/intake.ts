@@ -1,5 +1,5 @@
 /** What every request goes through, whatever its protocol: unpack, read into records, answer when the stream has them. */
-import { type DeadResend, LogweirError, type RecordView } from '#protocol/mod.ts';
+import { deadRetryHeader, type DeadResend, LogweirError, type RecordView } from '#protocol/mod.ts';
 import type { FastifyRequest } from 'fastify';
 import { Ticket } from './batch-publisher.ts';
 import { Buried, type Bury, type Origin } from './bury.ts';
@@ -18,6 +18,8 @@ export interface Incoming extends Origin {
   name?: string;
   /** Instead of unpacking by `encoding`. */
   unpack?: (raw: Buffer, bytesMax: number) => Buffer;
+  /** It was a dead letter, and still is one where it is refused again. */
+  isRetried?: boolean;
   /** How the same body would be sent again. */
   resend?: DeadResend;
 }
@@ -32,6 +34,7 @@ export function incomingOf(request: FastifyRequest, receiver: string): Incoming 
     raw: (request.body as Buffer | undefined) ?? Buffer.alloc(0),
     encoding,
     idempotencyKey: headers['idempotency-key'],
+    isRetried: headers[deadRetryHeader] !== undefined,
     resend: {
       path: request.url,
       contentType: headers['content-type'] ?? '',
@@ -91,14 +94,14 @@ export async function takeIn<T extends Reading>(
       buried.bury,
     );
     await ticket.done();
-    buried.putAll(context.dead);
+    if (incoming.isRetried !== true) buried.putAll(context.dead);
     counts.records += accepted;
     counts.rejected += reading.rejected;
     return reading;
   } catch (error) {
     if (error instanceof LogweirError) {
       if (error.retry) counts.unavailable++;
-      else buried.putRequest(context.dead, error, incoming.raw, incoming.resend);
+      else if (incoming.isRetried !== true) buried.putRequest(context.dead, error, incoming.raw, incoming.resend);
     }
     throw error;
   } finally {

@@ -46,6 +46,9 @@ export interface DeadResend {
   encoding?: string;
 }
 
+/** Says to a gateway that what comes has its letter already, and gets no other where it is refused again. */
+export const deadRetryHeader = 'logweir-dead-letter';
+
 /** A letter on the stream. */
 export interface StoredDeadLetter extends DeadLetter {
   /** Its sequence on DEAD. */

@@ -5,6 +5,7 @@ export * from './batch-builder.ts';
 export * from './byte-writer.ts';
 export * from './corrections.ts';
 export * from './dead-letter.ts';
+export * from './dead-text.ts';
 export * from './dictionary-builder.ts';
 export * from './errors.ts';
 export * from './findings.ts';

@@ -3,7 +3,16 @@
  * ANOMALIES at once and RESULTS gathered, and commits a checkpoint at S only when everything up to S is acknowledged.
  * After a broken connection it makes sure that the stream is still the one it read (`resume.ts`).
  */
-import { type Bus, type Cancel, GoBackN, sleep, type Subscription, type Time } from '#bus/mod.ts';
+import {
+  type Bus,
+  type Cancel,
+  type DeadLetters,
+  GoBackN,
+  sleep,
+  type StreamMessage,
+  type Subscription,
+  type Time,
+} from '#bus/mod.ts';
 import {
   encodeAnomalies,
   encodeResults,
@@ -40,6 +49,8 @@ export interface RunnerOptions {
   /** Shared by the partitions of a process. */
   turns: Turns;
   log: (text: string) => void;
+  /** Where messages go that were set aside, default nowhere but into the books. */
+  dead?: DeadLetters | undefined;
   /** Told of the rows of each message, for live rates. */
   onServices: (services: readonly ServiceCount[]) => void;
   /** How long results may wait to be gathered, ms. */
@@ -334,6 +345,7 @@ export class PartitionRunner {
       }
       if (share === 'state') continue;
       this.count(output, processingMs - message.timeMs);
+      if (output.section.deadLetter !== null) this.setAside(message, output.section.deadLetter);
       if (output.section.anomalies.length > 0) this.publishAnomalies(output, processingMs);
       const anomaliesTo = output.section.anomalies.length > 0 ? message.sequence : output.anomaliesFrom;
       for (const ready of this.gather.add(output.section, message.timeMs, anomaliesTo)) this.publishResults(ready);
@@ -408,6 +420,25 @@ export class PartitionRunner {
     }
     counts.lagMs = Math.max(counts.lagMs, lagMs);
     counts.sequence = output.section.sequence;
+  }
+
+  /** The message is gone from LOGS in time; whoever mends what failed may send it there again. */
+  private setAside({ subject, sequence, data }: StreamMessage, detail: string): void {
+    const { dead, generation, partition, time } = this.options;
+    dead?.put(
+      {
+        reason: 'poison',
+        detail,
+        receiver: 'worker',
+        source: `LOGS generation ${generation}, partition ${partition}, sequence ${sequence}`,
+        service: '',
+        atMs: time.now(),
+        bytes: data,
+        resend: { path: subject, contentType: '' },
+      },
+      // Another owner that meets it says the same.
+      `poison.${generation}.${partition}.${sequence}`,
+    );
   }
 
   private publishAnomalies(output: PartitionOutput, processingMs: number): void {

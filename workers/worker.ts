@@ -3,6 +3,7 @@ import {
   type Bus,
   type Cancel,
   type ClusterFacts,
+  type DeadLetters,
   type Host,
   type KeyValue,
   type Objects,
@@ -39,6 +40,7 @@ export interface WorkerOptions {
   id: string;
   time: Time;
   log: (text: string) => void;
+  dead?: DeadLetters;
   resultsLingerMs?: number;
   /** Time between two checkpoints of a partition, ms, default 5_000; longer where that would cost too much. */
   checkpointEveryMs?: number;
@@ -168,6 +170,7 @@ export class Worker {
       time,
       turns: this.turns,
       log,
+      dead: this.options.dead,
       onServices: (services) => this.rates.add(services),
       resultsLingerMs: this.options.resultsLingerMs ?? resultsLingerMsDefault,
       emptyLingerMs,
