@@ -8,6 +8,7 @@ export type {
   AnomalyFilter,
   ApiDeps,
   ApiLog,
+  DeadDesk,
   LiveSource,
   ModelDesk,
   LogFilter,

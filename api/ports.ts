@@ -13,6 +13,9 @@ import type {
   IncidentSummary,
   CorrectionItem,
   CorrectionPage,
+  DeadLetterDetail,
+  DeadLetterItem,
+  DeadLetterKind,
   LiveEvent,
   LogItem,
   ModelStatus,
@@ -124,6 +127,20 @@ export interface ModelDesk {
   uncorrect(id: string): Promise<boolean>;
 }
 
+export interface DeadFilter {
+  range: TimeRange;
+  reason?: string | undefined;
+  receiver?: string | undefined;
+}
+
+/** Dead letters. The position of a page is the id of its last letter. */
+export interface DeadDesk {
+  kinds(filter: DeadFilter, stepMs: number): Promise<DeadLetterKind[]>;
+  letters(filter: DeadFilter, paging: Paging): Promise<Page<DeadLetterItem>>;
+  /** Null where it is gone. */
+  letter(id: string): Promise<DeadLetterDetail | null>;
+}
+
 export interface LiveSource {
   /** Calls `listener` for every event from now on; returns what ends that. Listeners never throw. */
   subscribe(listener: (event: LiveEvent) => void): () => void;
@@ -146,6 +163,7 @@ export interface ApiDeps {
   queries: Queries;
   cluster: () => ClusterStatus;
   models: ModelDesk;
+  dead: DeadDesk;
   live: LiveSource;
   /** What keeps this process from serving, in words; empty = ready. */
   notReady?: () => readonly string[] | Promise<readonly string[]>;

@@ -80,8 +80,15 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
         throw new ApiProblem('NOT_FOUND', `'${id}' is no id.`, 'Ids are letters, digits, - and _.');
       }
       reply.header('cache-control', 'no-store');
-      const { queries, cluster, models, ingestUrl } = deps;
-      const context = { queries, cluster, models, nowMs: deps.clock(), ...(ingestUrl !== undefined && { ingestUrl }) };
+      const { queries, cluster, models, dead, ingestUrl } = deps;
+      const context = {
+        queries,
+        cluster,
+        models,
+        dead,
+        nowMs: deps.clock(),
+        ...(ingestUrl !== undefined && { ingestUrl }),
+      };
       return await endpoint.handle(request.query, context, id);
     });
   }

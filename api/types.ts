@@ -423,6 +423,52 @@ export interface CorrectionPage {
   settled: boolean;
 }
 
+/** What could not be taken, without its bytes. */
+export interface DeadLetterItem {
+  /** Its number on the stream; `logweir dead show` takes it too. */
+  id: string;
+  reason: string;
+  detail: string;
+  receiver: string;
+  /** Client address, subject, or position on the stream. */
+  source: string;
+  /** '' = not known. */
+  service: string;
+  atMs: number;
+  byteCount: number;
+  /** The beginning of it in one line, control characters escaped. */
+  line: string;
+  /** Whether it can be sent again. */
+  canRetry: boolean;
+}
+
+export interface DeadLetterDetail extends DeadLetterItem {
+  /** Control characters escaped, or a hex dump where it is no text. */
+  text: string;
+  kind: 'text' | 'hex';
+  /** Bytes that are not shown. */
+  bytesMore: number;
+}
+
+/** Letters of one reason and receiver that came within a range, removed ones too. */
+export interface DeadLetterKind {
+  reason: string;
+  receiver: string;
+  count: number;
+  /** By step of the answer's `stepMs`, from the start of the range. */
+  steps: number[];
+}
+
+export interface DeadLetters {
+  range: TimeRange;
+  stepMs: number;
+  /** Most first. */
+  kinds: DeadLetterKind[];
+  /** Newest first, those that are still kept. */
+  items: DeadLetterItem[];
+  next: string | null;
+}
+
 /** A sample of the rates, about once a second. */
 export interface RateSample {
   timeMs: number;

@@ -5,6 +5,7 @@ import { Queries } from '#storage/mod.ts';
 import { ensureBuilt } from '#dashboard/build.ts';
 import type { Command } from './command.ts';
 import { runRole } from './role.ts';
+import { deadDesk } from './roles/dead-desk.ts';
 import { startLive } from './roles/live.ts';
 import { modelDesk } from './roles/model-desk.ts';
 import { prometheusText, startHeartbeat } from './roles/observe.ts';
@@ -38,6 +39,7 @@ one leads, the others stand by. Serves the API and the dashboard.`,
         queries: Queries.overUrl(settings.urls.clickhouse),
         cluster: live.cluster,
         models: modelDesk({ store, coordinator, clock: time.now }),
+        dead: deadDesk(bus, time.now),
         live,
         notReady: () => (bus.connected ? [] : ['NATS is away']),
         metrics: () => prometheusText('coordinator', coordinator.counters()),

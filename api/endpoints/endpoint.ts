@@ -3,7 +3,7 @@ import type { ApiDeps } from '../ports.ts';
 import type { Param } from '../params.ts';
 import { readQuery } from '../params.ts';
 
-export type Context = Pick<ApiDeps, 'queries' | 'cluster' | 'models' | 'ingestUrl'> & { nowMs: number };
+export type Context = Pick<ApiDeps, 'queries' | 'cluster' | 'models' | 'dead' | 'ingestUrl'> & { nowMs: number };
 
 type Params = Record<string, Param<unknown>>;
 type Values<S extends Params> = ReturnType<typeof readQuery<S>>;

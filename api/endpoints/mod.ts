@@ -1,6 +1,7 @@
 /** Every endpoint that answers JSON under /api/v1: one table, read by the server and by the OpenAPI document. */
 import { anomalies, anomaly } from './anomalies.ts';
 import { alerts, cluster, model } from './cluster.ts';
+import { deadLetter, deadLetters } from './dead-letters.ts';
 import type { Endpoint } from './endpoint.ts';
 import { incident, incidents } from './incidents.ts';
 import { logs, templates } from './logs.ts';
@@ -22,4 +23,6 @@ export const endpoints: readonly Endpoint[] = [
   incident,
   cluster,
   model,
+  deadLetters,
+  deadLetter,
 ];

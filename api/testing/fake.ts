@@ -1,6 +1,7 @@
 /** Queries and live events over the seed: what the API's and the page's tests run against. */
 
 import { seedIncidents } from './incidents.ts';
+import { fakeDead } from './dead.ts';
 import { fakeModels } from './models.ts';
 import type { ApiDeps, Paging, Queries } from '../ports.ts';
 import type { LiveEvent, LogItem, Page, TimeRange, Totals } from '../types.ts';
@@ -223,6 +224,7 @@ export function fakeDeps(nowMs: number, overrides: Partial<ApiDeps> = {}): ApiDe
     queries: fakeQueries(nowMs),
     cluster: seedCluster,
     models: fakeModels(nowMs),
+    dead: fakeDead(nowMs),
     live: fakeLive().source,
     clock: () => nowMs,
     log: { info: () => {}, warn: () => {}, error: () => {} },

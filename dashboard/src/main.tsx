@@ -6,6 +6,7 @@ import './styles/parts.css';
 import './styles/overview.css';
 import './styles/lists.css';
 import './styles/model.css';
+import './styles/dead.css';
 import { App } from './app.tsx';
 
 const root = document.getElementById('page');

@@ -157,6 +157,16 @@ describe.runIf(executablePath !== undefined)('the page', () => {
     await expectCount(page, 'text=deliveries', 0);
   });
 
+  it('shows what could not be taken: how much of which reason, and each with its bytes', async () => {
+    const page = await visit('/?tab=cluster');
+    await page.getByRole('heading', { name: 'Dead letters' }).waitFor();
+    await expectCount(page, '.dead-kind', 3);
+    await page.locator('.dead-open').first().click();
+    expect(await page.locator('.dead-text').innerText()).toBe('{"msg":');
+    await page.getByRole('button', { name: /too long syslog/ }).click();
+    await expectCount(page, '.dead-open', 1);
+  });
+
   it('shows an incident: who was hit in which order, who began, what they share, and the logs of that time', async () => {
     const page = await visit('/?tab=incidents');
     await expectCount(page, '.incidents > li', 3);

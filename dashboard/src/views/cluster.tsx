@@ -6,11 +6,14 @@ import { bytes, count, duration, figure, percent } from '../format.ts';
 import { Empty, Failure, Section, Skeleton } from '../parts/bits.tsx';
 import { Spark } from '../parts/spark.tsx';
 import { useEvery } from '../parts/use-every.ts';
+import { DeadLettersPanel } from './dead-letters.tsx';
 import { ModelPanel } from './model.tsx';
 
 /** A lag that people would feel, ms. */
 const lagLoudMs = 1000;
 const refreshMs = 2000;
+/** Dead letters are asked for more rarely. */
+const deadEveryPulses = 5;
 /** Partitions drawn one by one; more are only counted. */
 const cellsMax = 256;
 
@@ -97,6 +100,7 @@ export function ClusterView({ pulse, samples }: { pulse: number; samples: RateSa
           </ul>
         </Section>
       </div>
+      <DeadLettersPanel pulse={Math.floor((pulse + every) / deadEveryPulses)} />
       <ModelPanel pulse={pulse + every} />
     </>
   );
