@@ -31,7 +31,11 @@ export const command: Command = {
         id: `${id}.${start}`,
         limits: { bodyBytesMax: config.gateway.bodyBytesMax },
         pendingBytesMax: config.gateway.pendingBytesMax,
-        splunkTokens: config.gateway.splunkTokens.split(/[\s,]+/).filter((token) => token !== ''),
+        tokens: {
+          splunk: tokensOf(config.gateway.splunkTokens),
+          datadog: tokensOf(config.gateway.datadogKeys),
+          firehose: tokensOf(config.gateway.firehoseKeys),
+        },
         dead,
         metrics: () => prometheusText('gateway', counters()) + dead.metrics(),
       });
@@ -90,6 +94,7 @@ export const command: Command = {
     }),
 };
 
+const tokensOf = (text: string): string[] => text.split(/[\s,]+/).filter((token) => token !== '');
 const httpPorts = receiverPorts.filter((name) => !listeningNames.some((other) => other === name));
 
 /** A port that nobody asked for by name may be taken, by another gateway of this machine for one. */

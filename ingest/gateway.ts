@@ -10,6 +10,7 @@ import { tooLarge } from './decompress.ts';
 import { sendProblem } from './problem.ts';
 import type { AnswerError, GatewayLimits, ReceiverContext, ReceiverCounts } from './receiver.ts';
 import { receiverServers, receivers } from './receivers/mod.ts';
+import type { ReceiverTokens } from './tokens.ts';
 
 export interface ReceiverPort {
   port: number;
@@ -29,8 +30,7 @@ export interface GatewayOptions {
   id: string;
   limits?: Partial<GatewayLimits>;
   pendingBytesMax?: number;
-  /** Tokens that Splunk's clients must have one of; none = they need not. */
-  splunkTokens?: readonly string[];
+  tokens?: Partial<ReceiverTokens>;
   /** How long the stream is asked again before a request is answered 503, ms. */
   giveUpAfterMs?: number;
   /** Where what cannot be taken goes, default nowhere. */
@@ -126,7 +126,7 @@ export class Gateway {
       counts: this.counts,
       limits,
       dead: options.dead ?? noDeadLetters,
-      splunkTokens: options.splunkTokens ?? [],
+      tokens: { splunk: [], datadog: [], firehose: [], ...options.tokens },
       hold: (bytes: number) => this.hold(bytes, pendingBytesMax),
     };
     let registering = '';

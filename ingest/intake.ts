@@ -14,6 +14,8 @@ export interface Incoming extends Origin {
   encoding?: string | undefined;
   /** Header `Idempotency-Key`. */
   idempotencyKey?: string | string[] | undefined;
+  /** The key names the request by itself: its body may differ from attempt to attempt. */
+  keyAlone?: boolean;
   /** What else names the request beside its key: where the same body means other records. */
   name?: string;
   /** Instead of unpacking by `encoding`. */
@@ -42,6 +44,8 @@ export function incomingOf(request: FastifyRequest, receiver: string): Incoming 
     },
   };
 }
+
+const nothing = Buffer.alloc(0);
 
 /** Adds a record to the request's. The view may be used again afterwards. */
 export type Add = (view: RecordView) => void;
@@ -80,7 +84,11 @@ export async function takeIn<T extends Reading>(
     release = context.hold(Math.max(body.length - raw.length, 0));
     counts.bytes += body.length;
     const nowMs = context.clock();
-    const key = idempotencyName(incoming.idempotencyKey, incoming.name ?? '', body);
+    const key = idempotencyName(
+      incoming.idempotencyKey,
+      incoming.name ?? '',
+      incoming.keyAlone === true ? nothing : body,
+    );
     const ticket = new Ticket();
     let accepted = 0;
     const reading = read(

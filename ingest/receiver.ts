@@ -6,6 +6,7 @@ import type { Server } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { DeadLetters } from '#bus/mod.ts';
 import type { BatchPublisher } from './batch-publisher.ts';
+import type { ReceiverTokens } from './tokens.ts';
 
 export interface ReceiverContext {
   publisher: BatchPublisher;
@@ -15,8 +16,7 @@ export interface ReceiverContext {
   limits: GatewayLimits;
   /** What cannot be taken; never blocks. */
   dead: DeadLetters;
-  /** Tokens that the Splunk receiver takes; empty = any, or none. */
-  splunkTokens: readonly string[];
+  tokens: ReceiverTokens;
   /**
    * Counts bytes that a request takes beyond its body as it came (unpacked ones), until the way back is called.
    * @throws LogweirError NATS_UNAVAILABLE where the gateway holds as much as it may.

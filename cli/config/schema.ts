@@ -74,6 +74,12 @@ export const schema = {
     splunkTokens: text('', 'Tokens that clients of Splunk HEC must have one of, by comma; any does when unset.', {
       secret: true,
     }),
+    datadogKeys: text('', 'API keys that Datadog clients must have one of, by comma; any does when unset.', {
+      secret: true,
+    }),
+    firehoseKeys: text('', 'Access keys that Amazon Data Firehose must have one of, by comma; any does when unset.', {
+      secret: true,
+    }),
   },
   receivers: {
     syslog: flag(true, 'Take syslog (RFC 3164, RFC 5424).'),
@@ -109,6 +115,15 @@ export const schema = {
       { min: 500, max: 600_000 },
       'Time between two checkpoints of a partition, in ms; longer, up to 30 s, where that would take over 2 % of a core.',
     ),
+  },
+  training: {
+    everyHours: whole(
+      24,
+      { min: 0, max: 8_760 },
+      'Hours between two trainings of the model that classifies, which the leader runs and publishes from if it is better; 0: only when asked.',
+    ),
+    onDrift: flag(true, 'Train as well when services drift, at most once an hour.'),
+    rangeDays: whole(7, { min: 1, max: 365 }, 'Days of stored logs that a model is trained and scored on.'),
   },
   storage: {
     logsTtlDays: whole(30, day, 'Days that logs are kept, counted from when they were received.'),

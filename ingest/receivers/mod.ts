@@ -1,6 +1,8 @@
 /** The tables of receivers: over HTTP, and on ports of their own. A new protocol is one file and one line here. */
 import type { ListeningReceiver } from '../listening.ts';
 import type { Receiver, ReceiverServer } from '../receiver.ts';
+import { datadogReceiver } from './datadog.ts';
+import { firehoseReceiver } from './firehose.ts';
 import { forwardReceiver } from './forward.ts';
 import { gelfReceiver } from './gelf.ts';
 import { elasticsearchReceiver } from './elasticsearch.ts';
@@ -19,6 +21,8 @@ export const receivers: readonly Receiver[] = [
   elasticsearchReceiver,
   splunkReceiver,
   journaldReceiver,
+  datadogReceiver,
+  firehoseReceiver,
 ];
 /** By the name of their port. */
 export const receiverServers: readonly ReceiverServer[] = [otlpGrpcServer, journaldServer];

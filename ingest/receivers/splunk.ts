@@ -2,13 +2,13 @@
  * Splunk's HTTP Event Collector: `/services/collector`, its `/event`, `/raw`, `/health` and `/ack`. An answer comes after the
  * stream has the events, so an ack id that was given out is acknowledged whenever it is asked for, at any gateway.
  */
-import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LogweirError } from '#protocol/mod.ts';
 import { incomingOf, takeIn } from '../intake.ts';
 import { isObject, valueText } from '../mapping/json.ts';
 import { httpStatusOf, retryAfterSeconds } from '../problem.ts';
 import type { Receiver, ReceiverContext } from '../receiver.ts';
+import { Tokens } from '../tokens.ts';
 import { type EventsRead, hecCode, type Metadata, readEvents, readRaw } from '../splunk/events.ts';
 
 type Query = Readonly<Record<string, unknown>>;
@@ -17,12 +17,12 @@ const acksAskedMax = 10_000;
 export const splunkReceiver: Receiver = {
   name: 'splunk',
   register(app, context) {
-    const tokens = new Set(context.splunkTokens.map(hashOf));
+    const tokens = new Tokens(context.tokens.splunk);
     let nextAck = 0;
     const handler =
       (read: typeof readEvents) =>
       async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-        if (!isAllowed(request, tokens)) return deny(request, reply);
+        if (!tokens.allow(tokenOf(request))) return deny(request, reply);
         const taken = await handle(request, context, read);
         if (taken === undefined) return reply.code(400).send({ text: 'No data', code: hecCode.noData });
         if (taken.rejected > 0) return reply.code(400).send(invalid(taken));
@@ -34,7 +34,7 @@ export const splunkReceiver: Receiver = {
       app.post(`/services/collector${path}`, options, handler(readEvents));
     for (const path of ['/raw', '/raw/1.0']) app.post(`/services/collector${path}`, options, handler(readRaw));
     app.post('/services/collector/ack', options, async (request, reply) =>
-      isAllowed(request, tokens) ? answerAcks(request, reply) : deny(request, reply),
+      tokens.allow(tokenOf(request)) ? answerAcks(request, reply) : deny(request, reply),
     );
     for (const path of ['/health', '/health/1.0'])
       app.get(`/services/collector${path}`, (_request, reply) =>
@@ -117,11 +117,6 @@ function tokenOf(request: FastifyRequest): string {
   }
   return valueText((request.query as Query)['token']);
 }
-
-/** Hashes are compared, so that the time it takes tells nothing of a token. */
-const hashOf = (token: string): string => createHash('sha256').update(token).digest('base64');
-const isAllowed = (request: FastifyRequest, tokens: ReadonlySet<string>): boolean =>
-  tokens.size === 0 || tokens.has(hashOf(tokenOf(request)));
 
 function deny(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   return tokenOf(request) === ''

@@ -8,7 +8,7 @@ import { hasKey, recordOfLine, recordOfObject } from '../mapping/object.ts';
 import { fillView } from '../mapping/record.ts';
 import { resourceOf } from '../mapping/resource.ts';
 import { recordsMax, tooManyRecords } from '../otlp/limits.ts';
-import { jsonSpans } from './json-stream.ts';
+import { jsonSpans } from '../mapping/json-stream.ts';
 
 /** What a request says of all its events, in its query. */
 export interface Metadata {

@@ -6,7 +6,7 @@ import { LogweirError, recordBytesMax } from '#protocol/mod.ts';
 import { damaged, randomFrom } from '../testing/fuzz.ts';
 import { openGateway, type TestGateway } from '../testing/gateway.ts';
 import { readEvents, readRaw } from './events.ts';
-import { jsonSpans } from './json-stream.ts';
+import { jsonSpans } from '../mapping/json-stream.ts';
 
 const require = createRequire(import.meta.url);
 const open: TestGateway[] = [];
@@ -128,7 +128,7 @@ describe('answers', () => {
   });
 
   it('ask for tokens where some are set', async () => {
-    const one = await start({ splunkTokens: ['t-1', 't-2'] });
+    const one = await start({ tokens: { splunk: ['t-1', 't-2'] } });
     const status = async (path: string, headers: object): Promise<number[]> => {
       const response = await send(one, path, '{"event":"a"}', headers);
       return [response.status, ((await response.json()) as { code: number }).code];

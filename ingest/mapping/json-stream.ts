@@ -1,4 +1,4 @@
-/** JSON values one behind the other, with or without space between them: how Splunk's clients batch events. */
+/** JSON values one behind the other, with or without space between them, as clients of Splunk and Firehose batch events. */
 
 const quote = 0x22;
 const backslash = 0x5c;
