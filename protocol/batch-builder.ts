@@ -12,6 +12,8 @@ import type { LogRecord } from './record.ts';
 export class RecordView {
   timeMs = 0;
   timeSubNs = 0;
+  /** As in `LogRecord`; not on the wire. */
+  zoneAssumedMinutes: number | undefined;
   observedMs = 0;
   severityNumber = 0;
   severityText = '';
@@ -35,6 +37,7 @@ export class RecordView {
   clear(): void {
     this.timeMs = 0;
     this.timeSubNs = 0;
+    this.zoneAssumedMinutes = undefined;
     this.severityNumber = 0;
     this.severityText = '';
     this.service = '';
@@ -223,6 +226,7 @@ export function viewOf(
   view.observedMs = fallback.observedMs;
   view.timeMs = record.timeMs ?? fallback.observedMs;
   view.timeSubNs = record.timeMs === undefined ? 0 : (record.timeSubNs ?? 0);
+  view.zoneAssumedMinutes = record.zoneAssumedMinutes;
   view.severityNumber = record.severityNumber;
   view.severityText = record.severityText;
   view.service = record.service ?? fallback.service;

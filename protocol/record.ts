@@ -7,6 +7,8 @@ export interface LogRecord {
   timeMs?: number | undefined;
   /** Nanoseconds within that millisecond, 0–999 999. */
   timeSubNs?: number | undefined;
+  /** The stamp named no zone, and was read as of this one: minutes east of UTC. Undefined where it named one. */
+  zoneAssumedMinutes?: number | undefined;
   /** 0–24, 0 = unknown. */
   severityNumber: number;
   /** The sender's own word, untouched; '' = none. */

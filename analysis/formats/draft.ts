@@ -8,6 +8,17 @@ export interface ParsedRecord extends LogRecord {
   format: string;
   /** Physical lines in it, at least 1. */
   lines: number;
+  /** The lines as they came, where the parser was asked to keep them. */
+  raw?: RawLines | undefined;
+}
+
+/** Lines of one record before any format took them apart. */
+export interface RawLines {
+  head: string;
+  /** What follows the first line, without its newline; '' where nothing does. */
+  tail: string;
+  /** Service of lines that name none. */
+  service: string;
 }
 
 /** Reused from line to line: a format resets it, fills it and says whether it fits. */
@@ -15,6 +26,7 @@ export class Draft {
   format = '';
   timeMs: number | undefined;
   subNs = 0;
+  zoneAssumedMinutes: number | undefined;
   severityText = '';
   /** -1: take it from the text. */
   severityNumber = -1;
@@ -31,6 +43,7 @@ export class Draft {
     this.format = format;
     this.timeMs = undefined;
     this.subNs = 0;
+    this.zoneAssumedMinutes = undefined;
     this.severityText = '';
     this.severityNumber = -1;
     this.service = '';
@@ -45,6 +58,7 @@ export class Draft {
   setTime(time: TimeScanner): void {
     this.timeMs = time.timeMs;
     this.subNs = time.subNs;
+    this.zoneAssumedMinutes = time.zoned ? undefined : time.utcOffsetMinutes;
   }
 
   /** Empty values say nothing and are left out. */
@@ -66,6 +80,7 @@ export class Draft {
     return {
       timeMs: this.timeMs,
       timeSubNs: this.subNs,
+      zoneAssumedMinutes: this.zoneAssumedMinutes,
       severityNumber: this.severityNumber < 0 ? severityNumberOf(this.severityText) : this.severityNumber,
       severityText: this.severityText,
       service,

@@ -8,25 +8,32 @@ import { TimeScanner } from './time.ts';
 /** Objects nested deeper than this stay JSON text. */
 const depthMax = 6;
 
-function addFields(mapper: FieldMapper, prefix: string, object: Record<string, unknown>, depth: number): void {
+type Add = (name: string, text: string, isNumber: boolean) => void;
+
+/** Fields of an object, those within others by a name with dots. @throws RangeError where it is nested thousands deep */
+export function flattenJson(object: Record<string, unknown>, add: Add): void {
+  addFields(add, '', object, 0);
+}
+
+function addFields(add: Add, prefix: string, object: Record<string, unknown>, depth: number): void {
   for (const key in object) {
     const name = prefix === '' ? key : `${prefix}.${key}`;
     const value = object[key];
     switch (typeof value) {
       case 'string':
-        mapper.add(name, value, false);
+        add(name, value, false);
         break;
       case 'number':
-        mapper.add(name, String(value), true);
+        add(name, String(value), true);
         break;
       case 'boolean':
       case 'bigint':
-        mapper.add(name, String(value), false);
+        add(name, String(value), false);
         break;
       case 'object':
-        if (value === null) mapper.add(name, '', false);
-        else if (Array.isArray(value) || depth >= depthMax) mapper.add(name, JSON.stringify(value), false);
-        else addFields(mapper, name, value as Record<string, unknown>, depth + 1);
+        if (value === null) add(name, '', false);
+        else if (Array.isArray(value) || depth >= depthMax) add(name, JSON.stringify(value), false);
+        else addFields(add, name, value as Record<string, unknown>, depth + 1);
         break;
       default:
         break;
@@ -35,6 +42,7 @@ function addFields(mapper: FieldMapper, prefix: string, object: Record<string, u
 }
 
 const mapper = new FieldMapper();
+const addToMapper: Add = (name, text, isNumber) => mapper.add(name, text, isNumber);
 
 function fill(
   draft: Draft,
@@ -44,7 +52,7 @@ function fill(
   timed = false,
 ): boolean {
   mapper.clear();
-  addFields(mapper, '', object, 0);
+  flattenJson(object, addToMapper);
   if (mapper.size === 0) return false;
   const needsRaw = !mapper.has('body');
   mapper.apply(draft, time, raw ?? (needsRaw ? JSON.stringify(object) : ''), timed);

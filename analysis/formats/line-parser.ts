@@ -9,7 +9,7 @@
 import { recordBytesMax, severityClass, unknownService } from '#protocol/mod.ts';
 import { audit, kernelRing, levelled } from './bare.ts';
 import { bars, eventColumns, eventLog, glog, logcat } from './columns.ts';
-import { Draft, type Format, type ParsedRecord, SourceContext } from './draft.ts';
+import { Draft, type Format, type ParsedRecord, type RawLines, SourceContext } from './draft.ts';
 import {
   foldVerdict,
   isBlank,
@@ -87,6 +87,19 @@ export interface LineParserOptions {
   timeZone?: 'UTC' | number | undefined;
   /** Told of every line that is counted as rejected: its number in the source, from 1, and why. */
   onReject?: ((line: number, reason: string) => void) | undefined;
+  /** Records carry the lines as they came, too. */
+  keepRaw?: boolean | undefined;
+  /** Which lines belong together, told instead of found. */
+  folding?: LineFolding | undefined;
+}
+
+/** Tells which lines continue the record before them, for sources whose records no built-in rule puts together. */
+export interface LineFolding {
+  continues(line: string): boolean;
+  /** Lines of one record; a further one begins the next. */
+  linesMax: number;
+  /** Characters of one record. */
+  charactersMax: number;
 }
 
 export interface LineCounts {
@@ -117,6 +130,8 @@ export class LineParser {
   /** Lines folded into the open record, joined once at its end. */
   private tail: string[] = [];
   private tailChars = 0;
+  /** Characters of the open record's lines. */
+  private openChars = 0;
   private openIndented = false;
   private trace: TraceKind = 'none';
 
@@ -166,7 +181,29 @@ export class LineParser {
     this.close(emit);
   }
 
+  /** Which lines belong together is told: the built-in rules do not look at them. */
+  private takeTold(text: string, folding: LineFolding, emit: Emit): void {
+    const { open } = this;
+    if (open !== undefined && folding.continues(text)) {
+      const fits = open.lines < folding.linesMax && this.openChars + text.length < folding.charactersMax;
+      if (fits) {
+        this.fold(text, emit);
+        return;
+      }
+    }
+    if (isBlank(text)) {
+      this.counts.blank++;
+      return;
+    }
+    if (!this.fits(text)) this.plain(text);
+    this.begin(text, emit);
+  }
+
   private take(text: string, emit: Emit): void {
+    if (this.options.folding !== undefined) {
+      this.takeTold(text, this.options.folding, emit);
+      return;
+    }
     if (isBlank(text)) {
       if (this.open !== undefined && this.trace !== 'none') this.fold(text, emit);
       else this.counts.blank++;
@@ -188,10 +225,14 @@ export class LineParser {
       this.fold(text, emit);
       return;
     }
+    this.plain(text);
+    this.begin(text, emit);
+  }
+
+  private plain(text: string): void {
     this.draft.reset('plain');
     this.draft.body = text;
     this.counts.unparsed++;
-    this.begin(text, emit);
   }
 
   /** For a line that no format fits: whether the open record is where it belongs. */
@@ -225,10 +266,16 @@ export class LineParser {
     const { draft } = this;
     const service = this.options.service ?? (draft.service === '' ? this.fallbackService : cutService(draft.service));
     this.open = draft.finish(service, draft.host === '' ? undefined : this.resourceOf(draft.host));
+    if (this.options.keepRaw === true) this.open.raw = this.rawOf(text);
+    this.openChars = text.length;
     const code = text.charCodeAt(0);
     this.openIndented = code === 32 || code === 9;
     this.trace = traceOpenedBy(text);
     if (this.trace === 'none') this.trace = traceOpenedBy(this.open.body);
+  }
+
+  private rawOf(head: string): RawLines {
+    return { head, tail: '', service: this.options.service ?? this.fallbackService };
   }
 
   private resourceOf(host: string): string[] {
@@ -248,6 +295,8 @@ export class LineParser {
     if (full || open.lines >= recordLinesMax) {
       const trace = this.trace;
       const next: ParsedRecord = { ...open, body: text, lines: 1 };
+      if (open.raw !== undefined) next.raw = this.rawOf(text);
+      this.openChars = text.length;
       this.close(emit);
       this.open = next;
       this.trace = trace;
@@ -256,6 +305,7 @@ export class LineParser {
     }
     this.tail.push(text);
     this.tailChars = chars;
+    this.openChars += text.length + 1;
     open.lines++;
     this.counts.folded++;
     this.trace = traceAfter(text, this.trace);
@@ -276,6 +326,7 @@ export class LineParser {
     if (this.tail.length > 0) {
       const tail = this.tail.join('\n');
       open.body = open.body === '' ? tail.trim() : `${open.body}\n${tail}`;
+      if (open.raw !== undefined) open.raw.tail = tail;
       this.tail = [];
       this.tailChars = 0;
     }
@@ -295,6 +346,7 @@ export class LineParser {
     const service = this.options.service ?? (draft.service === '' ? this.fallbackService : cutService(draft.service));
     const record = draft.finish(service, draft.host === '' ? undefined : this.resourceOf(draft.host));
     record.lines = open.lines;
+    if (open.raw !== undefined) record.raw = open.raw;
     return record;
   }
 }

@@ -1,6 +1,14 @@
 /** Log lines and JSON objects to records: formats are found per source and per line, without being told. */
-export type { ParsedRecord } from './draft.ts';
-export { roleOfField } from './fields.ts';
-export { cutService, parseJsonObject } from './json.ts';
-export { type LineCounts, LineParser, type LineParserOptions, recordLinesMax } from './line-parser.ts';
+export { resolveYear } from './civil.ts';
+export { Draft, type ParsedRecord, type RawLines } from './draft.ts';
+export { FieldMapper, roleOfField } from './fields.ts';
+export { cutService, flattenJson, parseJsonObject } from './json.ts';
+export {
+  type LineCounts,
+  type LineFolding,
+  LineParser,
+  type LineParserOptions,
+  recordLinesMax,
+} from './line-parser.ts';
 export { serviceFromFileName } from './service-name.ts';
+export { TimeScanner } from './time.ts';

@@ -181,7 +181,7 @@ function isStampMark(code: number): boolean {
 
 /** `stamp stdout F line` of the Kubernetes runtime interface: the line is the program's own. */
 function runtimeLine(text: string, stream: number, start: number, draft: Draft, context: SourceContext): boolean {
-  const { timeMs, subNs } = draft;
+  const { timeMs, subNs, zoneAssumedMinutes } = draft;
   const inner = text.slice(start);
   const name = text.slice(stream, stream + 6);
   const fits = json(inner, draft, context) || logfmt(inner, draft, context) || stamped(inner, draft, context);
@@ -193,6 +193,7 @@ function runtimeLine(text: string, stream: number, start: number, draft: Draft, 
   if (draft.timeMs === undefined) {
     draft.timeMs = timeMs;
     draft.subNs = subNs;
+    draft.zoneAssumedMinutes = zoneAssumedMinutes;
   }
   draft.numbered('log.iostream', name);
   return true;
@@ -200,7 +201,7 @@ function runtimeLine(text: string, stream: number, start: number, draft: Draft, 
 
 /** `stamp level=info msg="…"` or `stamp {"level":…}`: the fields name what the header did not. */
 function pairsBehindStamp(draft: Draft, context: SourceContext): void {
-  const { body, timeMs, subNs, attributes } = draft;
+  const { body, timeMs, subNs, zoneAssumedMinutes, attributes } = draft;
   const first = body.charCodeAt(0);
   if (first !== char.braceOpen && (digitsEnd(body, 0) > 0 || body.indexOf('=') < 1)) return;
   const fields = new (draft.constructor as new () => Draft)();
@@ -210,5 +211,6 @@ function pairsBehindStamp(draft: Draft, context: SourceContext): void {
   draft.format = 'stamped';
   draft.timeMs = timeMs;
   draft.subNs = subNs;
+  draft.zoneAssumedMinutes = zoneAssumedMinutes;
   draft.attributes = [...attributes, ...fields.attributes];
 }

@@ -50,6 +50,10 @@ export class TimeScanner {
   timeMs = 0;
   subNs = 0;
   kind: StampKind = 'full';
+  /** Whether the stamp said its zone, as Z, an offset or a name; an epoch number needs none. */
+  zoned = false;
+  /** Zone of stamps that name none. */
+  readonly utcOffsetMinutes: number;
   private readonly observedMs: number;
   private readonly offsetMs: number;
   /** Start of the day of the last full stamp, which stamps without a date belong to. */
@@ -61,6 +65,7 @@ export class TimeScanner {
   private memoTimeMs = 0;
   private memoSubNs = 0;
   private memoKind: StampKind = 'full';
+  private memoZoned = false;
   // Pieces of the stamp being read.
   private year = 0;
   private month = 0;
@@ -70,6 +75,7 @@ export class TimeScanner {
 
   constructor(observedMs: number, utcOffsetMinutes = 0) {
     this.observedMs = observedMs;
+    this.utcOffsetMinutes = utcOffsetMinutes;
     this.offsetMs = utcOffsetMinutes * 60_000;
   }
 
@@ -79,6 +85,7 @@ export class TimeScanner {
       this.timeMs = this.memoTimeMs;
       this.subNs = this.memoSubNs;
       this.kind = this.memoKind;
+      this.zoned = this.memoZoned;
       return this.memoEnd;
     }
     const end = this.scanAfresh(text, at);
@@ -88,11 +95,13 @@ export class TimeScanner {
     this.memoTimeMs = this.timeMs;
     this.memoSubNs = this.subNs;
     this.memoKind = this.kind;
+    this.memoZoned = this.zoned;
     return end;
   }
 
   private scanAfresh(text: string, at: number): number {
     const first = text.charCodeAt(at);
+    this.zoned = false;
     let end = -1;
     if (isDigit(first)) end = this.scanNumeric(text, at);
     else if (isLetter(first)) end = this.scanNamed(text, at);
@@ -114,6 +123,7 @@ export class TimeScanner {
     this.withinDayMs = 0;
     this.subNs = 0;
     this.zoneMs = this.offsetMs;
+    this.zoned = false;
     return this.finishFull(date) === date && this.timeMs >= eventTimeMsMin && this.timeMs <= eventTimeMsMax;
   }
 
@@ -127,6 +137,7 @@ export class TimeScanner {
     this.timeMs = whole;
     this.subNs = ms <= 0 ? 0 : Math.min(999_999, Math.round(ms * 1e4) * 100);
     this.kind = 'epoch';
+    this.zoned = true;
     return whole <= eventTimeMsMax;
   }
 
@@ -137,6 +148,7 @@ export class TimeScanner {
       this.timeMs = numberAt(text, start, start + 13);
       this.subNs = numberAt(text, start + 13, end);
       this.kind = 'epoch';
+      this.zoned = true;
       return this.timeMs <= eventTimeMsMax;
     }
     if (digits !== end && (text.charCodeAt(digits) !== char.dot || digitsEnd(text, digits + 1) !== end)) return false;
@@ -181,6 +193,7 @@ export class TimeScanner {
         this.subNs =
           end - at === 13 ? 0 : end - at === 16 ? numberAt(text, at + 13, end) * 1000 : numberAt(text, at + 13, end);
         this.kind = 'epoch';
+        this.zoned = true;
         return end;
       }
       default:
@@ -200,6 +213,7 @@ export class TimeScanner {
       end = fraction;
     }
     this.kind = 'epoch';
+    this.zoned = true;
     return endsNumber(text, end) ? end : -1;
   }
 
@@ -311,6 +325,7 @@ export class TimeScanner {
       const zone = zoneMinutes.get(text.slice(at + 1, zoneEnd));
       if (zone !== undefined && isDigit(text.charCodeAt(zoneEnd + 1))) {
         this.zoneMs = zone * 60_000;
+        this.zoned = true;
         at = zoneEnd;
       }
     }
@@ -399,9 +414,11 @@ export class TimeScanner {
 
   private scanZone(text: string, at: number): number {
     this.zoneMs = this.offsetMs;
+    this.zoned = false;
     let code = text.charCodeAt(at);
     if (code === 90 || code === 122) {
       this.zoneMs = 0;
+      this.zoned = true;
       return at + 1;
     }
     let start = at;
@@ -426,6 +443,7 @@ export class TimeScanner {
       }
       if (minutes > 18 * 60 || isAlnum(text.charCodeAt(end))) return at;
       this.zoneMs = (code === char.minus ? -minutes : minutes) * 60_000;
+      this.zoned = true;
       return end;
     }
     if (start > at && zoneInitials.includes(code)) {
@@ -437,6 +455,7 @@ export class TimeScanner {
       if (zone === undefined || isDigit(after) || (after === char.space && isDigit(text.charCodeAt(end + 1))))
         return at;
       this.zoneMs = zone * 60_000;
+      this.zoned = true;
       return end;
     }
     return at;

@@ -1,0 +1,6 @@
+/** The parsing pipeline: records in, records and outcomes out. The folder's one entry point. */
+export type { Table } from './enrich-step.ts';
+export { Item, type Origin } from './item.ts';
+export { compilePipeline, Pipeline, type PipelineParts, type StepCount } from './pipeline.ts';
+export { wrong } from './reading.ts';
+export type { Outcome } from './step.ts';
