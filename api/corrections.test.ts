@@ -99,4 +99,28 @@ describe('/model', () => {
     expect(status.latency).toMatchObject({ templates: 377, p99Ms: 0.5 });
     expect(status.severity.learners[0]).toEqual({ name: 'linear', weight: 0.62, accuracy: 0.95 });
   });
+
+  it('trains and rolls back on request, from pages of its own origin only', async () => {
+    await opened();
+    const send = (path: string, payload: object, headers: Record<string, string> = {}) =>
+      app.inject({
+        method: 'POST',
+        url: `/api/v1/model/${path}`,
+        headers: { host, 'content-type': 'application/json', ...headers },
+        payload: JSON.stringify(payload),
+      });
+    expect((await get<ModelStatus>('/model')).training).toMatchObject({
+      asked: false,
+      runs: [{ outcome: 'published' }],
+    });
+    expect((await send('train', {})).statusCode).toBe(202);
+    expect((await get<ModelStatus>('/model')).training.asked).toBe(true);
+    expect((await app.inject({ method: 'POST', url: '/api/v1/model/train', headers: { host } })).statusCode).toBe(202);
+    expect((await send('train', { force: 'yes' })).json<Problem>().detail).toMatch(/'force' must be true or false/);
+    expect((await send('rollback', {})).json()).toEqual({ serving: 0 });
+    expect((await send('rollback', { version: 1 })).json()).toEqual({ serving: 1 });
+    expect((await send('rollback', { version: 1 })).json<Problem>().detail).toMatch(/serves already/);
+    expect((await send('rollback', { version: 1.5 })).statusCode).toBe(400);
+    expect((await send('train', {}, { origin: 'http://evil.example' })).statusCode).toBe(403);
+  });
 });

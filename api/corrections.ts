@@ -1,11 +1,18 @@
 /** Corrections over HTTP: the only part of the API that takes anything. */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import { fieldsOf, malformed, refuseOtherOrigins } from './changes.ts';
 import type { ApiDeps } from './ports.ts';
 import { ApiProblem } from './problems.ts';
 import type { CorrectionItem, CorrectionRequest } from './types.ts';
 
 const bodyBytesMax = 32 * 1024;
-const fields: readonly (keyof CorrectionRequest)[] = ['templateId', 'body', 'service', 'severity', 'category'];
+const texts = {
+  templateId: 'string',
+  body: 'string',
+  service: 'string',
+  severity: 'string',
+  category: 'string',
+} as const;
 const by = 'api';
 
 /** What the OpenAPI document says of a request. */
@@ -62,29 +69,9 @@ export function serveCorrections(app: FastifyInstance, { models, queries, clock 
   });
 }
 
-/** Another site's page may make a browser send; its Origin tells. */
-function refuseOtherOrigins({ headers }: FastifyRequest): void {
-  const { origin, host } = headers;
-  if (origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)) return;
-  throw new ApiProblem(
-    'ORIGIN_NOT_ALLOWED',
-    `A page of '${origin}' may not change anything here.`,
-    'Use the page that this server serves, or a program that sends no Origin.',
-  );
-}
-
 function readRequest(value: unknown): CorrectionRequest {
-  const refuse = (detail: string): never => {
-    throw new ApiProblem('REQUEST_MALFORMED', detail, 'See /api/v1/openapi.json for what it takes.');
-  };
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse('The body is no JSON object.');
-  for (const [name, given] of Object.entries(value)) {
-    if (!fields.includes(name as keyof CorrectionRequest))
-      refuse(`'${name}' is not known here; known are ${fields.join(', ')}.`);
-    if (typeof given !== 'string') refuse(`'${name}' must be text.`);
-  }
-  const request = value as CorrectionRequest;
+  const request: CorrectionRequest = fieldsOf(value, texts);
   if ((request.templateId ?? '') === '' ? (request.body ?? '') === '' : (request.body ?? '') !== '')
-    refuse("Exactly one of 'templateId' and 'body' is needed.");
+    throw malformed("Exactly one of 'templateId' and 'body' is needed.");
   return request;
 }

@@ -1,5 +1,13 @@
 /** How classification fares, as the API tells it: the sums of all workers, and what serves. Pure. */
-import { type Corrections, latencyBoundsMs, type ModelFigures, type Models, type TaskFigures } from '#protocol/mod.ts';
+import {
+  type Corrections,
+  correctionsMax,
+  latencyBoundsMs,
+  type ModelFigures,
+  type Models,
+  type TaskFigures,
+  type Training,
+} from '#protocol/mod.ts';
 import type { ModelStatus, TaskStatus } from './types.ts';
 
 const share = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole);
@@ -38,23 +46,45 @@ function quantileMs(latency: readonly number[], part: number): number | null {
   return null;
 }
 
-export function modelStatus(models: Models, corrections: Corrections, figures: ModelFigures): ModelStatus {
+export function modelStatus(
+  models: Models,
+  corrections: Corrections,
+  figures: ModelFigures,
+  training: Training | null,
+): ModelStatus {
   const templates = figures.latency.reduce((sum, n) => sum + n, 0);
   const hash = models.versions.find(({ version }) => version === models.serving)?.hash ?? '';
   return {
     serving: models.serving,
     settled: models.published >= models.change && figures.models.every(([one]) => one === hash),
     corrections: corrections.items.length,
-    versions: [...models.versions].reverse().map(({ version, atMs, by, hash: one, bytes, scores, champion }) => ({
-      version,
-      atMs,
-      by,
-      hash: one,
-      bytes,
-      accuracy: scores.accuracy,
-      macroF1: scores.macroF1,
-      before: { version: champion.version, accuracy: champion.scores.accuracy, macroF1: champion.scores.macroF1 },
-    })),
+    correctionsMax,
+    versions: [...models.versions]
+      .reverse()
+      .map(({ version, atMs, by, hash: one, bytes, scores, category, champion }) => ({
+        version,
+        atMs,
+        by,
+        hash: one,
+        bytes,
+        accuracy: scores.accuracy,
+        macroF1: scores.macroF1,
+        category: category === undefined ? null : { accuracy: category.accuracy, macroF1: category.macroF1 },
+        before: {
+          version: champion.version,
+          accuracy: champion.scores.accuracy,
+          macroF1: champion.scores.macroF1,
+          category:
+            champion.category === undefined
+              ? null
+              : { accuracy: champion.category.accuracy, macroF1: champion.category.macroF1 },
+        },
+      })),
+    training: {
+      asked: training !== null && training.requested !== null,
+      running: training?.runs.at(-1)?.endedMs === null,
+      runs: [...(training?.runs ?? [])].reverse(),
+    },
     severity: taskStatus(figures.severity),
     category: taskStatus(figures.category),
     services: figures.services,

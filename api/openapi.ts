@@ -1,5 +1,6 @@
 /** The OpenAPI document, made from the endpoint table so that it cannot drift from what is validated. */
 import { correctionSchema } from './corrections.ts';
+import { rollBackSchema, trainSchema } from './model-changes.ts';
 import type { Endpoint } from './endpoints/mod.ts';
 import { problemCodes } from './problems.ts';
 
@@ -88,19 +89,35 @@ export function openApiDocument(endpoints: readonly Endpoint[]): object {
       responses: { 204: { description: 'It no longer holds.' }, default: problem },
     },
   };
+  const train = {
+    post: {
+      summary: 'Asks the leader to train a model on stored logs and corrections; /api/v1/model tells what came of it.',
+      requestBody: { required: false, content: { 'application/json': { schema: trainSchema } } },
+      responses: { 202: answer('It is asked for.'), default: problem },
+    },
+  };
+  const rollBack = {
+    post: {
+      summary: 'Lets an earlier model serve.',
+      requestBody: { required: false, content: { 'application/json': { schema: rollBackSchema } } },
+      responses: { 200: answer('The version that serves.'), default: problem },
+    },
+  };
   return {
     openapi: '3.1.0',
     info: {
       title: 'Logweir',
       version: '1',
       description:
-        'Read-only but for corrections. Times are ms since 1970; ranges include their start and exclude their end.',
+        'Read-only but for corrections and models. Times are ms since 1970; ranges include their start and exclude their end.',
     },
     paths: {
       ...paths,
       '/api/v1/live': live,
       '/api/v1/corrections': corrections,
       '/api/v1/corrections/{id}': correction,
+      '/api/v1/model/train': train,
+      '/api/v1/model/rollback': rollBack,
     },
     components: { schemas: { Problem: problemSchema } },
   };

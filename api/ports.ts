@@ -125,6 +125,10 @@ export interface ModelDesk {
   correct(asked: Omit<CorrectionItem, 'id'>): Promise<CorrectionItem>;
   /** False where there is none of that id. */
   uncorrect(id: string): Promise<boolean>;
+  /** Asks the leader to train a model; what comes of it is in `status`. */
+  train(force: boolean): Promise<void>;
+  /** Lets an earlier version serve, by default the one before; gives the one that serves. */
+  rollBack(version: number | undefined): Promise<number>;
 }
 
 export interface DeadFilter {

@@ -1,6 +1,7 @@
 /** The HTTP server over the endpoint table: routing, headers, problems, live events, the page. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import fastify from 'fastify';
+import { serveModelChanges } from './model-changes.ts';
 import { serveCorrections } from './corrections.ts';
 import { endpoints } from './endpoints/mod.ts';
 import { createLiveHub, liveClientsMax } from './live.ts';
@@ -63,7 +64,7 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
       throw new ApiProblem(
         'METHOD_NOT_ALLOWED',
         `${request.method} is not served here.`,
-        'Of this API only /api/v1/corrections takes anything; logs are sent to the gateway.',
+        'Of this API only /api/v1/corrections and /api/v1/model take anything; logs are sent to the gateway.',
       );
     }
     throw new ApiProblem(
@@ -93,6 +94,7 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
     });
   }
   serveCorrections(app, deps);
+  serveModelChanges(app, deps);
   const document = openApiDocument(endpoints);
   app.get('/api/v1/openapi.json', async () => document);
 

@@ -367,7 +367,27 @@ export interface ModelSummary {
   /** On records later than those it was trained on; and what served before, on the same. */
   accuracy: number;
   macroF1: number;
-  before: { version: number; accuracy: number; macroF1: number };
+  /** Null where people had said no categories to score by. */
+  category: TaskSummary | null;
+  before: { version: number; accuracy: number; macroF1: number; category: TaskSummary | null };
+}
+
+export interface TaskSummary {
+  accuracy: number;
+  macroF1: number;
+}
+
+/** One run of the training job. */
+export interface TrainingRunItem {
+  trigger: 'asked' | 'schedule' | 'drift';
+  by: string;
+  startedMs: number;
+  /** Null while it runs. */
+  endedMs: number | null;
+  outcome: 'running' | 'published' | 'not_better' | 'too_little' | 'failed';
+  /** Version that it became; 0 = none. */
+  version: number;
+  detail: string;
 }
 
 export interface ModelStatus {
@@ -377,8 +397,11 @@ export interface ModelStatus {
   settled: boolean;
   /** Latest first; without the built-in one. */
   versions: ModelSummary[];
-  /** Corrections by people that hold. */
+  /** Corrections by people that hold, and how many the cluster carries. */
   corrections: number;
+  correctionsMax: number;
+  /** The training job: whether it is asked for or runs, and its last runs, latest first. */
+  training: { asked: boolean; running: boolean; runs: TrainingRunItem[] };
   severity: TaskStatus;
   category: TaskStatus;
   /** Services that are classified, the lanes of ingest jobs counted too. */

@@ -11,6 +11,8 @@ import { modelDesk } from './roles/model-desk.ts';
 import { prometheusText, startHeartbeat } from './roles/observe.ts';
 import { joinForLong, roleOptions } from './roles/setup.ts';
 
+const hourMs = 3_600_000;
+
 export const command: Command = {
   about: `Leads the cluster: assigns partitions to workers, sends ticks, removes what nobody needs any more. Run as many as you like:
 one leads, the others stand by. Serves the API and the dashboard.`,
@@ -19,12 +21,19 @@ one leads, the others stand by. Serves the API and the dashboard.`,
   run: (ctx) =>
     runRole(ctx, async () => {
       const { bus, store, facts, config, settings, id, time, log, watch } = await joinForLong(ctx);
+      const queries = Queries.overUrl(settings.urls.clickhouse);
       const coordinator = new Coordinator({
         bus,
         store,
         id,
         analysis: config.analysis,
         retainLogs: config.cluster.retainLogs,
+        training: {
+          queries,
+          everyMs: config.training.everyHours * hourMs,
+          onDrift: config.training.onDrift,
+          rangeMs: config.training.rangeDays * 24 * hourMs,
+        },
         leaseMs: config.cluster.leaseMs,
         time,
         log,
@@ -36,9 +45,9 @@ one leads, the others stand by. Serves the API and the dashboard.`,
         port: config.ports.api,
         dashboardDir: await ensureBuilt(),
         ingestUrl: `${settings.urls.gateway}/ingest`,
-        queries: Queries.overUrl(settings.urls.clickhouse),
+        queries,
         cluster: live.cluster,
-        models: modelDesk({ store, coordinator, clock: time.now }),
+        models: modelDesk({ bus, store, coordinator, clock: time.now }),
         dead: deadDesk(bus, time.now),
         live,
         notReady: () => (bus.connected ? [] : ['NATS is away']),

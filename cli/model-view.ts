@@ -1,4 +1,5 @@
 /** `logweir model` as text. Pure. */
+import type { TrainingOutcome } from '#coordinator/mod.ts';
 import type { Models, ModelScores, ModelVersion } from '#protocol/mod.ts';
 import { short } from './progress.ts';
 import { table } from './table.ts';
@@ -16,10 +17,11 @@ export function renderModels(models: Models): string {
       one.hash.slice(0, 12),
       three(one.scores.accuracy),
       three(one.scores.macroF1),
+      one.category === undefined ? '' : three(one.category.accuracy),
       three(one.champion.scores.accuracy),
       short(one.scores.records),
     ]);
-  const head = ['model', 'published', 'by', 'hash', 'accuracy', 'macro-F1', 'before', 'scored on'];
+  const head = ['model', 'published', 'by', 'hash', 'accuracy', 'macro-F1', 'category', 'before', 'scored on'];
   const lines = table([head, ...rows, [mark(models, 0), '', 'built in']], 4);
   if (models.published < models.change) lines.push('', 'The leader has not told all partitions of it yet.');
   return `${lines.join('\n')}\n`;
@@ -37,11 +39,51 @@ export function renderModel(models: Models, model: ModelVersion): string {
     `scored on ${short(model.scores.records)} records, ${span(model.scored)}`,
     '',
     ...comparison([
-      [`model ${model.champion.version}, which served before`, model.champion.scores],
-      [`model ${model.version}`, model.scores],
+      ...taskRows(`model ${model.champion.version}, which served before`, model.champion),
+      ...taskRows(`model ${model.version}`, model),
     ]),
     '',
     ...confusion(model.scores),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+interface Tasks {
+  severity?: ModelScores;
+  scores?: ModelScores;
+  category?: ModelScores;
+  unseen?: ModelScores;
+}
+
+/** Rows of a comparison: one for each question that there was something to score by. */
+export function taskRows(name: string, { severity, scores, category, unseen }: Tasks): [string, ModelScores][] {
+  const rows: [string, ModelScores | undefined][] = [
+    [`${name}: severity`, severity ?? scores],
+    [`${name}: severity, new templates only`, unseen],
+    [`${name}: category`, category],
+  ];
+  return rows.flatMap(([row, found]) => (found !== undefined && found.records > 0 ? [[row, found]] : []));
+}
+
+export function renderTraining(outcome: TrainingOutcome, isDryRun: boolean): string {
+  const { better, published, trainedTemplates, corrections, challenger, champion, against } = outcome;
+  const verdict =
+    published !== null
+      ? `Published as model ${published.version}${published.forced ? ', though it is not better' : ''}; partitions change over within seconds.`
+      : better
+        ? `It is better; nothing was published${isDryRun ? ' (--dry-run)' : ''}.`
+        : 'It is not better, and was not published; --force publishes it all the same.';
+  const lines = [
+    `Trained on ${trainedTemplates} templates and ${corrections} corrections; on the later slice:`,
+    ...comparison([...taskRows(`model ${against}, which serves`, champion), ...taskRows('challenger', challenger)]),
+    '',
+    'Severities of the challenger, in records:',
+    ...confusion(challenger.severity),
+    ...(challenger.category.records === 0
+      ? []
+      : ['', 'Categories of the challenger, in records:', ...confusion(challenger.category)]),
+    '',
+    verdict,
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -1,9 +1,7 @@
 /** `logweir model`: trains, compares, lists and rolls back the models that classify. */
 import { hostname, userInfo } from 'node:os';
 import { LogweirError } from '#protocol/errors.ts';
-import type { Models, ModelScores } from '#protocol/mod.ts';
 import { type Command, type CommandContext, exitCodes, jsonOption } from './command.ts';
-import type { Slices } from './model-training.ts';
 import type { ClusterSetup } from './roles/setup.ts';
 import { clientOptions, clusterSettings } from './settings.ts';
 import { rangeOf, rangeOptions } from './time-range.ts';
@@ -13,7 +11,9 @@ const shareDefault = 80;
 export const command: Command = {
   about: `Models that tell severity and category of logs, by version; 0 is the built-in one.
   train         trains a challenger on stored logs whose senders gave a severity, and on people's corrections; scores it and
-                the model that serves on a later time slice; publishes it if it is better (exit 3: it is not)
+                the model that serves on a later time slice: severities by what senders gave, categories by what people
+                said; publishes it if it is better (exit 3: it is not). The leader does the same once a day and where
+                services drift (configuration "training")
   list          versions with their scores, and which serves
   show V        one version: when, by whom, on what, its scores and confusions
   compare A B   scores two versions on the same records
@@ -89,102 +89,46 @@ export function whoami(): string {
   }
 }
 
-async function slicesOf(ctx: CommandContext, cluster: ClusterSetup): Promise<Slices> {
-  const [{ readSlices }, { Queries }, { readCorrections }] = await Promise.all([
-    import('./model-training.ts'),
-    import('#storage/mod.ts'),
-    import('#coordinator/mod.ts'),
-  ]);
-  const percent = ctx.args.integer('split', { min: 10, max: 95 }) ?? shareDefault;
-  const corrections = await readCorrections(cluster.store);
-  const wanted = { ...rangeOf(ctx, Date.now()), share: percent / 100 };
-  return readSlices(Queries.overUrl(cluster.settings.urls.clickhouse), wanted, corrections);
-}
-
-async function modelAt({ bus }: ClusterSetup, models: Models, version: number) {
-  const [{ baseModel, decodeModel }, { modelBytes }, { modelVersion }] = await Promise.all([
-    import('#analysis/classification/mod.ts'),
-    import('#coordinator/mod.ts'),
-    import('#protocol/models.ts'),
-  ]);
-  const found = modelVersion(models, version);
-  return found === null ? baseModel : decodeModel(await modelBytes(bus, found));
-}
-
 async function train(ctx: CommandContext, cluster: ClusterSetup): Promise<number> {
-  const [{ encodeModel, isBetter, scoreModel, trainChallenger }, coordinator, { comparison, confusion }] =
-    await Promise.all([
-      import('#analysis/classification/mod.ts'),
-      import('#coordinator/mod.ts'),
-      import('./model-view.ts'),
-    ]);
-  const { bus, store } = cluster;
-  const models = await coordinator.readModels(store);
-  const { items: corrections } = await coordinator.readCorrections(store);
-  const slices = await slicesOf(ctx, cluster);
-  const champion = await modelAt(cluster, models, models.serving);
-  const model = trainChallenger(slices.early, corrections);
-  const scores = scoreModel(model, slices.late);
-  const championScores = scoreModel(champion, slices.late);
-  const better = isBetter(scores, championScores);
-  const forced = !better && ctx.args.flag('force');
-  const published =
-    ctx.args.flag('dry-run') || !(better || forced)
-      ? null
-      : await coordinator.publishModel(bus, store, encodeModel(model), {
-          atMs: Date.now(),
-          by: whoami(),
-          trainedTemplates: slices.early.length,
-          corrections: corrections.length,
-          trained: slices.trained,
-          scored: slices.scored,
-          scores,
-          champion: { version: models.serving, scores: championScores },
-          forced,
-        });
-  const unseen = { challenger: scoreModel(model, slices.unseen), champion: scoreModel(champion, slices.unseen) };
-  if (ctx.args.flag('json')) {
-    const { trained, scored } = slices;
+  const [{ runTraining }, { Queries }, { trainAndJudge }, { renderTraining }] = await Promise.all([
+    import('#coordinator/mod.ts'),
+    import('#storage/mod.ts'),
+    import('#workers/mod.ts'),
+    import('./model-view.ts'),
+  ]);
+  const { bus, store, settings } = cluster;
+  const queries = Queries.overUrl(settings.urls.clickhouse);
+  const nowMs = Date.now();
+  const outcome = await runTraining(
+    { bus, store, queries, train: trainAndJudge },
+    {
+      ...rangeOf(ctx, nowMs),
+      share: shareOf(ctx),
+      force: ctx.args.flag('force'),
+      dryRun: ctx.args.flag('dry-run'),
+      by: whoami(),
+      atMs: nowMs,
+    },
+  );
+  const { better, published, trained, scored, trainedTemplates, corrections, challenger, champion, against } = outcome;
+  if (ctx.args.flag('json'))
     ctx.print(
       JSON.stringify({
         better,
         published: published?.version ?? null,
         hash: published?.hash ?? null,
-        trained: { ...trained, templates: slices.early.length, corrections: corrections.length },
+        trained: { ...trained, templates: trainedTemplates, corrections },
         scored,
-        challenger: { scores, unseen: unseen.challenger },
-        champion: { version: models.serving, scores: championScores, unseen: unseen.champion },
+        challenger,
+        champion: { version: against, ...champion },
       }),
     );
-  } else {
-    const rows: [string, ModelScores][] = [
-      [`model ${models.serving}, which serves`, championScores],
-      ['challenger', scores],
-    ];
-    if (slices.unseen.length > 0)
-      rows.push(
-        [`model ${models.serving}, new templates only`, unseen.champion],
-        ['challenger, new templates only', unseen.challenger],
-      );
-    const verdict =
-      published !== null
-        ? `Published as model ${published.version}${forced ? ', though it is not better' : ''}; partitions change over within seconds.`
-        : better
-          ? 'It is better; nothing was published (--dry-run).'
-          : 'It is not better, and was not published; --force publishes it all the same.';
-    const text = [
-      `Trained on ${slices.early.length} templates and ${corrections.length} corrections; severity on the later slice:`,
-      ...comparison(rows),
-      '',
-      'The challenger, in records:',
-      ...confusion(scores),
-      '',
-      verdict,
-    ];
-    await ctx.write(`${text.join('\n')}\n`);
-  }
+  else await ctx.write(renderTraining(outcome, ctx.args.flag('dry-run')));
   return better || published !== null ? exitCodes.ok : exitCodes.nothing;
 }
+
+const shareOf = (ctx: CommandContext): number =>
+  (ctx.args.integer('split', { min: 10, max: 95 }) ?? shareDefault) / 100;
 
 async function list(ctx: CommandContext, { store }: ClusterSetup): Promise<number> {
   const [{ readModels }, { renderModels }] = await Promise.all([
@@ -215,30 +159,39 @@ async function show(ctx: CommandContext, { store }: ClusterSetup, [version = 0]:
 }
 
 async function compare(ctx: CommandContext, cluster: ClusterSetup, [a = 0, b = 0]: number[]): Promise<number> {
-  const [{ scoreModel }, { readModels }, { comparison, confusion }] = await Promise.all([
-    import('#analysis/classification/mod.ts'),
-    import('#coordinator/mod.ts'),
-    import('./model-view.ts'),
-  ]);
-  const models = await readModels(cluster.store);
-  const both = [await modelAt(cluster, models, a), await modelAt(cluster, models, b)] as const;
-  const slices = await slicesOf(ctx, cluster);
-  const [one, two] = [scoreModel(both[0], slices.late), scoreModel(both[1], slices.late)];
+  const [coordinator, { modelVersion }, { Queries }, { judge }, { comparison, confusion, taskRows }] =
+    await Promise.all([
+      import('#coordinator/mod.ts'),
+      import('#protocol/models.ts'),
+      import('#storage/mod.ts'),
+      import('#workers/mod.ts'),
+      import('./model-view.ts'),
+    ]);
+  const { bus, store, settings } = cluster;
+  const models = await coordinator.readModels(store);
+  const bytes = await Promise.all(
+    [a, b].map(async (version) => {
+      const found = modelVersion(models, version);
+      return found === null ? null : coordinator.modelBytes(bus, found);
+    }),
+  );
+  const queries = Queries.overUrl(settings.urls.clickhouse);
+  const wanted = { ...rangeOf(ctx, Date.now()), share: shareOf(ctx) };
+  const history = await coordinator.readTrainingHistory(queries, wanted);
+  const { items } = await coordinator.readCorrections(store);
+  const scores = judge(bytes, history.templates, items);
+  const both = [a, b].map((version, at) => ({ version, ...(scores[at] as (typeof scores)[number]) }));
   if (ctx.args.flag('json')) {
-    const scored = [
-      { version: a, scores: one },
-      { version: b, scores: two },
-    ];
-    ctx.print(JSON.stringify({ scored: slices.scored, models: scored }));
+    ctx.print(JSON.stringify({ scored: { fromMs: history.splitMs, toMs: history.range.toMs }, models: both }));
     return exitCodes.ok;
   }
-  const rows: [string, ModelScores][] = [
-    [`model ${a}`, one],
-    [`model ${b}`, two],
-  ];
-  await ctx.write(
-    `${[...comparison(rows), '', `Model ${a}:`, ...confusion(one), '', `Model ${b}:`, ...confusion(two)].join('\n')}\n`,
-  );
+  const rows = both.flatMap(({ version, ...tasks }) => taskRows(`model ${version}`, tasks));
+  const confusions = both.flatMap(({ version, severity }) => [
+    '',
+    `Model ${version}, severity:`,
+    ...confusion(severity),
+  ]);
+  await ctx.write(`${[...comparison(rows), ...confusions].join('\n')}\n`);
   return exitCodes.ok;
 }
 

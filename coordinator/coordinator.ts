@@ -1,6 +1,7 @@
 /** A coordinator process: stands for election, leads while it holds the lease, and keeps the view of the cluster. */
 import { type Bus, type Cancel, type KeyValue, sleep, type Time } from '#bus/mod.ts';
 import { keys, pack, subjects, unpack } from '#protocol/mod.ts';
+import type { TrainingOptions } from './jobs/training-desk.ts';
 import { Leader } from './leader.ts';
 import { type LeaseState, stepLease } from './lease.ts';
 import { Membership } from './membership.ts';
@@ -11,6 +12,7 @@ export interface CoordinatorOptions {
   id: string;
   analysis: unknown;
   retainLogs: boolean;
+  training?: TrainingOptions | undefined;
   time: Time;
   log: (text: string) => void;
   /** How long a silent leader keeps the lease, ms. */
@@ -116,7 +118,7 @@ export class Coordinator {
 
   /** Beginning to lead may take longer than a lease, which is renewed meanwhile. */
   private lead(term: number): void {
-    const { bus, store, analysis, retainLogs, time, log, id } = this.options;
+    const { bus, store, analysis, retainLogs, training, time, log, id } = this.options;
     log(`${id} leads (term ${term}).`);
     const leader: Leader = new Leader({
       bus,
@@ -124,6 +126,7 @@ export class Coordinator {
       membership: this.membership,
       analysis,
       retainLogs,
+      training,
       time,
       log,
       term,

@@ -18,6 +18,7 @@ import {
 } from '#protocol/mod.ts';
 import { readAlertsRecord, readWriterRecord } from '#storage/mod.ts';
 import { type CheckpointPointer, readPointer } from '#workers/mod.ts';
+import { TrainingDesk, type TrainingOptions } from './jobs/training-desk.ts';
 import { ModelControl } from './model-control.ts';
 import { Placement, type PlacementOptions } from './placement.ts';
 import { needsNewGeneration, neededFrom, planPurge, resultsKeptFrom } from './retention.ts';
@@ -28,6 +29,8 @@ export interface LeaderOptions extends PlacementOptions {
   analysis: unknown;
   /** Keeps LOGS whole, so that `logweir verify` can fold it from the start. */
   retainLogs: boolean;
+  /** Undefined: no model is trained here. */
+  training?: TrainingOptions | undefined;
   /** Whether the lease holds by this process's own clock: one that stood still does nothing before it looked again. */
   valid: () => boolean;
   /** Another one leads since. */
@@ -59,6 +62,7 @@ export class Leader {
   private timers: Cancel[] = [];
   private readonly placement: Placement;
   private readonly models: ModelControl;
+  private readonly training: TrainingDesk;
   private purging = false;
   private purged: number[] = [];
   private stopped = false;
@@ -67,6 +71,7 @@ export class Leader {
     this.options = options;
     this.placement = new Placement(options);
     this.models = new ModelControl(options);
+    this.training = new TrainingDesk(options);
   }
 
   async start(): Promise<void> {
@@ -84,7 +89,7 @@ export class Leader {
   }
 
   counters(): Record<string, number> {
-    return this.placement.counters();
+    return { ...this.placement.counters(), ...this.models.counters(), ...this.training.counters() };
   }
 
   stop(): void {
@@ -203,6 +208,11 @@ export class Leader {
       await this.models.look(this.facts);
     } catch (error) {
       this.options.log(`Partitions are not told of corrections or models yet: ${(error as Error).message}`);
+    }
+    try {
+      await this.training.look();
+    } catch (error) {
+      this.options.log(`Whether to train a model is not known yet: ${(error as Error).message}`);
     }
   }
 

@@ -1,6 +1,12 @@
 /** The coordinator: election, membership, assignment, ticks, control messages, retention. */
 export { type Assignment, type Member, type Move, plan, type PlanInput } from './assignment.ts';
 export { foldPast, type PastFinding, type PastFindings } from './jobs/past.ts';
+export {
+  readTrainingHistory,
+  runTraining,
+  type TrainingOutcome,
+} from './jobs/training.ts';
+export type { TrainingOptions } from './jobs/training-desk.ts';
 export { Coordinator, type CoordinatorOptions } from './coordinator.ts';
 export { readAnalysisConfig } from './leader.ts';
 export {
@@ -10,6 +16,8 @@ export {
   publishModel,
   readCorrections,
   readModels,
+  readTraining,
+  requestTraining,
   rollBack,
   uncorrect,
 } from './model-store.ts';

@@ -1,6 +1,13 @@
 /** What the leader does with corrections and models: tells every partition of a change, in its stream, once it is due. */
 import type { Bus, ClusterFacts, KeyValue } from '#bus/mod.ts';
-import { type ControlMessage, correctionsOf, encodeLogsMessage, modelVersion, subjects } from '#protocol/mod.ts';
+import {
+  type ControlMessage,
+  correctionsMax,
+  correctionsOf,
+  encodeLogsMessage,
+  modelVersion,
+  subjects,
+} from '#protocol/mod.ts';
 import { modelBytes, notePublished, readCorrections, readModels } from './model-store.ts';
 
 export interface ModelControlOptions {
@@ -16,9 +23,14 @@ export class ModelControl {
   private againDue = false;
   /** A change that cannot be told is logged once. */
   private stuckAt = 0;
+  private corrections = 0;
 
   constructor(options: ModelControlOptions) {
     this.options = options;
+  }
+
+  counters(): Record<string, number> {
+    return { correctionsNow: this.corrections, correctionsFreeNow: correctionsMax - this.corrections };
   }
 
   /** `again`: the stream may have lost what was told; stays due until it was told. */
@@ -66,6 +78,7 @@ export class ModelControl {
   private async tellCorrections(facts: ClusterFacts, again: boolean): Promise<void> {
     const corrections = await readCorrections(this.options.store);
     const { version, published } = corrections;
+    this.corrections = corrections.items.length;
     if (version === 0 || (published >= version && !again)) return;
     await this.tell(facts, (partition): ControlMessage => {
       return { kind: 'corrections', version, items: correctionsOf(partition, facts.partitions, corrections) };

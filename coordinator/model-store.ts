@@ -9,6 +9,7 @@ import {
   type Corrections,
   keys,
   type Models,
+  type Training,
   type ModelVersion,
   LogweirError,
   noCorrections,
@@ -43,6 +44,25 @@ async function read<T>(store: KeyValue, key: string, none: T): Promise<T> {
 export const readCorrections = (store: KeyValue): Promise<Corrections> => read(store, keys.corrections, noCorrections);
 export const readModels = (store: KeyValue): Promise<Models> => read(store, keys.models, noModels);
 
+/** Null before a leader has looked at training. */
+export const readTraining = (store: KeyValue): Promise<Training | null> =>
+  read<Training | null>(store, keys.training, null);
+
+export const changeTraining = (
+  store: KeyValue,
+  none: Training,
+  next: (before: Training) => Training,
+): Promise<Training> => change(store, keys.training, none, next);
+
+/** Asks the leader to train a model; asked twice before it begins, it is trained once. */
+export async function requestTraining(
+  store: KeyValue,
+  asked: { by: string; atMs: number; force: boolean },
+): Promise<void> {
+  const none: Training = { sinceMs: asked.atMs, requested: null, runs: [], drifts: 0 };
+  await change(store, keys.training, none, (before) => ({ ...before, requested: before.requested ?? asked }));
+}
+
 export type NewCorrection = Omit<Correction, 'id'>;
 
 /** Adds a correction, or replaces the one of the same service and text. @throws LogweirError REQUEST_INVALID | LIMIT_REACHED */
@@ -65,18 +85,28 @@ export async function uncorrect(store: KeyValue, id: string): Promise<boolean> {
   return found;
 }
 
-/** Stores a model's bytes, then lists it as the version that serves. */
+/**
+ * Stores a model's bytes, then lists it as the version that serves. `expectedChange`: as of which it was scored.
+ * @throws LogweirError CLUSTER_MISMATCH where another has come to serve since
+ */
 export async function publishModel(
   bus: Bus,
   store: KeyValue,
   bytes: Uint8Array,
   about: Omit<ModelVersion, 'version' | 'hash' | 'bytes'>,
+  expectedChange?: number,
 ): Promise<ModelVersion> {
   const hash = createHash('sha256').update(bytes).digest('hex');
   const objects = await bus.objects(objectBuckets.models);
   await objects.put(hash, bytes);
   const dropped: string[] = [];
   const after = await change(store, keys.models, noModels, (before) => {
+    if (expectedChange !== undefined && before.change !== expectedChange)
+      throw new LogweirError(
+        'CLUSTER_MISMATCH',
+        `Another model came to serve while this one was trained: it was scored against model ${about.champion.version}.`,
+        'Train again, against the one that serves now.',
+      );
     const next = withModel(before, { ...about, hash, bytes: bytes.length });
     const kept = new Set(next.versions.map((one) => one.hash));
     dropped.splice(0, dropped.length, ...before.versions.map((one) => one.hash).filter((one) => !kept.has(one)));

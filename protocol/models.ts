@@ -31,9 +31,11 @@ export interface ModelVersion {
   /** Event times of what it was trained on, and of what it was scored on, ms. */
   trained: { fromMs: number; toMs: number };
   scored: { fromMs: number; toMs: number };
+  /** Severities; categories too where people had said some, left out by versions from before those were scored. */
   scores: ModelScores;
+  category?: ModelScores;
   /** Scores of the model that served then, on the same records. */
-  champion: { version: number; scores: ModelScores };
+  champion: { version: number; scores: ModelScores; category?: ModelScores };
   /** Published although it was not better. */
   forced: boolean;
 }
@@ -49,6 +51,36 @@ export interface Models {
   serving: number;
   served: number[];
 }
+
+/** What made a model be trained. */
+export type TrainingTrigger = 'asked' | 'schedule' | 'drift';
+
+/** One run of the training job. */
+export interface TrainingRun {
+  trigger: TrainingTrigger;
+  by: string;
+  startedMs: number;
+  /** Null while it runs. */
+  endedMs: number | null;
+  /** `too_little`: too few records carry a severity. `failed`: `detail` says why. */
+  outcome: 'running' | 'published' | 'not_better' | 'too_little' | 'failed';
+  /** That it became; 0 where nothing was published. */
+  version: number;
+  detail: string;
+}
+
+/** What the leader knows of training, in KV. */
+export interface Training {
+  /** Since when it counts, ms: the first run by schedule comes an interval later. */
+  sinceMs: number;
+  requested: { by: string; atMs: number; force: boolean } | null;
+  /** Newest last, at most `trainingRunsMax`. */
+  runs: TrainingRun[];
+  /** Drifts that services had come to when a model was trained last. */
+  drifts: number;
+}
+
+export const trainingRunsMax = 20;
 
 export const builtInModel = 0;
 export const noModels: Models = { versions: [], change: 0, published: 0, serving: builtInModel, served: [] };

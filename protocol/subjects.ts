@@ -52,6 +52,7 @@ export const keys = {
   analysisConfig: 'analysis',
   corrections: 'corrections',
   models: 'models',
+  training: 'training',
   checkpoint: (partition: number): string => `p.${partition}`,
   writer: 'writer',
   alerting: 'alerting',

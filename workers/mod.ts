@@ -4,4 +4,5 @@ export { emptyFold, type FoldResult, PartitionFold, templateKey, windowKey } fro
 export { ModelShelf } from './models.ts';
 export { Partition, type PartitionOutput } from './partition.ts';
 export { type OnFound, PastPartition, type PastSettings, RecordFold } from './past.ts';
+export { judge, trainAndJudge, type TrainingInput, type TrainingResult } from './training.ts';
 export { Worker, type WorkerOptions } from './worker.ts';

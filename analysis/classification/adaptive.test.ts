@@ -1,3 +1,4 @@
+import type { ModelScores } from '#protocol/mod.ts';
 import { describe, expect, it } from 'vitest';
 import { noFigures } from '#protocol/model-figures.ts';
 import { Classifier } from './classifier.ts';
@@ -5,7 +6,7 @@ import { decodeModel, encodeModel } from './codec.ts';
 import { classificationDefaults } from './config.ts';
 import { baseModel } from './base.ts';
 import { CorrectionBook, covers } from './corrections.ts';
-import { isBetter, scoreModel } from './evaluate.ts';
+import { isBetter, scoreCategories, scoreModel } from './evaluate.ts';
 import { Novelty } from './novelty.ts';
 import { trainChallenger } from './train-challenger.ts';
 import { trainModel } from './train-model.ts';
@@ -104,9 +105,21 @@ describe('a challenger', () => {
     const model = trainChallenger(history, []);
     const [own, base] = [scoreModel(model, history), scoreModel(baseModel, history)];
     expect(own).toMatchObject({ records: 1_000_043, accuracy: 1, macroF1: 1 });
-    expect(isBetter(own, base)).toBe(true);
-    expect(isBetter(base, own)).toBe(false);
-    expect(isBetter(own, own)).toBe(false);
+    const none = scoreCategories(model, []);
+    const better = (a: ModelScores, b: ModelScores, categories = [none, none] as const): boolean =>
+      isBetter({ severity: a, category: categories[0] }, { severity: b, category: categories[1] });
+    expect(better(own, base)).toBe(true);
+    expect(better(base, own)).toBe(false);
+    expect(better(own, own)).toBe(false);
+    // Neither question may lose for the other's gain; a gain in one of them is enough.
+    const said = [{ text: 'zorb <*> wobbles', category: 'wobbling', records: 1 }];
+    const [wrong, right] = [
+      scoreCategories(baseModel, said),
+      { ...scoreCategories(baseModel, said), accuracy: 1, macroF1: 1 },
+    ];
+    expect(wrong).toMatchObject({ records: 1, accuracy: 0 });
+    expect(better(own, base, [wrong, right])).toBe(false);
+    expect(better(own, own, [right, wrong])).toBe(true);
     expect(own.confusion.flat().reduce((a, b) => a + b)).toBe(own.records);
     expect(scoreModel(model, [])).toMatchObject({ records: 0, accuracy: 0, macroF1: 0, calibrationError: 0 });
   });

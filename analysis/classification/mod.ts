@@ -12,8 +12,16 @@ export { Novelty, type NoveltyState } from './novelty.ts';
 export { decodeModel, encodeModel } from './codec.ts';
 export { type ClassificationConfig, classificationDefaults } from './config.ts';
 export { type ClassifiedLine, classifyAll, prequential } from './filters.ts';
-export { isBetter, type LabelledTemplate, scoreModel } from './evaluate.ts';
+export {
+  challenge,
+  type DatedCorrection,
+  type HistoryTemplate,
+  type Judgement,
+  scoreTasks,
+  type Slices,
+  slicesOf,
+} from './challenge.ts';
+export type { TaskScores } from './evaluate.ts';
 export type { Model } from './model.ts';
-export { trainChallenger } from './train-challenger.ts';
 export { type SeverityLabel, severityLabelOf } from './severity-label.ts';
 export { type LabelledRecord, trainModel } from './train-model.ts';

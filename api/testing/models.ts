@@ -3,6 +3,8 @@ import {
   type Correction,
   type Corrections,
   type Models,
+  rolledBack,
+  type Training,
   noCorrections,
   noFigures,
   withCorrection,
@@ -52,7 +54,23 @@ const scores = { records: 5178, macroF1: 0.93, calibrationError: 0.02, labels: s
 
 export function fakeModels(nowMs: number): ModelDesk {
   let corrections: Corrections = noCorrections;
-  const models: Models = {
+  let training: Training = {
+    sinceMs: nowMs - 90_000_000,
+    requested: null,
+    drifts: 1,
+    runs: [
+      {
+        trigger: 'drift',
+        by: 'leader',
+        startedMs: nowMs - 3_604_000,
+        endedMs: nowMs - 3_600_000,
+        outcome: 'published',
+        version: 1,
+        detail: 'severity 0.981 against 0.842 of model 0',
+      },
+    ],
+  };
+  let models: Models = {
     change: 1,
     published: 1,
     serving: 1,
@@ -75,7 +93,7 @@ export function fakeModels(nowMs: number): ModelDesk {
     ],
   };
   return {
-    status: async () => modelStatus(models, corrections, figures()),
+    status: async () => modelStatus(models, corrections, figures(), training),
     corrections: async () => ({ items: corrections.items, settled: true }),
     correct: async (asked) => {
       const id = Buffer.from(`${asked.service} ${asked.text}`).toString('hex').slice(0, 16);
@@ -86,6 +104,13 @@ export function fakeModels(nowMs: number): ModelDesk {
       const after = withoutCorrection(corrections, id);
       corrections = after ?? corrections;
       return after !== null;
+    },
+    train: async (force) => {
+      training = { ...training, requested: { by: 'api', atMs: nowMs, force } };
+    },
+    rollBack: async (version) => {
+      models = rolledBack(models, version);
+      return models.serving;
     },
   };
 }

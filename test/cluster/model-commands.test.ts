@@ -46,9 +46,9 @@ const answers = (): Promise<{ severity: string; category: string; body: string }
 
 it('trains, publishes, corrects and rolls back; the fold of the stream gives the same', async () => {
   await send(600, true);
-  const trained = await run<{ published: number; challenger: { scores: { accuracy: number } } }>(['model', 'train']);
+  const trained = await run<{ published: number; challenger: { severity: { accuracy: number } } }>(['model', 'train']);
   expect(trained.published).toBe(1);
-  expect(trained.challenger.scores.accuracy).toBe(1);
+  expect(trained.challenger.severity.accuracy).toBe(1);
   await told();
   expect(await run(['model', 'train'], 3)).toMatchObject({ better: false, published: null, champion: { version: 1 } });
 

@@ -3,15 +3,17 @@ import type { CorrectionPage, ModelStatus, TaskStatus } from '#api/types.ts';
 import { useState } from 'preact/hooks';
 import { ApiError, sendJson } from '../data/fetch.ts';
 import { useResource } from '../data/use-resource.ts';
-import { ago, compact, count, percent, utc, visible } from '../format.ts';
+import { compact, count, percent, visible } from '../format.ts';
 import { Failure, Section } from '../parts/bits.tsx';
+import { Training } from './model-training.tsx';
 import { TemplateText } from './template-text.tsx';
 
 /** Labels in the table of confusions; more are counted together. */
 const labelsMax = 8;
 
 export function ModelPanel({ pulse }: { pulse: number }) {
-  const { data, error } = useResource<ModelStatus>('/model', pulse);
+  const [asked, setAsked] = useState(0);
+  const { data, error } = useResource<ModelStatus>('/model', pulse + asked);
   if (data === null) return <Failure error={error} />;
   const { serving, latency, unknownWords, wordDrifts } = data;
   const name = serving === 0 ? 'the built-in model' : `model ${serving}`;
@@ -34,8 +36,14 @@ export function ModelPanel({ pulse }: { pulse: number }) {
               : ''
           }.`}
       </p>
-      {data.versions.length > 0 && <Versions data={data} />}
+      <Training data={data} onChange={() => setAsked((n) => n + 1)} />
       {data.corrections > 0 && <Corrections pulse={pulse} />}
+      {data.corrections >= data.correctionsMax * 0.9 && (
+        <p class="loud">
+          {count(data.corrections)} of {count(data.correctionsMax)} corrections are kept: train a model with them, then
+          take back those that it has learned.
+        </p>
+      )}
     </Section>
   );
 }
@@ -133,40 +141,6 @@ function Confusion({ task }: { task: TaskStatus }) {
                   </td>
                 );
               })}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-function Versions({ data }: { data: ModelStatus }) {
-  const nowMs = Date.now();
-  return (
-    <div class="table-wrap">
-      <table>
-        <thead>
-          <tr>
-            <th>Model</th>
-            <th>Published</th>
-            <th>By</th>
-            <th class="number-cell">Accuracy</th>
-            <th class="number-cell">Macro-F1</th>
-            <th class="number-cell">Before it</th>
-          </tr>
-        </thead>
-        <tbody>
-          {data.versions.map((one) => (
-            <tr key={one.version} title={one.hash}>
-              <td>
-                {one.version} {one.version === data.serving && <span class="faint">serves</span>}
-              </td>
-              <td title={utc(one.atMs)}>{ago(one.atMs, nowMs)}</td>
-              <td>{visible(one.by)}</td>
-              <td class="number-cell">{percent(one.accuracy)}</td>
-              <td class="number-cell">{one.macroF1.toFixed(2)}</td>
-              <td class="number-cell">{percent(one.before.accuracy)}</td>
             </tr>
           ))}
         </tbody>
