@@ -46,10 +46,19 @@ const lumpMs = 9_000;
 const unsureLumpMs = 15_000;
 /** Errors that are more than a lump, however fast they come. */
 const hugeMin = 60;
+/** A spike jumps: at least so many times what chance needs a minute, and the excess of the two minutes before. */
+const jumpOverFire = 1.3;
+const jumpOverBefore = 4;
+/** Windows before a spike that must not have risen: those that the sliding span does not reach, whatever its place. */
+const beforeFrom = 2;
+const beforeTo = 6;
+/** Where those had more errors than by this chance, 10^−, they were on the rise already. */
+const risingExponent = 1.3;
+/** Errors from which the shapes of a step and of a rise can be told apart. */
+const shapeErrorsMin = 20;
+const shapeWindowsMax = 12;
 const creepTailExponent = 6;
 const creepHistoryMin = 30;
-const slowMs = 10 * 60_000;
-const fastMs = 5 * 60_000;
 /** An incident that comes back so soon is the same one. */
 const resumeMs = 5 * 60_000;
 
@@ -73,8 +82,10 @@ export class ErrorDetector {
   private holdFrom = 0;
   /** Usual share of errors. */
   private share = 0;
-  /** Whether the errors of the last minutes were raised already, before what happens now. */
-  private wasRaised = 0;
+  /** Errors per sliding window in the minutes before, beyond what is usual, where that is no chance. */
+  private excessBefore = 0;
+  /** Usual records of a sliding window that are no errors. */
+  private usualRecords = 0;
   private lastHotMs = 0;
   private peakErrors = 0;
   /** Errors of the window that closed last, and those of them that another finding tells of. */
@@ -141,10 +152,11 @@ export class ErrorDetector {
       sliding.errors < Math.min(8 * this.fireFrom, Math.max(hugeMin, 3 * this.fireFrom))
     )
       return;
+    // What rises, or is just enough, may be the beginning of a creep: closed windows show the shape.
+    if (!this.isJump(timeMs - onsetMs)) return;
     const windows = openWindows();
     if (this.isExplained(windows, knowledge, context)) return;
-    const name = this.wasRaised === 1 ? 'error_creep' : 'error_spike';
-    const incident = this.open(name, onsetMs, timeMs, windows, context);
+    const incident = this.open('error_spike', onsetMs, timeMs, windows, context);
     incident.addSamples([sampleOf(event.bytes, event.start, event.end)]);
     this.write(timeMs, context);
   }
@@ -169,7 +181,6 @@ export class ErrorDetector {
     const records = history.span('logCount', 0, creepWindows);
     const growth = Math.max(1, records / Math.max(1, creepWindows * past.records));
     const mean = past.usual.mean * growth;
-    this.wasRaised = raised(history, past) ? 1 : 0;
     if (this.judgeFew(window, history, past, knowledge, context)) return;
     if (recent < 10 || recent < 2.2 * creepWindows * mean || recent < before) return;
     const usual = { ...past.usual, mean, local: mean };
@@ -177,18 +188,13 @@ export class ErrorDetector {
     let above = 0;
     for (let back = 0; back < creepWindows; back++) if (history.value('errorCount', back) > mean) above++;
     if (above < 6 || this.isExplained([window], knowledge, context)) return;
-    // What came within the last two minutes came at once.
-    const isLate = history.span('errorCount', 0, fewWindows) > 0.75 * recent;
-    const onsetMs = onsetOf(history, mean, window.endMs, this.sizeMs);
-    // Nor did what set in long ago and was no spike until now.
-    const lastedMs = window.endMs - onsetMs;
-    const isSlow = lastedMs >= slowMs || (lastedMs >= fastMs && isRamp(history, mean));
-    const name = !isLate && isSlow ? 'error_creep' : 'error_spike';
+    const shape = shapeOf(history, mean);
+    if (shape === null) return;
     const scale = this.config.windowMs / this.sizeMs;
     this.mean = mean * scale;
     this.variance = varianceOf(mean, scale, usual.size, usual.dispersion);
     const atMs = window.endMs;
-    this.open(name, onsetMs, atMs, [window], context);
+    this.open(shape.name, atMs - shape.windows * this.sizeMs, atMs, [window], context);
     this.peakErrors = Math.max(this.sliding.errors, Math.round((recent * scale) / creepWindows));
     this.holdFrom = Math.max(2, Math.ceil(0.5 * this.peakErrors + 0.5 * this.openMean));
     this.write(atMs, context);
@@ -210,14 +216,12 @@ export class ErrorDetector {
     if (highExponent(errors, fewWindows, usual) < this.config.tailExponent) return false;
     for (let back = 0; back < 3; back++) if (history.value('errorCount', back) <= 2 * mean) return false;
     if (this.isExplained([window], knowledge, context)) return false;
+    const shape = shapeOf(history, mean);
+    if (shape === null) return false;
     const scale = this.config.windowMs / this.sizeMs;
     this.mean = mean * scale;
     this.variance = varianceOf(mean, scale, usual.size, usual.dispersion);
-    const before = history.span('errorCount', fewWindows, fewWindows + creepWindows);
-    const isSlow =
-      before >= 2 && before > 1.5 * creepWindows * mean && highExponent(before, creepWindows, past.usual) > 1.3;
-    const name = isSlow ? 'error_creep' : 'error_spike';
-    this.open(name, window.endMs - fewWindows * this.sizeMs, window.endMs, [window], context);
+    this.open(shape.name, window.endMs - shape.windows * this.sizeMs, window.endMs, [window], context);
     this.peakErrors = Math.max(this.sliding.errors, Math.round((errors * scale) / fewWindows));
     this.holdFrom = Math.max(2, Math.ceil(0.4 * this.peakErrors + 0.6 * this.openMean));
     this.write(window.endMs, context);
@@ -268,6 +272,11 @@ export class ErrorDetector {
     this.fireFrom = Math.max(errorsMin, upperTailCount(tailExponent, mean, this.variance), Math.ceil(1.3 * most));
     this.holdFrom = Math.max(2, Math.ceil((this.fireFrom + mean) / 2));
     this.share = (errors + 0.5) / Math.max(1, history.sum('logCount'));
+    this.usualRecords = scale * (history.mean('logCount') - history.mean('errorCount'));
+    const windows = beforeTo - beforeFrom;
+    const before = history.span('errorCount', beforeFrom, beforeTo);
+    const isRising = highExponent(before, windows, { ...usual, local: usual.mean }) >= risingExponent;
+    this.excessBefore = isRising ? Math.max(0, (before * scale) / windows - mean) : 0;
   }
 
   close(context: StepContext): void {
@@ -292,7 +301,8 @@ export class ErrorDetector {
         this.fireFrom,
         this.holdFrom,
         this.share,
-        this.wasRaised,
+        this.excessBefore,
+        this.usualRecords,
         this.lastHotMs,
         this.peakErrors,
         this.lastTold,
@@ -309,8 +319,8 @@ export class ErrorDetector {
     const at = (i: number): number => state.numbers[i] ?? 0;
     [this.mean, this.variance, this.openMean, this.openVariance] = [at(0), at(1), at(2), at(3)];
     [this.writtenBucket, this.fireFrom, this.holdFrom, this.share] = [at(4), at(5), at(6), at(7)];
-    [this.wasRaised, this.lastHotMs, this.peakErrors] = [at(8), at(9), at(10)];
-    [this.lastTold, this.lastErrors] = [at(11), at(12)];
+    [this.excessBefore, this.usualRecords, this.lastHotMs, this.peakErrors] = [at(8), at(9), at(10), at(11)];
+    [this.lastTold, this.lastErrors] = [at(12), at(13)];
     this.slots = new Map();
     for (let i = 0; i < state.slots.length; i += 2)
       this.slots.set(state.slots[i] as number, state.slots[i + 1] as number);
@@ -318,7 +328,7 @@ export class ErrorDetector {
 
   private open(name: string, startMs: number, timeMs: number, windows: WindowState[], context: StepContext): Incident {
     const before = this.closed;
-    const same = before !== null && startMs - before.row.endMs < resumeMs;
+    const same = before !== null && timeMs - before.row.endMs < resumeMs;
     const incident = same ? before : Incident.open(context, name, '', startMs);
     this.closed = null;
     this.incident = incident;
@@ -350,10 +360,21 @@ export class ErrorDetector {
     return told > 0 && told >= 0.5 * (all - this.mean);
   }
 
-  /** More traffic brings more errors; a spike is a larger share of errors too. */
+  /** More traffic brings more errors; a spike is a larger share of errors too, and more than that traffic explains. */
   private shareIsHigh(): boolean {
-    const { sliding, share, config } = this;
-    return sliding.errors >= config.shareFactorMin * share * sliding.records;
+    const { sliding, share, config, usualRecords } = this;
+    if (sliding.errors < config.shareFactorMin * share * sliding.records) return false;
+    const growth = (sliding.records - sliding.errors) / Math.max(1, usualRecords);
+    if (growth < 1.3) return true;
+    return upperTailExponent(sliding.errors, this.mean * growth, this.variance * growth) >= config.tailExponent;
+  }
+
+  /** The errors set in at once: they come faster than what just suffices, and far faster than those before them. */
+  private isJump(lastedMs: number): boolean {
+    const { sliding, config, excessBefore } = this;
+    const perSpan = (sliding.errors * config.windowMs) / Math.min(config.windowMs, Math.max(1_000, lastedMs));
+    if (perSpan < jumpOverFire * this.fireFrom) return false;
+    return sliding.errors - this.mean >= jumpOverBefore * (excessBefore + Math.sqrt(excessBefore));
   }
 
   private count(slot: number, errors: number): void {
@@ -430,51 +451,58 @@ function pastOf(history: History): Past {
   };
 }
 
-/** From two to seven minutes ago there were more errors than in the past already. */
-function raised(history: History, past: Past): boolean {
-  const errors = history.span('errorCount', 4, 14);
-  return errors >= 4 && errors > 15 * past.usual.mean && highExponent(errors, 10, past.usual) >= 2.5;
+interface Shape {
+  name: 'error_creep' | 'error_spike';
+  /** Since it set in. */
+  windows: number;
 }
 
-/** A rise, straight or ever steeper, fits the last windows better than one step: by Poisson likelihood. */
-function isRamp(history: History, mean: number): boolean {
+/**
+ * A step or a slow rise, by the Poisson likelihood of the last forty minutes; null where neither can be told yet. What
+ * chance cannot explain within a minute is a spike already, so the longer it went unnoticed, the less it is a step.
+ */
+function shapeOf(history: History, mean: number): Shape | null {
   const windows = Math.min(80, history.size);
   const counts = Array.from({ length: windows }, (_, i) => history.value('errorCount', windows - 1 - i));
   const base = Math.max(mean, 0.02);
-  const best = { step: Number.NEGATIVE_INFINITY, ramp: Number.NEGATIVE_INFINITY };
+  const step = { likelihood: Number.NEGATIVE_INFINITY, windows: 0 };
+  const rise = { likelihood: Number.NEGATIVE_INFINITY, windows: 0 };
   for (let from = 0; from < windows; from++) {
     const length = windows - from;
     let excess = 0;
     for (let i = from; i < windows; i++) excess += (counts[i] as number) - base;
     if (excess <= 0) continue;
-    for (const power of [0, 1, 2]) {
-      let shape = 0;
-      for (let x = 1; x <= length; x++) shape += x ** power;
+    for (const [power, first] of shapes) {
+      // Within two minutes nothing rises slowly.
+      if (power > 0 && length < 4) continue;
+      const weight = (x: number): number => (power === 0 ? (x === 0 ? first : 1) : (x + 1) ** power);
+      let sum = 0;
+      for (let x = 0; x < length; x++) sum += weight(x);
       let likelihood = 0;
       for (let i = 0; i < windows; i++) {
-        const level = i < from ? base : base + (excess / shape) * (i - from + 1) ** power;
+        const level = i < from ? base : base + (excess / sum) * weight(i - from);
         likelihood += (counts[i] as number) * Math.log(level) - level;
       }
-      if (power === 0) best.step = Math.max(best.step, likelihood);
-      // Within three minutes nothing rises slowly.
-      else if (length >= 6) best.ramp = Math.max(best.ramp, likelihood);
+      const best = power === 0 ? step : rise;
+      if (likelihood > best.likelihood) [best.likelihood, best.windows] = [likelihood, length];
     }
   }
-  // Small steps and slow rises look alike at first; what was no spike at once is rather a rise.
-  return best.ramp > best.step - 6;
+  let errors = 0;
+  for (let back = 1; back <= step.windows; back++) errors += counts[windows - back] as number;
+  const forRise = rise.likelihood - step.likelihood;
+  const forStepMin = step.windows < 5 ? 1 : step.windows / 3;
+  if (forRise < -forStepMin) return { name: 'error_spike', windows: step.windows };
+  if (forRise > 3) return { name: 'error_creep', windows: rise.windows };
+  const isKnown = step.windows >= 5 && (errors >= shapeErrorsMin || step.windows >= shapeWindowsMax);
+  return isKnown ? { name: 'error_creep', windows: rise.windows } : null;
 }
 
-/** Start of the rise: the last window after which the windows before were usual. */
-function onsetOf(history: History, mean: number, endMs: number, sizeMs: number): number {
-  let excess = 0;
-  let least = 0;
-  let at = history.size - 1;
-  for (let back = history.size - 1; back >= 0; back--) {
-    excess += history.value('errorCount', back) - 1.2 * mean;
-    if (excess <= least) {
-      least = excess;
-      at = back;
-    }
-  }
-  return endMs - at * sizeMs;
-}
+/** Power of time, and for steps what part of its first window a step takes. */
+const shapes = [
+  [0, 1],
+  [0, 0.75],
+  [0, 0.5],
+  [0, 0.25],
+  [1, 0],
+  [2, 0],
+] as const;

@@ -55,6 +55,8 @@ export interface TextWorldOptions {
   services?: number;
   hours?: number;
   faults?: number;
+  /** Kinds of faults, default all. */
+  kinds?: readonly FaultKind[];
   rateMin?: number;
   rateMax?: number;
 }
@@ -77,7 +79,7 @@ export class TextWorld {
     this.worlds = Array.from({ length: options.services ?? 20 }, (_, i) =>
       makeTextService(options.texts, i, range, this.fromMs, this.toMs, new Random(options.seed * 997 + i)),
     );
-    this.inject(options.faults ?? 26);
+    this.inject(options.faults ?? 26, options.kinds ?? textFaultKinds);
   }
 
   /** Records in order of arrival, ten seconds at a time. */
@@ -93,10 +95,10 @@ export class TextWorld {
     yield this.pending.splice(0);
   }
 
-  private inject(count: number): void {
+  private inject(count: number, of: readonly FaultKind[]): void {
     const { random } = this;
     const kinds: FaultKind[] = [];
-    while (kinds.length < count) kinds.push(...shuffled(textFaultKinds, random));
+    while (kinds.length < count) kinds.push(...shuffled(of, random));
     const isFree = (fault: TextFault, others: readonly TextFault[]): boolean =>
       fault.toMs <= this.toMs &&
       others.every(
