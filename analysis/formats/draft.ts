@@ -17,8 +17,10 @@ export interface RawLines {
   head: string;
   /** What follows the first line, without its newline; '' where nothing does. */
   tail: string;
-  /** Service of lines that name none. */
-  service: string;
+  /** A format took the service from the line, where this one would stand otherwise; '' where none did. */
+  serviceElse: string;
+  /** Who reads the lines named their service: no line changes it. */
+  serviceGiven: boolean;
 }
 
 /** Reused from line to line: a format resets it, fills it and says whether it fits. */

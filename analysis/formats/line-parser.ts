@@ -275,7 +275,9 @@ export class LineParser {
   }
 
   private rawOf(head: string): RawLines {
-    return { head, tail: '', service: this.options.service ?? this.fallbackService };
+    const serviceGiven = this.options.service !== undefined;
+    const serviceElse = serviceGiven || this.draft.service === '' ? '' : this.fallbackService;
+    return { head, tail: '', serviceElse, serviceGiven };
   }
 
   private resourceOf(host: string): string[] {

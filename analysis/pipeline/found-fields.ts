@@ -39,12 +39,12 @@ export function putFields(item: Item, found: FoundFields, from: FieldRef, prefix
 export function putLine(
   item: Item,
   found: FoundFields,
-  lines: { head: string; tail: string; service: string },
+  lines: { head: string; tail: string; serviceElse: string },
   held: HeldNames,
 ): void {
-  const { head, tail, service } = lines;
+  const { head, tail, serviceElse } = lines;
   const hasBody = fill(found, item, held);
-  if (draft.service === '' && !item.origin.serviceGiven) draft.service = service;
+  if (draft.service === '') draft.service = serviceElse;
   takeRoles(item);
   item.attributes = draft.attributes;
   const body = hasBody ? draft.body : head;
@@ -71,7 +71,7 @@ function takeRoles(item: Item): void {
     item.severityText = draft.severityText;
     item.severityNumber = Math.max(draft.severityNumber, 0);
   }
-  if (draft.service !== '' && !item.origin.serviceGiven) item.service = draft.service;
+  if (draft.service !== '' && !item.serviceGiven) item.service = draft.service;
   if (draft.traceId !== '') item.traceId = draft.traceId;
   if (draft.spanId !== '') item.spanId = draft.spanId;
   if (draft.traceFlags !== 0) item.traceFlags = draft.traceFlags;

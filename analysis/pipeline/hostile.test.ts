@@ -76,7 +76,11 @@ describe('hostile bodies', () => {
       view.bytes = bytes;
       view.bodyStart = 0;
       view.bodyEnd = random(bytes.length + 1);
-      item.loadView(view, origin, round % 2 === 0 ? null : { head: bytes.toString(), tail: '', service: 's' });
+      item.loadView(
+        view,
+        origin,
+        round % 2 === 0 ? null : { head: bytes.toString(), tail: '', serviceElse: '', serviceGiven: false },
+      );
       const outcome = pipeline.run(item);
       const out = item.toView();
       expect(['ok', 'drop']).toContain(outcome.kind);

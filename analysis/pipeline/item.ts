@@ -29,6 +29,8 @@ export class Item {
   changed = false;
   /** A `keep` step said so: later drop and sample steps let it pass. */
   kept = false;
+  /** Fields do not change the service. */
+  serviceGiven = false;
   /** Pattern that fitted, '' where none did. */
   format = '';
   timeMs: number | undefined;
@@ -88,6 +90,7 @@ export class Item {
   private start(origin: Origin, raw: RawLines | null): void {
     this.origin = origin;
     this.raw = raw;
+    this.serviceGiven = origin.serviceGiven || (raw !== null && raw.serviceGiven);
     this.changed = false;
     this.kept = false;
     this.format = '';

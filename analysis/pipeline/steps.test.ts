@@ -58,7 +58,7 @@ describe('parse', () => {
       pipeline,
       { body: 'two', attributes: ['logger', 'one'], service: 'one' },
       {},
-      { head: 'one two', service: 'mill' },
+      { head: 'one two', serviceElse: 'mill' },
     );
     expect(record).toMatchObject({ body: 'one two', service: 'mill' });
     expect(fields).toEqual({ a: 'one', b: 'two' });

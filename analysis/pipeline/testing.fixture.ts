@@ -33,7 +33,7 @@ export function run(
   item.loadRecord(
     { body: '', severityNumber: 0, severityText: '', service: 'till', timeMs: now, ...record },
     { receiver: 'ingest', file: '', nowMs: now, serviceGiven: false, ...origin },
-    raw === null ? null : { head: '', tail: '', service: 'till', ...raw },
+    raw === null ? null : { head: '', tail: '', serviceElse: '', serviceGiven: false, ...raw },
   );
   const outcome = pipeline.run(item);
   const out = item.toRecord();
