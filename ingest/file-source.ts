@@ -1,10 +1,12 @@
 /** Records of one input, in its order, each with the time that places it among other inputs. */
+import { dirname, join } from 'node:path';
 import { LineParser, type ParsedRecord } from '#analysis/formats/mod.ts';
 import { LogweirError, recordBytesMax } from '#protocol/mod.ts';
 import { recordOfEntry } from './journald/record.ts';
 import { type InputFile, OverlongLine, readSources, type SourceBatch } from './files/mod.ts';
 import { reasonAgainst } from './mapping/record.ts';
 import type { TimedSource } from './merge.ts';
+import type { Gate, Source } from './pipeline/gate.ts';
 
 export interface FileRecord {
   record: ParsedRecord;
@@ -21,6 +23,9 @@ export interface FileCounts {
   /** Records that no format fits, kept whole; counted in `records` too. */
   unparsed: number;
   rejected: number;
+  /** Records that the pipeline dropped, or set aside; counted in `records` too. */
+  dropped: number;
+  dead: number;
   byFormat: Record<string, number>;
   /** The first rejected lines: where and why. */
   rejections: { file: string; line: number; reason: string }[];
@@ -38,6 +43,8 @@ export function emptyCounts(): FileCounts {
     blank: 0,
     unparsed: 0,
     rejected: 0,
+    dropped: 0,
+    dead: 0,
     byFormat: {},
     rejections: [],
     skipped: [],
@@ -52,6 +59,8 @@ export interface FileSourceOptions {
   onBytes: (bytes: number) => void;
   /** A file that turns out to be broken ends there; the other files go on. */
   onProblem: (error: LogweirError) => void;
+  /** What records pass before they are merged: a step may tell their time. Default nothing. */
+  gate?: Gate | undefined;
   signal: AbortSignal;
 }
 
@@ -60,6 +69,7 @@ export class FileSource implements TimedSource<FileRecord> {
   private readonly options: FileSourceOptions;
   private readonly batches: AsyncGenerator<SourceBatch>;
   private parser: LineParser | null = null;
+  private source: Source = { receiver: 'file', file: '', place: '', nowMs: 0, serviceGiven: false };
   private lastTimeMs: number | undefined;
   /** Lines read of the present source. */
   private line = 0;
@@ -92,10 +102,7 @@ export class FileSource implements TimedSource<FileRecord> {
     const records: FileRecord[] = [];
     this.parser ??= this.open(batch.source);
     const parser = this.parser;
-    const emit = (record: ParsedRecord): void => {
-      this.lastTimeMs = record.timeMs ?? this.lastTimeMs;
-      records.push({ record, timeMs: this.lastTimeMs ?? this.options.nowMs });
-    };
+    const emit = (record: ParsedRecord): void => this.pass(record, records);
     const { counts } = this.options;
     for (const line of batch.lines) {
       this.line++;
@@ -124,9 +131,8 @@ export class FileSource implements TimedSource<FileRecord> {
       }
       counts.records++;
       counts.byFormat['journal'] = (counts.byFormat['journal'] ?? 0) + 1;
-      this.lastTimeMs = record.timeMs ?? this.lastTimeMs;
-      const parsed = { ...record, ...(service === undefined ? {} : { service }), format: 'journal', lines: 1 };
-      records.push({ record: parsed, timeMs: this.lastTimeMs ?? nowMs });
+      this.enter(source);
+      this.pass({ ...record, ...(service === undefined ? {} : { service }), format: 'journal', lines: 1 }, records);
     }
     if (isLast) {
       this.line = 0;
@@ -135,23 +141,40 @@ export class FileSource implements TimedSource<FileRecord> {
     return records;
   }
 
+  /** Where a record goes once it is parsed. */
+  private pass(record: ParsedRecord, records: FileRecord[]): void {
+    const { gate, nowMs } = this.options;
+    const passed = gate === undefined ? record : gate.passRecord(record, this.source);
+    if (passed === null) return;
+    this.lastTimeMs = passed.timeMs ?? this.lastTimeMs;
+    records.push({ record: passed, timeMs: this.lastTimeMs ?? nowMs });
+  }
+
+  private enter(source: string): void {
+    if (this.source.place === source) return;
+    // As it lies there: a member of an archive is taken for a file beside it, without the suffixes of packing.
+    const file = this.file.path === '-' ? source : join(dirname(this.file.path), source);
+    const nowMs = Math.min(this.file.modifiedMs ?? this.options.nowMs, this.options.nowMs);
+    this.source = { receiver: 'file', file, place: source, nowMs, serviceGiven: this.options.service !== undefined };
+  }
+
   private open(source: string): LineParser {
     this.lastTimeMs = undefined;
     this.line = 0;
+    this.enter(source);
+    const { service, gate } = this.options;
     return new LineParser({
       sourceName: source,
-      service: this.options.service,
-      observedMs: Math.min(this.file.modifiedMs ?? this.options.nowMs, this.options.nowMs),
+      service,
+      observedMs: this.source.nowMs,
+      ...gate?.lineOptions('file', this.source.file, service ?? ''),
       onReject: (line, reason) => this.options.counts.rejections.push({ file: source, line, reason }),
     });
   }
 
   private finish(): FileRecord[] {
     const records: FileRecord[] = [];
-    this.parser?.flush((record) => {
-      this.lastTimeMs = record.timeMs ?? this.lastTimeMs;
-      records.push({ record, timeMs: this.lastTimeMs ?? this.options.nowMs });
-    });
+    this.parser?.flush((record) => this.pass(record, records));
     const counts = this.parser?.counts;
     if (counts !== undefined) {
       const sum = this.options.counts;

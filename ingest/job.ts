@@ -8,6 +8,7 @@ import { type BatchPublisher, Ticket } from './batch-publisher.ts';
 import { emptyCounts, type FileCounts, type FileRecord, FileSource, type FileSourceOptions } from './file-source.ts';
 import type { InputFile } from './files/mod.ts';
 import { mergeByTime } from './merge.ts';
+import type { Gate } from './pipeline/gate.ts';
 
 export interface JobOptions {
   files: readonly InputFile[];
@@ -19,6 +20,8 @@ export interface JobOptions {
   signal: AbortSignal;
   onBytes: (bytes: number) => void;
   onProblem: (error: LogweirError) => void;
+  /** What records pass on their way, default nothing. */
+  gate?: Gate | undefined;
 }
 
 /** Inputs open at once; more are taken in groups, by modification time. */
@@ -59,6 +62,9 @@ async function publishFiles(options: JobOptions): Promise<FileCounts> {
   }
   publisher.flush();
   await ticket.done();
+  const { pipelineDropped = 0, pipelineDead = 0 } = options.gate?.counters() ?? {};
+  counts.dropped = pipelineDropped;
+  counts.dead = pipelineDead;
   return counts;
 }
 
