@@ -113,6 +113,14 @@ const detectorsShape = {
     searchesMin: wholeField(4, 1, 100),
     missingMin: wholeField(3, 1, 1_000_000),
   }),
+  /** Messages that an id ties together: a step missing, or out of order, in more of them than ever. */
+  unusualSequence: objectField({
+    enabled: booleanField(true),
+    /** Fires where as many odd ones come by chance once in 10^this. */
+    tailExponent: numberField(10, 2, 300),
+    /** Faster services are not followed: reading ids costs a third of all that is done with a record. */
+    recordsPerSecondMax: wholeField(2000, 1, 1_000_000),
+  }),
   newTemplate: objectField({
     enabled: booleanField(true),
     warmupMs: wholeField(10 * minute, 0, 30 * day),

@@ -20,6 +20,7 @@ import {
   type TemplateRatesSnapshot,
 } from './template-rates.ts';
 import { TemplateTable, type TemplateTableSnapshot } from './template-table.ts';
+import { UnusualSequenceDetector, type UnusualSequenceSnapshot } from './unusual-sequence.ts';
 import { VolumeDetector, type VolumeSnapshot } from './volume.ts';
 
 /** All detectors in two parts: what moves with records, and what moves only when a window closes. */
@@ -30,6 +31,7 @@ export interface DetectorSetSnapshot {
     volume: VolumeSnapshot;
     newTemplate: NewTemplateSnapshot;
     newValue: NewValueSnapshot;
+    unusual: UnusualSequenceSnapshot;
     latency: LatencySnapshot['moving'];
     pairs: PairsSnapshot['moving'];
     sequences: SequenceMatchSnapshot;
@@ -72,6 +74,7 @@ export class DetectorSet {
   private readonly volume: VolumeDetector;
   private readonly newTemplate: NewTemplateDetector;
   private readonly newValue: NewValueDetector;
+  private readonly unusual: UnusualSequenceDetector;
   private readonly templateRates: TemplateRateDetector;
   private readonly pairs: PairDetector;
   private readonly latency: LatencyDetector;
@@ -96,6 +99,7 @@ export class DetectorSet {
     this.volume = new VolumeDetector(detectors);
     this.newTemplate = new NewTemplateDetector(detectors.newTemplate);
     this.newValue = new NewValueDetector(detectors.newValue);
+    this.unusual = new UnusualSequenceDetector(detectors.unusualSequence);
     this.templateRates = new TemplateRateDetector(detectors);
     this.pairs = new PairDetector(detectors.sequenceBroken);
     this.latency = new LatencyDetector(detectors.latency, config.windows.sizeMs);
@@ -133,6 +137,7 @@ export class DetectorSet {
     if (config.errorSpike.enabled)
       this.errors.observe(event, timeMs, severityClass >= 4, context, this.knowledge, openWindows);
     if (config.newValue.enabled) this.newValue.observe(event, timeMs, context);
+    if (config.unusualSequence.enabled) this.unusual.observe(event, timeMs, context);
     if (config.latency.enabled) this.latency.observe(event);
     this.pairs.observe(event, timeMs);
     this.volume.recordSeen(timeMs, context);
@@ -166,6 +171,8 @@ export class DetectorSet {
     this.judge(window, context);
     if (config.multivariate.enabled)
       this.multivariate.windowClosed(window, this.latency.shift, this.isAnyOpen, context);
+    if (config.unusualSequence.enabled)
+      this.unusual.windowClosed(window, this.isOpen || this.pairs.isOpen || this.newValue.isOpen, context);
     if (config.newValue.enabled)
       this.newValue.windowClosed(window, this.isAnyOpen || this.multivariate.isOpen, context);
     this.learn(window, context);
@@ -190,7 +197,7 @@ export class DetectorSet {
       isTold: volume.isOpen,
       usualErrors: history.mean('errorCount'),
     };
-    this.pairs.windowClosed(window, table, volume.isOpen, context);
+    this.pairs.windowClosed(window, table, volume.isOpen || this.unusual.isOpen, context);
     const told: BurstErrors = {
       isTold: (slot) => this.isTold(slot) || (this.errors.isOpen && this.evidence.mayBeError(slot)),
       mayBe: (slot) => !this.errors.isOpen && this.evidence.mayBeError(slot),
@@ -207,7 +214,14 @@ export class DetectorSet {
       templateRates.openSingle(window, excess, exponent, table, context);
     volume.judge(window, added + burst - missing, history, single, context);
     level.isTold = volume.isOpen;
-    templateRates.judgeVanished(window, at, table, level, (slot) => this.pairs.isBroken(slot), context);
+    templateRates.judgeVanished(
+      window,
+      at,
+      table,
+      level,
+      (slot) => this.pairs.isBroken(slot) || this.unusual.isMissing(slot),
+      context,
+    );
     if (volume.isDropping) this.skipped++;
     table.push(window, at, !volume.isOpen, (slot) => templateRates.isBursting(slot) || this.isTold(slot));
   }
@@ -219,6 +233,7 @@ export class DetectorSet {
     this.templateRates.close(context);
     this.pairs.close(context);
     this.newValue.close(context);
+    this.unusual.close(context);
     this.latency.close(context);
     this.multivariate.close(context);
     this.rules.close(context);
@@ -240,6 +255,7 @@ export class DetectorSet {
       volume: this.volume.snapshot(),
       newTemplate: this.newTemplate.snapshot(),
       newValue: this.newValue.snapshot(),
+      unusual: this.unusual.snapshot(),
       latency: this.latency.movingState(),
       pairs: this.pairs.movingState(),
       sequences: this.sequences.snapshot(),
@@ -268,6 +284,7 @@ export class DetectorSet {
     this.volume.restore(moving.volume);
     this.newTemplate.restore(moving.newTemplate);
     this.newValue.restore(moving.newValue);
+    this.unusual.restore(moving.unusual);
     this.templateRates.restore(learned.templateRates);
     this.pairs.restore({ moving: moving.pairs, learned: learned.pairs });
     this.latency.restore({ moving: moving.latency, learned: learned.latency });
@@ -305,7 +322,7 @@ export class DetectorSet {
   }
 
   private get isAnyOpen(): boolean {
-    return this.isOpen || this.latency.isOpen || this.pairs.isOpen;
+    return this.isOpen || this.latency.isOpen || this.pairs.isOpen || this.unusual.isOpen;
   }
 
   /** Windows of an incident are no measure of what is usual, until it has lasted so long that they are. */

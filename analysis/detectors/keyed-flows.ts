@@ -1,0 +1,456 @@
+/**
+ * The lines of a service by key: what comes with what, in which order, and whether the keys of late keep to it.
+ *
+ * F1  A key is over when it is silent for far longer than keys pause. It is judged by what the keys before it were like,
+ *     and learned from; odd ones no more than a few while oddities pile up.
+ * F2  A rule is one step and another that nearly all keys with it have, or have after it. Evidence against it is the
+ *     likelihood ratio of far more odd keys than usual against as many as usual, summed and never below zero (CUSUM).
+ * F3  Keys that end within 5 s count as a few, however many: a restart cuts all that are under way.
+ * F4  A key with a step that is new here, or with one that is not kept, says nothing of others: the flow has changed.
+ */
+import { doubleBytes, doublesFrom } from '#protocol/number-bytes.ts';
+
+/** Keys at a time; beyond it every second one is followed, by its hash, then every fourth … */
+const keysMax = 256;
+/** Messages of a service that are told apart. */
+const stepsMax = 24;
+export const tickMs = 5_000;
+/** Counts are halved at so many keys, so that they follow the service. */
+const agedKeys = 4_096;
+/** Keys that a rule rests on, and the share of odd ones that it may have. */
+const keysMin = 60;
+const oddMax = 0.02;
+const oddMin = 0.002;
+/** A step is new for so long, or until it has been seen in `keysMin` keys. */
+const youngMs = 30 * 60_000;
+/** Ticks that evidence must come from. */
+const ticksMin = 5;
+/** Evidence is no more than this many times what is told. */
+const excessMax = 3;
+/** Pauses within keys: by powers of two of ms; how many must be known, and the wait until then. */
+const buckets = 30;
+const pausesMin = 200;
+const waitUnknownMs = 60_000;
+const [waitMinMs, waitMaxMs] = [5_000, 600_000];
+const examplesMax = 3;
+
+interface Flow {
+  key: string;
+  /** In order of their first lines, and the times of those. */
+  steps: number[];
+  atMs: number[];
+  lastMs: number;
+  /** Has a message that is not kept. */
+  isForeign: boolean;
+}
+
+interface Step {
+  slot: number;
+  bornMs: number;
+  /** Keys with it. */
+  keys: number;
+  /** Of the present tick. */
+  tickKeys: number;
+}
+
+/** Evidence against a rule. */
+interface Evidence {
+  sum: number;
+  /** Keys since the sum left zero, and the odd ones; those of the present tick. */
+  seen: number;
+  odd: number;
+  tickSeen: number;
+  tickOdd: number;
+  sinceMs: number;
+  examples: string[];
+}
+
+/** Of keys with step `a`: what they have of step `b`. */
+interface Rule {
+  a: number;
+  b: number;
+  both: number;
+  /** Of these, with a first line of `a` before that of `b`, and after it. */
+  before: number;
+  after: number;
+  missing: Evidence;
+  swapped: Evidence;
+}
+
+export interface OddFlows {
+  kind: 'missing' | 'swapped';
+  /** Template slots: `a` usually has `b`, or has it later. */
+  a: number;
+  b: number;
+  /** `b` usually comes after `a`. */
+  isAfter: boolean;
+  odd: number;
+  seen: number;
+  usualShare: number;
+  /** −log10 of the chance, as far as the evidence goes. */
+  exponent: number;
+  sinceMs: number;
+  examples: string[];
+  /** Further steps that are missing. */
+  others: number;
+}
+
+export interface KeyedFlowsSnapshot {
+  flows: [hash: number, key: string, steps: number[], atMs: number[], lastMs: number, isForeign: boolean][];
+  steps: Uint8Array;
+  rules: Uint8Array;
+  examples: [rule: number, kind: number, keys: string[]][];
+  pauses: Uint8Array;
+  thin: number;
+  keys: number;
+  tick: number;
+}
+
+export class KeyedFlows {
+  private readonly threshold: number;
+  private flows = new Map<number, Flow>();
+  private steps: Step[] = [];
+  private rules: Rule[] = [];
+  private pauses: Float64Array = new Float64Array(buckets);
+  private thin = 1;
+  private keys = 0;
+  private tick = 0;
+  /** Memo of `rules`: by a × stepsMax + b. */
+  private index: (Rule | undefined)[] = [];
+
+  /** @param tailExponent evidence that is told, as −log10 of a chance */
+  constructor(tailExponent: number) {
+    this.threshold = tailExponent * Math.LN10;
+  }
+
+  /** A line of a key. `key` gives its text, where it is a new one. */
+  observe(slot: number, hash: number, timeMs: number, key: () => string): void {
+    const tick = Math.floor(timeMs / tickMs);
+    if (tick > this.tick) this.passTo(tick);
+    let flow = this.flows.get(hash);
+    if (flow === undefined) {
+      if (hash % this.thin !== 0) return;
+      if (this.flows.size >= keysMax) {
+        this.thin *= 2;
+        for (const one of this.flows.keys()) if (one % this.thin !== 0) this.flows.delete(one);
+        if (hash % this.thin !== 0 || this.flows.size >= keysMax) return;
+      }
+      flow = { key: key(), steps: [], atMs: [], lastMs: timeMs, isForeign: false };
+      this.flows.set(hash, flow);
+    } else {
+      this.pauses[bucketOf(timeMs - flow.lastMs)]!++;
+      flow.lastMs = Math.max(flow.lastMs, timeMs);
+    }
+    const step = this.stepOf(slot, timeMs);
+    if (step < 0) flow.isForeign = true;
+    else {
+      const at = flow.steps.indexOf(step);
+      if (at < 0) {
+        flow.steps.push(step);
+        flow.atMs.push(timeMs);
+      } else if (timeMs < (flow.atMs[at] as number)) flow.atMs[at] = timeMs;
+    }
+  }
+
+  /** What is odd beyond chance, the most odd kind first; null: nothing. */
+  oddest(): OddFlows | null {
+    const over = this.rules.filter(({ missing }) => missing.sum >= this.threshold);
+    const swapped = this.rules.filter((rule) => rule.swapped.sum >= this.threshold);
+    const [order] = swapped.sort((x, y) => y.swapped.sum - x.swapped.sum);
+    if (over.length === 0) return order === undefined ? null : this.tell(order, 'swapped', 0);
+    // Of all steps that are missing the first, after the last one that is there.
+    const first = Math.min(...over.map(({ b }) => this.rank(b)));
+    const gone = over.filter(({ b }) => this.rank(b) === first);
+    const isAfter = gone.filter((rule) => rule.before > rule.after);
+    const [rule] = (isAfter.length > 0 ? isAfter : gone).sort(
+      (x, y) => this.rank(y.a) - this.rank(x.a) || y.missing.sum - x.missing.sum,
+    );
+    return this.tell(rule as Rule, 'missing', new Set(over.map(({ b }) => b)).size - 1);
+  }
+
+  /** The same, of steps that were told before; null where they are as usual. */
+  stillOdd(told: { kind: OddFlows['kind']; a: number; b: number }): OddFlows | null {
+    const rule = this.rules.find(({ a, b }) => this.slotOf(a) === told.a && this.slotOf(b) === told.b);
+    return rule === undefined || rule[told.kind].sum <= 0 ? null : this.tell(rule, told.kind, 0);
+  }
+
+  /** What went on is explained, or has become usual. */
+  forgive(): void {
+    for (const { missing, swapped } of this.rules) {
+      clear(missing);
+      clear(swapped);
+    }
+  }
+
+  /** The service has changed: what is usual is learned anew. */
+  startOver(): void {
+    this.flows.clear();
+    this.steps = [];
+    this.rules = [];
+    this.index = [];
+    this.keys = 0;
+    this.thin = 1;
+  }
+
+  snapshot(): KeyedFlowsSnapshot {
+    return {
+      flows: [...this.flows].map(([hash, { key, steps, atMs, lastMs, isForeign }]) => [
+        hash,
+        key,
+        steps.slice(),
+        atMs.slice(),
+        lastMs,
+        isForeign,
+      ]),
+      steps: doubleBytes(this.steps.flatMap(({ slot, bornMs, keys, tickKeys }) => [slot, bornMs, keys, tickKeys])),
+      rules: doubleBytes(
+        this.rules.flatMap(({ a, b, both, before, after, missing, swapped }) => [
+          a,
+          b,
+          both,
+          before,
+          after,
+          ...evidenceNumbers.map((name) => missing[name]),
+          ...evidenceNumbers.map((name) => swapped[name]),
+        ]),
+      ),
+      examples: this.rules.flatMap(({ missing, swapped }, i) =>
+        [missing, swapped].flatMap(({ examples }, kind): KeyedFlowsSnapshot['examples'] =>
+          examples.length === 0 ? [] : [[i, kind, examples.slice()]],
+        ),
+      ),
+      pauses: doubleBytes(this.pauses),
+      thin: this.thin,
+      keys: this.keys,
+      tick: this.tick,
+    };
+  }
+
+  restore(state: KeyedFlowsSnapshot): void {
+    this.flows = new Map(
+      state.flows.map(([hash, key, steps, atMs, lastMs, isForeign]) => [
+        hash,
+        { key, steps: steps.slice(), atMs: atMs.slice(), lastMs, isForeign },
+      ]),
+    );
+    const steps = doublesFrom(state.steps);
+    this.steps = [];
+    for (let i = 0; i < steps.length; i += 4) {
+      const [slot, bornMs, keys, tickKeys] = steps.subarray(i, i + 4) as unknown as [number, number, number, number];
+      this.steps.push({ slot, bornMs, keys, tickKeys });
+    }
+    const rules = doublesFrom(state.rules);
+    const width = 5 + 2 * evidenceNumbers.length;
+    this.rules = [];
+    this.index = [];
+    for (let i = 0; i < rules.length; i += width) {
+      const [a, b, both, before, after] = rules.subarray(i, i + 5) as unknown as [
+        number,
+        number,
+        number,
+        number,
+        number,
+      ];
+      const rule = this.newRule(a, b);
+      Object.assign(rule, { both, before, after });
+      for (const [at, name] of evidenceNumbers.entries()) {
+        rule.missing[name] = rules[i + 5 + at] as number;
+        rule.swapped[name] = rules[i + 5 + evidenceNumbers.length + at] as number;
+      }
+    }
+    for (const [i, kind, keys] of state.examples) {
+      const rule = this.rules[i] as Rule;
+      (kind === 0 ? rule.missing : rule.swapped).examples = keys.slice();
+    }
+    this.pauses = doublesFrom(state.pauses);
+    this.thin = state.thin;
+    this.keys = state.keys;
+    this.tick = state.tick;
+  }
+
+  private passTo(tick: number): void {
+    this.tick = tick;
+    const overMs = tick * tickMs - this.waitMs();
+    for (const [hash, flow] of this.flows) {
+      if (flow.lastMs > overMs) continue;
+      this.flows.delete(hash);
+      this.judge(flow);
+      this.learn(flow);
+    }
+    this.weigh();
+    // Few keys are left of many: more of them can be followed again.
+    if (this.thin > 1 && this.flows.size === 0) this.thin = 1;
+  }
+
+  private waitMs(): number {
+    let known = 0;
+    for (const count of this.pauses) known += count;
+    if (known < pausesMin) return waitUnknownMs;
+    let left = known * 0.995;
+    let at = 0;
+    for (; at < buckets - 1; at++) {
+      left -= this.pauses[at] as number;
+      if (left <= 0) break;
+    }
+    if (known > 100_000) for (let i = 0; i < buckets; i++) this.pauses[i] = Math.floor((this.pauses[i] as number) / 2);
+    return Math.min(waitMaxMs, Math.max(waitMinMs, 4 * 2 ** at));
+  }
+
+  private judge(flow: Flow): void {
+    const { steps, atMs, key } = flow;
+    if (flow.isForeign || steps.some((step) => this.isYoung(step))) return;
+    for (const a of steps) (this.steps[a] as Step).tickKeys++;
+    for (const rule of this.rules) {
+      const i = steps.indexOf(rule.a);
+      if (i < 0) continue;
+      const j = steps.indexOf(rule.b);
+      if (j < 0) {
+        note(rule.missing, key);
+        continue;
+      }
+      if ((atMs[i] as number) === (atMs[j] as number)) continue;
+      rule.swapped.tickSeen++;
+      if ((atMs[i] as number) > (atMs[j] as number)) note(rule.swapped, key);
+    }
+  }
+
+  private isYoung(step: number): boolean {
+    const { keys, bornMs } = this.steps[step] as Step;
+    return keys < keysMin && this.tick * tickMs - bornMs < youngMs;
+  }
+
+  private learn({ steps, atMs }: Flow): void {
+    // What piles up is not what is usual, until it is forgiven.
+    if (this.rules.some((rule) => this.isAgainst(rule, steps, atMs))) return;
+    for (const a of steps) (this.steps[a] as Step).keys++;
+    for (let i = 0; i < steps.length; i++)
+      for (let j = 0; j < steps.length; j++) {
+        if (i === j) continue;
+        const [a, b] = [steps[i] as number, steps[j] as number];
+        const rule = this.index[a * stepsMax + b] ?? this.newRule(a, b);
+        rule.both++;
+        if ((atMs[i] as number) < (atMs[j] as number)) rule.before++;
+        else if ((atMs[i] as number) > (atMs[j] as number)) rule.after++;
+      }
+    if (++this.keys < agedKeys) return;
+    this.keys = Math.floor(this.keys / 2);
+    for (const step of this.steps) step.keys /= 2;
+    for (const rule of this.rules) {
+      rule.both /= 2;
+      rule.before /= 2;
+      rule.after /= 2;
+    }
+  }
+
+  private isAgainst({ a, b, missing, swapped }: Rule, steps: readonly number[], atMs: readonly number[]): boolean {
+    const limit = this.threshold / 2;
+    if (missing.sum < limit && swapped.sum < limit) return false;
+    const i = steps.indexOf(a);
+    if (i < 0) return false;
+    const j = steps.indexOf(b);
+    return j < 0 ? missing.sum >= limit : swapped.sum >= limit && (atMs[i] as number) > (atMs[j] as number);
+  }
+
+  /** Takes the evidence of the tick that is over. */
+  private weigh(): void {
+    const nowMs = this.tick * tickMs;
+    for (const rule of this.rules) {
+      const { keys, tickKeys } = this.steps[rule.a] as Step;
+      rule.missing.tickSeen = tickKeys;
+      if (tickKeys > 0) this.add(rule.missing, keys - rule.both, keys, nowMs);
+      if (rule.swapped.tickSeen > 0) this.add(rule.swapped, rule.after, rule.before + rule.after, nowMs);
+    }
+    for (const step of this.steps) step.tickKeys = 0;
+  }
+
+  /** @param odd keys that were odd before, of so many */
+  private add(evidence: Evidence, odd: number, of: number, nowMs: number): void {
+    const { tickSeen, tickOdd } = evidence;
+    evidence.tickSeen = 0;
+    evidence.tickOdd = 0;
+    const usual = usualShare(odd, of);
+    if (of < keysMin || usual > oddMax) {
+      clear(evidence);
+      return;
+    }
+    if (tickOdd === 0 && evidence.sum === 0) return;
+    const base = Math.max(oddMin, usual);
+    const many = Math.max(0.1, 20 * base);
+    const ratio = tickOdd * Math.log(many / base) + (tickSeen - tickOdd) * Math.log((1 - many) / (1 - base));
+    if (evidence.sum === 0) evidence.sinceMs = nowMs;
+    evidence.sum += Math.min(ratio, this.threshold / (ticksMin - 0.5));
+    evidence.seen += tickSeen;
+    evidence.odd += tickOdd;
+    if (evidence.sum <= 0) clear(evidence);
+    else evidence.sum = Math.min(evidence.sum, excessMax * this.threshold);
+  }
+
+  private tell(rule: Rule, kind: OddFlows['kind'], others: number): OddFlows {
+    const { sum, seen, odd, sinceMs, examples } = rule[kind];
+    const { keys } = this.steps[rule.a] as Step;
+    return {
+      kind,
+      a: this.slotOf(rule.a),
+      b: this.slotOf(rule.b),
+      isAfter: rule.before > rule.after,
+      odd,
+      seen,
+      usualShare:
+        kind === 'missing' ? usualShare(keys - rule.both, keys) : usualShare(rule.after, rule.before + rule.after),
+      exponent: sum / Math.LN10,
+      sinceMs,
+      examples: examples.slice(),
+      others,
+    };
+  }
+
+  private slotOf(step: number): number {
+    return (this.steps[step] as Step).slot;
+  }
+
+  /** Steps that usually come before it. */
+  private rank(step: number): number {
+    return this.rules.filter(({ a, before, both }) => a === step && 2 * before < both).length;
+  }
+
+  private stepOf(slot: number, timeMs: number): number {
+    const at = this.steps.findIndex((step) => step.slot === slot);
+    if (at >= 0 || this.steps.length >= stepsMax) return at;
+    this.steps.push({ slot, bornMs: timeMs, keys: 0, tickKeys: 0 });
+    return this.steps.length - 1;
+  }
+
+  private newRule(a: number, b: number): Rule {
+    const rule = { a, b, both: 0, before: 0, after: 0, missing: noEvidence(), swapped: noEvidence() };
+    this.rules.push(rule);
+    this.index[a * stepsMax + b] = rule;
+    return rule;
+  }
+}
+
+const evidenceNumbers = ['sum', 'seen', 'odd', 'tickSeen', 'tickOdd', 'sinceMs'] as const;
+
+function noEvidence(): Evidence {
+  return { sum: 0, seen: 0, odd: 0, tickSeen: 0, tickOdd: 0, sinceMs: 0, examples: [] };
+}
+
+function clear(evidence: Evidence): void {
+  evidence.sum = evidence.seen = evidence.odd = evidence.sinceMs = 0;
+  if (evidence.examples.length > 0) evidence.examples = [];
+}
+
+function note(evidence: Evidence, key: string): void {
+  evidence.tickOdd++;
+  if (evidence.examples.length < examplesMax) evidence.examples.push(key);
+}
+
+const usualShare = (odd: number, of: number): number => (Math.max(0, odd) + 0.5) / (of + 1);
+
+const bucketOf = (ms: number): number => (ms < 1 ? 0 : Math.min(buckets - 1, 32 - Math.clz32(Math.min(ms, 2 ** 31))));
+
+/** FNV-1a, 32 bits, of bytes [from, to). */
+export function fnvOf(bytes: Uint8Array, from: number, to: number): number {
+  let hash = 0x811c9dc5;
+  for (let i = from; i < to; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+  return hash >>> 0;
+}

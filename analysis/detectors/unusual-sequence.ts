@@ -1,0 +1,201 @@
+/**
+ * Keyed sequences of a service (requests, orders, blocks): an incident where the share of odd ones is beyond chance, not
+ * one per key. A step that stays away is `sequence_broken`, as where two messages are found to be a pair by their counts;
+ * steps that change their order are an `unusual_sequence`.
+ */
+import type { ObservedEvent, WindowState } from '#analysis/windows/mod.ts';
+import type { DetectorsConfig } from './config.ts';
+import { figure, percent } from './describe.ts';
+import { hasMoved, Incident, type IncidentSnapshot, type StepContext, templateInfo, templateText } from './incident.ts';
+import { KeyPlaces, type KeyPlacesSnapshot } from './key-places.ts';
+import { fnvOf, KeyedFlows, type KeyedFlowsSnapshot, type OddFlows } from './keyed-flows.ts';
+import { scoreOf } from './tails.ts';
+
+/** Windows in which the told rule gets no worse that end an incident. */
+const endWindows = 4;
+/** What has lasted for so long is what is usual. */
+const lastsMaxMs = 3_600_000;
+/** New messages that may stand in for a missing one, for how long, and their records for each of those missing. */
+const newMax = 16;
+const newMs = 30 * 60_000;
+const insteadShare = 0.5;
+const warning = 13;
+const decoder = new TextDecoder();
+
+interface Told {
+  kind: OddFlows['kind'];
+  a: number;
+  b: number;
+  odd: number;
+  quietWindows: number;
+}
+
+export interface UnusualSequenceSnapshot {
+  places: KeyPlacesSnapshot;
+  flows: KeyedFlowsSnapshot;
+  isTooFast: boolean;
+  /** New messages that are no complaint: since when, and how many records. */
+  fresh: [slot: number, atMs: number, records: number][];
+  told: Told | null;
+  incident: IncidentSnapshot | null;
+}
+
+export class UnusualSequenceDetector {
+  private readonly config: DetectorsConfig['unusualSequence'];
+  private readonly places = new KeyPlaces();
+  private readonly flows: KeyedFlows;
+  private isTooFast = false;
+  private fresh = new Map<number, { atMs: number; records: number }>();
+  private told: Told | null = null;
+  private incident: Incident | null = null;
+
+  constructor(config: DetectorsConfig['unusualSequence']) {
+    this.config = config;
+    this.flows = new KeyedFlows(config.tailExponent);
+  }
+
+  get isOpen(): boolean {
+    return this.incident !== null;
+  }
+
+  /** A step that is told to stay away. */
+  isMissing(slot: number): boolean {
+    return this.told?.kind === 'missing' && this.told.b === slot;
+  }
+
+  /** Hot path: two look-ups for templates without a key. */
+  observe(event: ObservedEvent, timeMs: number, { host }: StepContext): void {
+    const { places } = this;
+    const slot = event.templateSlot;
+    if (event.isNewTemplate) this.begin(event, timeMs);
+    if (this.fresh.size > 0) {
+      const fresh = this.fresh.get(slot);
+      if (fresh !== undefined) fresh.records++;
+    }
+    const place = places.placeOf(slot);
+    if ((place < 0 && !places.isLooking) || this.isTooFast || host.valuesOf === undefined) return;
+    const values = host.valuesOf(slot, event.bytes, event.start, event.end);
+    if (places.isLooking) places.look(slot, event.bytes, values);
+    if (place < 0) return;
+    for (let i = 0; i < values.count; i++) {
+      if (values.places[i] !== place) continue;
+      const [from, to] = [values.froms[i] as number, values.tos[i] as number];
+      const { bytes } = event;
+      if (to > from)
+        this.flows.observe(slot, fnvOf(bytes, from, to), timeMs, () => decoder.decode(bytes.subarray(from, to)));
+      return;
+    }
+  }
+
+  /** @param explained another finding is open, which may be why keys are odd */
+  windowClosed(window: WindowState, explained: boolean, context: StepContext): void {
+    const { flows } = this;
+    for (const [slot, { atMs }] of this.fresh) if (window.endMs - atMs > newMs) this.fresh.delete(slot);
+    this.isTooFast = window.logCount > (this.config.recordsPerSecondMax * (window.endMs - window.startMs)) / 1000;
+    if (this.places.windowClosed()) flows.startOver();
+    if (this.incident !== null) {
+      this.goOn(this.incident, window, context);
+      return;
+    }
+    if (explained) {
+      flows.forgive();
+      return;
+    }
+    const odd = flows.oddest();
+    if (odd === null) return;
+    // What the miner took into another template, or what has other words now, is no missing message.
+    if (hasMoved(odd.b, window, context.host) || this.hasInstead(odd)) flows.startOver();
+    else this.open(odd, window, context);
+  }
+
+  close(context: StepContext): void {
+    this.incident?.write(context);
+    this.incident = null;
+    this.told = null;
+  }
+
+  snapshot(): UnusualSequenceSnapshot {
+    return {
+      places: this.places.snapshot(),
+      flows: this.flows.snapshot(),
+      isTooFast: this.isTooFast,
+      fresh: [...this.fresh].map(([slot, { atMs, records }]) => [slot, atMs, records]),
+      told: this.told === null ? null : { ...this.told },
+      incident: this.incident?.snapshot() ?? null,
+    };
+  }
+
+  restore(state: UnusualSequenceSnapshot): void {
+    this.places.restore(state.places);
+    this.flows.restore(state.flows);
+    this.isTooFast = state.isTooFast;
+    this.fresh = new Map(state.fresh.map(([slot, atMs, records]) => [slot, { atMs, records }]));
+    this.told = state.told === null ? null : { ...state.told };
+    this.incident = state.incident === null ? null : Incident.restore(state.incident);
+  }
+
+  private begin({ templateSlot, severityNumber }: ObservedEvent, timeMs: number): void {
+    this.places.forget(templateSlot);
+    this.fresh.delete(templateSlot);
+    if (severityNumber >= warning) return;
+    if (this.fresh.size >= newMax) this.fresh.delete(this.fresh.keys().next().value as number);
+    this.fresh.set(templateSlot, { atMs: timeMs, records: 0 });
+  }
+
+  private hasInstead({ odd }: OddFlows): boolean {
+    for (const { records } of this.fresh.values()) if (records >= insteadShare * odd) return true;
+    return false;
+  }
+
+  private open(odd: OddFlows, window: WindowState, context: StepContext): void {
+    const { kind, a, b } = odd;
+    const id = templateInfo(context.host, b)?.id ?? '';
+    const name = kind === 'missing' ? 'sequence_broken' : 'unusual_sequence';
+    this.incident = Incident.open(context, name, id, Math.min(odd.sinceMs, window.endMs));
+    this.told = { kind, a, b, odd: odd.odd, quietWindows: 0 };
+    for (const slot of [a, b])
+      this.incident.row.influencers.push({
+        kind: 'event',
+        name: templateText(context.host, slot),
+        share: slot === b ? Math.round((1000 * odd.odd) / odd.seen) / 1000 : 0,
+      });
+    this.describe(this.incident, odd, window, context);
+  }
+
+  private goOn(incident: Incident, window: WindowState, context: StepContext): void {
+    const told = this.told as Told;
+    const odd = this.flows.stillOdd(told);
+    const isWorse = odd !== null && odd.odd > told.odd;
+    told.quietWindows = isWorse ? 0 : told.quietWindows + 1;
+    if (isWorse) {
+      told.odd = odd.odd;
+      this.describe(incident, { ...odd, others: 0 }, window, context);
+    }
+    const isUsual = window.endMs - incident.row.startMs > lastsMaxMs;
+    if (told.quietWindows < endWindows && !isUsual) return;
+    if (isUsual) this.flows.startOver();
+    else this.flows.forgive();
+    this.close(context);
+  }
+
+  private describe(incident: Incident, odd: OddFlows, window: WindowState, context: StepContext): void {
+    const { row } = incident;
+    incident.extend(window, context);
+    incident.peak(scoreOf(odd.exponent), odd.odd / odd.seen, odd.usualShare);
+    const [a, b] = [odd.a, odd.b].map((slot) => cut(templateText(context.host, slot)));
+    const what =
+      odd.kind === 'missing'
+        ? `'${b}' is missing ${odd.isAfter ? 'after' : 'before'} '${a}'`
+        : `'${b}' comes before '${a}' instead of after it`;
+    const others = odd.others > 0 ? `, as are ${odd.others} more steps` : '';
+    const examples = odd.examples.length === 0 ? '' : `; for example ${odd.examples.join(', ')}`;
+    row.description =
+      `${what}${others}, in ${figure(odd.odd)} of ${figure(odd.seen)} sequences,` +
+      ` usually in ${percent(odd.usualShare)}${examples}`;
+    incident.write(context);
+  }
+}
+
+function cut(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
