@@ -1,8 +1,9 @@
 /** `logweir gateway`: receives logs over HTTP and puts them on the stream. */
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import process from 'node:process';
 import { DeadLetterSink, thisHost } from '#bus/mod.ts';
-import { Gateway, type ListeningName, listeningNames, Sockets } from '#ingest/mod.ts';
+import { Gateway, type ListeningName, listeningNames, parseRates, Quotas, Sockets } from '#ingest/mod.ts';
 import { LogweirError } from '#protocol/errors.ts';
 import type { Command } from './command.ts';
 import type { Config } from './config/mod.ts';
@@ -21,6 +22,7 @@ export const command: Command = {
       const { bus, facts, config, settings, id, time, watch, log } = await joinForLong(ctx);
       const start = `${process.pid}.${time.now().toString(36)}`;
       const dead = new DeadLetterSink(bus, time, `${id}.d.${start}`);
+      const quotas = quotasOf(config);
       const gateway: Gateway = new Gateway({
         bus,
         partitions: facts.partitions,
@@ -31,6 +33,10 @@ export const command: Command = {
         id: `${id}.${start}`,
         limits: { bodyBytesMax: config.gateway.bodyBytesMax },
         pendingBytesMax: config.gateway.pendingBytesMax,
+        connectionsMax: config.gateway.connectionsMax,
+        connectionsPerAddressMax: config.gateway.connectionsPerAddressMax,
+        trustProxy: trustedProxies(config),
+        ...(quotas === undefined ? {} : { quotas }),
         tokens: {
           splunk: tokensOf(config.gateway.splunkTokens),
           datadog: tokensOf(config.gateway.datadogKeys),
@@ -43,6 +49,7 @@ export const command: Command = {
         const { publisher, counts } = gateway;
         return {
           ...counts,
+          ...refusedOf(gateway),
           ...sum(publisher.counts, sockets.publisher.counts),
           pendingBytes: publisher.pendingBytes + sockets.publisher.pendingBytes,
           ...sockets.counters(),
@@ -66,6 +73,7 @@ export const command: Command = {
         },
         tls: receiverTls(config),
         nats: config.receivers.nats,
+        ...(quotas === undefined ? {} : { quotas }),
         dead,
         settings: {
           utcOffsetMinutes: config.receivers.syslogUtcOffsetMinutes,
@@ -95,6 +103,51 @@ export const command: Command = {
 };
 
 const tokensOf = (text: string): string[] => text.split(/[\s,]+/).filter((token) => token !== '');
+/** Undefined where there are none: then nothing is counted. */
+function quotasOf({ quotas }: Config): { sources: Quotas; services: Quotas } | undefined {
+  if (quotas.sources === '' && quotas.services === '') return undefined;
+  return { sources: quotaOf('sources', quotas.sources), services: quotaOf('services', quotas.services) };
+}
+
+/** @throws LogweirError CONFIG_INVALID */
+function quotaOf(key: string, text: string): Quotas {
+  try {
+    return new Quotas(parseRates(text));
+  } catch (cause) {
+    const example = 'such as "web-*=500,1000000; *=2000"';
+    throw new LogweirError('CONFIG_INVALID', `quotas.${key}: ${(cause as Error).message}.`, `Correct it, ${example}.`, {
+      cause,
+    });
+  }
+}
+
+/** @throws LogweirError CONFIG_INVALID */
+function trustedProxies({ gateway }: Config): string | false {
+  const parts = gateway.trustProxy.split(',').map((part) => part.trim());
+  for (const part of parts) {
+    const [address = '', bits] = part.split('/', 2);
+    if (part === '' || (isIP(address) !== 0 && (bits === undefined || /^\d{1,3}$/.test(bits)))) continue;
+    throw new LogweirError(
+      'CONFIG_INVALID',
+      `gateway.trustProxy: "${part}" is no address or network.`,
+      'Write addresses such as 10.0.0.5 or 10.0.0.0/8, by comma.',
+    );
+  }
+  return gateway.trustProxy === '' ? false : parts.join(',');
+}
+
+function refusedOf({ admission, connections }: Gateway): Record<string, number> {
+  const { full, share, sourceQuota, serviceQuota } = admission.refused;
+  return {
+    refusedFull: full,
+    refusedShare: share,
+    refusedSourceQuota: sourceQuota,
+    refusedServiceQuota: serviceQuota,
+    connectionsNow: connections.now,
+    connectionsRefused: connections.refused,
+  };
+}
+
 const httpPorts = receiverPorts.filter((name) => !listeningNames.some((other) => other === name));
 
 /** A port that nobody asked for by name may be taken, by another gateway of this machine for one. */

@@ -18,6 +18,7 @@ import {
   streams,
   subjects,
 } from '#protocol/mod.ts';
+import { HeldBytes, type Share, shareOf } from './admission/mod.ts';
 import { adaptLinger, lingerMsMin } from './linger.ts';
 
 export interface BatchPublisherOptions {
@@ -78,12 +79,15 @@ interface Pending {
   batch: RecordBatch;
   bytes: number;
   tickets: Set<Ticket>;
+  /** Bytes by source. */
+  holders: Map<string, number>;
 }
 
 interface Lane {
   partition: number;
   builder: BatchBuilder;
   tickets: Set<Ticket>;
+  holders: HeldBytes;
   /** When the open batch goes, ms. */
   dueMs: number;
   queue: Pending[];
@@ -113,6 +117,9 @@ export class BatchPublisher {
   private lastService = '';
   private lastPartition = -1;
   private readonly openLanes = new Set<Lane>();
+  private readonly held = new HeldBytes();
+  private lastSource = '';
+  private lastName = '';
   private readonly masker = new Masker();
   private readonly room: Room;
   private counter = 0;
@@ -140,12 +147,20 @@ export class BatchPublisher {
     return this.pendingBytes >= this.options.pendingBytesMax;
   }
 
+  /** Whether a source may add more: nobody holds more than is still free. */
+  share(source: string): Share {
+    return shareOf(this.held.of(source), 1, this.pendingBytes, this.options.pendingBytesMax);
+  }
+
   get currentLingerMs(): number {
     return this.lingerMs;
   }
 
-  /** Adds a record on behalf of a ticket. Nothing is added for a ticket that failed already. */
-  add(record: RecordView, ticket: Ticket, nowMs: number): void {
+  /**
+   * Adds a record on behalf of a ticket. Nothing is added for a ticket that failed already. `source`: who is counted to
+   * hold it until the stream has it.
+   */
+  add(record: RecordView, ticket: Ticket, nowMs: number, source = ''): void {
     if (ticket.failure !== null) return;
     const lane = this.laneOf(record.service);
     const { builder } = lane;
@@ -157,7 +172,11 @@ export class BatchPublisher {
     if (record.severityNumber >= urgentSeverity) this.hurry(lane, nowMs);
     const before = builder.bytes;
     builder.add(record, nowMs);
-    this.pendingBytes += builder.bytes - before;
+    const bytes = builder.bytes - before;
+    this.pendingBytes += bytes;
+    const name = source === this.lastSource ? this.lastName : this.nameOf(source);
+    lane.holders.add(name, bytes);
+    this.held.add(name, bytes);
     this.counts.records++;
     if (!lane.tickets.has(ticket)) {
       lane.tickets.add(ticket);
@@ -185,6 +204,12 @@ export class BatchPublisher {
     }
   }
 
+  private nameOf(source: string): string {
+    this.lastSource = source;
+    this.lastName = this.held.nameOf(source);
+    return this.lastName;
+  }
+
   private busy(partition: number): boolean {
     const lane = this.lanes[partition];
     return lane !== undefined && (lane.inFlight || lane.queue.length > 0 || lane.builder.rows > 0);
@@ -205,7 +230,16 @@ export class BatchPublisher {
     let lane = this.lanes[partition];
     if (lane === undefined) {
       const builder = new BatchBuilder(this.options.lane, this.options.source);
-      lane = { partition, builder, tickets: new Set(), dueMs: 0, queue: [], inFlight: false, maskPause: 0 };
+      lane = {
+        partition,
+        builder,
+        tickets: new Set(),
+        holders: new HeldBytes(Number.POSITIVE_INFINITY),
+        dueMs: 0,
+        queue: [],
+        inFlight: false,
+        maskPause: 0,
+      };
       this.lanes[partition] = lane;
     }
     return lane;
@@ -253,7 +287,7 @@ export class BatchPublisher {
     const batch = lane.builder.take();
     this.openLanes.delete(lane);
     if (batch === null) return;
-    lane.queue.push({ batch, bytes, tickets: lane.tickets });
+    lane.queue.push({ batch, bytes, tickets: lane.tickets, holders: lane.holders.take() });
     lane.tickets = new Set();
     if (!lane.inFlight) void this.work(lane);
   }
@@ -309,6 +343,7 @@ export class BatchPublisher {
 
   private settle(pending: Pending, error: LogweirError | null): void {
     this.pendingBytes -= pending.bytes;
+    for (const [name, bytes] of pending.holders) this.held.add(name, -bytes);
     for (const ticket of pending.tickets) {
       if (error === null) ticket.leave();
       else ticket.fail(error);
@@ -320,7 +355,7 @@ export class BatchPublisher {
     const open = lane.builder.bytes;
     const batch = lane.builder.take();
     this.openLanes.delete(lane);
-    if (batch !== null) lane.queue.push({ batch, bytes: open, tickets: lane.tickets });
+    if (batch !== null) lane.queue.push({ batch, bytes: open, tickets: lane.tickets, holders: lane.holders.take() });
     lane.tickets = new Set();
     for (const one of [pending, ...lane.queue.splice(0)]) this.settle(one, error);
   }

@@ -5,6 +5,7 @@ import { Transform } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { type Bus, type DeadLetters, noDeadLetters, type Time } from '#bus/mod.ts';
 import { LogweirError, liveLane } from '#protocol/mod.ts';
+import { Admission, ConnectionLimit, FairTurns, Quotas } from './admission/mod.ts';
 import { BatchPublisher } from './batch-publisher.ts';
 import { tooLarge } from './decompress.ts';
 import { sendProblem } from './problem.ts';
@@ -31,6 +32,13 @@ export interface GatewayOptions {
   limits?: Partial<GatewayLimits>;
   pendingBytesMax?: number;
   tokens?: Partial<ReceiverTokens>;
+  /** What sources and services may send in a second, default all they like. */
+  quotas?: { sources: Quotas; services: Quotas };
+  /** Connections of all ports, and of one address. */
+  connectionsMax?: number;
+  connectionsPerAddressMax?: number;
+  /** Addresses of proxies, by comma, whose X-Forwarded-For is believed. */
+  trustProxy?: string | false;
   /** How long the stream is asked again before a request is answered 503, ms. */
   giveUpAfterMs?: number;
   /** Where what cannot be taken goes, default nowhere. */
@@ -46,10 +54,10 @@ const giveUpAfterMsDefault = 8_000;
 const keepAliveTimeoutMs = 65_000;
 /** A request that has not come whole by then is ended: whoever sends a byte a minute holds nothing for long. */
 const requestTimeoutMs = 120_000;
-
-function full(): LogweirError {
-  return new LogweirError('NATS_UNAVAILABLE', 'The gateway holds as much as it may.', 'Send again shortly.');
-}
+/** … and headers are short. */
+const headersTimeoutMs = 20_000;
+const connectionsMaxDefault = 4_096;
+const connectionsPerAddressMaxDefault = 1_024;
 
 const isTaken = (error: unknown): boolean => (error as { code?: string }).code === 'EADDRINUSE';
 
@@ -67,8 +75,8 @@ export class Gateway {
   readonly publisher: BatchPublisher;
   private readonly app: FastifyInstance;
   private readonly options: GatewayOptions;
-  /** Bytes of requests that are not answered: bodies as they came, and unpacked. */
-  private receiving = 0;
+  readonly admission: Admission;
+  readonly connections: ConnectionLimit;
   port: number;
   /** Ports of receivers that are listened on. */
   readonly ports: Record<string, number> = {};
@@ -92,6 +100,17 @@ export class Gateway {
       pendingBytesMax,
       giveUpAfterMs: options.giveUpAfterMs ?? giveUpAfterMsDefault,
     });
+    this.admission = new Admission({
+      bytesMax: pendingBytesMax,
+      records: this.publisher,
+      sources: options.quotas?.sources ?? new Quotas([]),
+      services: options.quotas?.services ?? new Quotas([]),
+      now: options.time.now,
+    });
+    this.connections = new ConnectionLimit(
+      options.connectionsMax ?? connectionsMaxDefault,
+      options.connectionsPerAddressMax ?? connectionsPerAddressMaxDefault,
+    );
     // What comes while it closes is finished like the rest: fastify's own refusal knows no Retry-After.
     this.app = fastify({
       bodyLimit: limits.bodyBytesMax,
@@ -99,7 +118,10 @@ export class Gateway {
       keepAliveTimeout: keepAliveTimeoutMs,
       return503OnClosing: false,
       requestTimeout: requestTimeoutMs,
+      trustProxy: options.trustProxy ?? false,
+      http: { headersTimeout: headersTimeoutMs },
     });
+    this.connections.attach(this.app.server);
     this.app.removeAllContentTypeParsers();
     this.app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     this.app.setErrorHandler((error, request, reply) => {
@@ -119,15 +141,17 @@ export class Gateway {
           remedy: 'Logs go to POST /ingest, or to a path of the protocols in docs/receivers.md.',
         }),
     );
-    this.bound(pendingBytesMax);
+    this.bound(limits.bodyBytesMax);
     this.context = {
       publisher: this.publisher,
+      admission: this.admission,
+      turns: new FairTurns(options.time),
       clock: options.time.now,
       counts: this.counts,
       limits,
       dead: options.dead ?? noDeadLetters,
       tokens: { splunk: [], datadog: [], firehose: [], ...options.tokens },
-      hold: (bytes: number) => this.hold(bytes, pendingBytesMax),
+      hold: (bytes, source = '') => this.admission.hold(source, bytes),
     };
     let registering = '';
     this.app.addHook('onRoute', ({ url }) => void this.receiverOf.set(url, registering));
@@ -159,17 +183,19 @@ export class Gateway {
     });
   }
 
-  /** Refuses bodies before they are read when too much is held already. */
-  private bound(bytesMax: number): void {
+  /** Refuses bodies before they are read: where too much is held already, for everybody or for their source. */
+  private bound(bodyBytesMax: number): void {
     this.app.addHook('onRequest', async (request, reply) => {
       const length = Number(request.headers['content-length'] ?? 0);
-      if (this.receiving + length > bytesMax || this.publisher.full) {
-        if (request.method !== 'POST') return;
+      // Refused for good when it is looked at, which must not depend on how much room there is.
+      if (request.method === 'GET' || request.method === 'HEAD' || length > bodyBytesMax) return undefined;
+      try {
+        this.admission.check(request.ip, length);
+        reply.raw.once('close', this.admission.hold(request.ip, length));
+      } catch (error) {
         this.counts.unavailable++;
-        return answerError(request, reply, full());
+        return answerError(request, reply, error);
       }
-      const release = this.hold(length, bytesMax);
-      reply.raw.once('close', release);
       return undefined;
     });
     // A body of unknown length is counted as it comes.
@@ -184,7 +210,7 @@ export class Gateway {
         new Transform({
           transform: (chunk: Buffer, _encoding, done) => {
             try {
-              releases.push(this.hold(chunk.length, bytesMax));
+              releases.push(this.admission.hold(request.ip, chunk.length));
               done(null, chunk);
             } catch (error) {
               done(error as Error);
@@ -195,13 +221,9 @@ export class Gateway {
     });
   }
 
-  /** Counts bytes that are held for a request, until the way back is called. */
-  private hold(bytes: number, bytesMax: number): () => void {
-    if (this.receiving + bytes > bytesMax) throw full();
-    this.receiving += bytes;
-    return () => {
-      this.receiving -= bytes;
-    };
+  /** Bytes of requests that are not answered. */
+  get heldBytes(): number {
+    return this.admission.held.total;
   }
 
   /** @throws LogweirError PORT_TAKEN */
@@ -229,7 +251,15 @@ export class Gateway {
     const own = receiverServers.find((other) => other.name === name)?.open(this.context);
     const server =
       own?.server ??
-      createServer({ keepAliveTimeout: keepAliveTimeoutMs, requestTimeout: requestTimeoutMs }, this.app.routing);
+      createServer(
+        {
+          keepAliveTimeout: keepAliveTimeoutMs,
+          requestTimeout: requestTimeoutMs,
+          headersTimeout: headersTimeoutMs,
+        },
+        this.app.routing,
+      );
+    this.connections.attach(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ port, host: this.options.host }, resolve);

@@ -1,10 +1,12 @@
 /** What every request goes through, whatever its protocol: unpack, read into records, answer when the stream has them. */
+import type { RawLines } from '#analysis/formats/mod.ts';
 import { deadRetryHeader, type DeadResend, LogweirError, type RecordView } from '#protocol/mod.ts';
 import type { FastifyRequest } from 'fastify';
 import { Ticket } from './batch-publisher.ts';
-import { Buried, type Bury, type Origin } from './bury.ts';
+import { Buried, type Bury, noBury, type Origin } from './bury.ts';
 import { decompress } from './decompress.ts';
 import { idempotencyName } from './idempotency.ts';
+import type { LineOptions } from './pipeline/gate.ts';
 import type { ReceiverContext } from './receiver.ts';
 
 export interface Incoming extends Origin {
@@ -48,7 +50,12 @@ export function incomingOf(request: FastifyRequest, receiver: string): Incoming 
 const nothing = Buffer.alloc(0);
 
 /** Adds a record to the request's. The view may be used again afterwards. */
-export type Add = (view: RecordView) => void;
+export interface Add {
+  /** `raw`: the lines that it was read from, where they were kept. */
+  (view: RecordView, raw?: RawLines): void;
+  /** How lines are to be read. `service`: of all of them, '' where they say it. */
+  lines?: (service: string) => LineOptions;
+}
 
 export interface Reading {
   /** Records that could not be taken. */
@@ -65,7 +72,8 @@ export async function takeIn<T extends Reading>(
   incoming: Incoming,
   read: (body: Buffer, add: Add, nowMs: number, bury: Bury) => T,
 ): Promise<T> {
-  const { publisher, counts, limits } = context;
+  const { publisher, counts, limits, admission } = context;
+  const { source } = incoming;
   counts.requests++;
   const buried = new Buried({ receiver: incoming.receiver, source: incoming.source }, context.clock());
   let release = (): void => {};
@@ -81,7 +89,7 @@ export async function takeIn<T extends Reading>(
       incoming.unpack === undefined
         ? await decompress(raw, incoming.encoding, limits.bodyBytesMax)
         : incoming.unpack(raw, limits.bodyBytesMax);
-    release = context.hold(Math.max(body.length - raw.length, 0));
+    release = context.hold(Math.max(body.length - raw.length, 0), source);
     counts.bytes += body.length;
     const nowMs = context.clock();
     const key = idempotencyName(
@@ -90,17 +98,34 @@ export async function takeIn<T extends Reading>(
       incoming.keyAlone === true ? nothing : body,
     );
     const ticket = new Ticket();
+    const cost = admission.hasServiceQuotas ? new Map<string, [number, number]>() : null;
     let accepted = 0;
-    const reading = read(
-      body,
-      (view) => {
-        view.idempotencyKey = key;
-        view.ordinal = accepted++;
-        publisher.add(view, ticket, nowMs);
-      },
-      nowMs,
-      buried.bury,
-    );
+    // Parsing takes the time: whoever sends much waits behind itself.
+    const reading = await context.turns.run(source, () => {
+      const overdrawn = admission.overdrawn();
+      // All or nothing: a request is read once without taking anything where some service must wait.
+      if (overdrawn.size > 0)
+        read(
+          body,
+          ({ service }) => {
+            if (overdrawn.has(service)) throw admission.overServiceQuota(service);
+          },
+          nowMs,
+          noBury,
+        );
+      return read(
+        body,
+        (view) => {
+          view.idempotencyKey = key;
+          view.ordinal = accepted++;
+          if (cost !== null) countIn(cost, view);
+          publisher.add(view, ticket, nowMs, source);
+        },
+        nowMs,
+        buried.bury,
+      );
+    });
+    admission.charge(source, accepted, body.length, cost);
     await ticket.done();
     if (incoming.isRetried !== true) buried.putAll(context.dead);
     counts.records += accepted;
@@ -114,5 +139,15 @@ export async function takeIn<T extends Reading>(
     throw error;
   } finally {
     release();
+  }
+}
+
+function countIn(cost: Map<string, [number, number]>, view: RecordView): void {
+  const known = cost.get(view.service);
+  const bytes = view.bodyEnd - view.bodyStart;
+  if (known === undefined) cost.set(view.service, [1, bytes]);
+  else {
+    known[0]++;
+    known[1] += bytes;
   }
 }

@@ -2,8 +2,9 @@
  * The shell of a listening receiver: one port over TCP, TLS on the same port, and UDP. What clients send makes it hold no
  * more than it may (B1–B5):
  *
- * B1 While the publisher is full no connection is read: the kernel's buffers fill and the client waits. Datagrams are
- *    dropped and counted, from three quarters on, so that a flood of them leaves room for connections.
+ * B1 While the publisher is full no connection is read: the kernel's buffers fill and the client waits. Nor are those of a
+ *    sender that holds more than its share, or is over its quota. Datagrams are dropped and counted then, from three
+ *    quarters on, so that a flood of them leaves room for connections.
  * B2 Paused connections go on in the order in which they stopped, a few at a time.
  * B3 Connections are limited in all and by address; those over it are ended at once.
  * B4 A message that has begun must end in time, and a connection must not be idle for ever; time while paused does not count.
@@ -44,8 +45,10 @@ export interface ListenerOptions {
   time: Time;
   /** The publisher takes no more. */
   full: () => boolean;
-  /** The publisher is so full that datagrams are dropped. */
-  fullForDatagrams: () => boolean;
+  /** Nothing is read of this address now. */
+  mustWait: (address: string) => boolean;
+  /** The publisher is so full that datagrams of this address are dropped. */
+  fullForDatagrams: (address: string) => boolean;
 }
 
 /** First byte of a TLS handshake. Neither syslog, GELF nor msgpack of a forward message begins with it. */
@@ -207,7 +210,7 @@ export class Listener {
   private datagram(socket: DatagramSocket, data: Buffer, address: string, port: number): void {
     const { counts, listening, fullForDatagrams } = this.options;
     counts.bytes += data.length;
-    if (fullForDatagrams()) {
+    if (fullForDatagrams(address)) {
       counts.dropped++;
       return;
     }
@@ -287,20 +290,21 @@ export class Listener {
       // What it sent is still worked on: that goes on when the socket is closed.
       if (connection.conversation?.busy !== true) this.finish(connection);
     });
-    if (this.options.full()) this.pause(connection);
+    if (this.options.mustWait(connection.address)) this.pause(connection);
   }
 
   /** Goes on with what a conversation has taken and not done, when others had their turn. */
   private goOn(connection: Connection): void {
-    const { full, time } = this.options;
+    const { mustWait, time } = this.options;
+    const { address } = connection;
     const left = this.detached.has(connection);
     if (connection.conversation === null || (connection.paused && !left)) return;
-    if (!left || !full()) this.take(connection, nothing);
+    if (!left || !mustWait(address)) this.take(connection, nothing);
     const busy = connection.conversation?.busy === true;
     if (!left) {
       if (!busy && !connection.paused) connection.socket.resume();
     } else if (!busy) this.release(connection);
-    else if (full()) time.after(resumeEveryMs, () => this.goOn(connection));
+    else if (mustWait(address)) time.after(resumeEveryMs, () => this.goOn(connection));
   }
 
   /** The client is gone and what it sent is done. */
@@ -312,7 +316,7 @@ export class Listener {
   }
 
   private take(connection: Connection, chunk: Buffer): void {
-    const { counts, time, full, limits } = this.options;
+    const { counts, time, full, mustWait, limits } = this.options;
     const { conversation } = connection;
     if (conversation === null) return;
     counts.bytes += chunk.length;
@@ -332,6 +336,9 @@ export class Listener {
     } else if (full()) {
       // All at once: each would bring another chunk otherwise.
       for (const other of this.connections.values()) this.pause(other);
+      return;
+    } else if (mustWait(connection.address)) {
+      this.pause(connection);
       return;
     }
     if (conversation.busy === true) {
@@ -362,7 +369,9 @@ export class Listener {
     const now = this.options.time.now();
     let resumed = 0;
     for (const connection of this.waiting) {
-      if (this.options.full() || resumed++ >= resumedAtOnce) return;
+      if (this.options.full() || resumed >= resumedAtOnce) return;
+      if (this.options.mustWait(connection.address)) continue;
+      resumed++;
       this.waiting.delete(connection);
       connection.paused = false;
       connection.activeMs = now;

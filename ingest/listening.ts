@@ -85,6 +85,9 @@ export interface ListenerCounts {
   overfull: number;
   /** How often reading was paused because the stream was behind. */
   pauses: number;
+  /** Connections paused, and datagrams dropped, as their sender held more than its share, or had sent more than its quota. */
+  overShare: number;
+  overQuota: number;
 }
 
 export function noListenerCounts(): ListenerCounts {
@@ -101,6 +104,8 @@ export function noListenerCounts(): ListenerCounts {
     timedOut: 0,
     overfull: 0,
     pauses: 0,
+    overShare: 0,
+    overQuota: 0,
   };
 }
 

@@ -1,4 +1,5 @@
 /** Receivers, the gateway and file reading: how logs come in. */
+export { parseRates, Quotas } from './admission/mod.ts';
 export { BatchPublisher, type BatchPublisherOptions, Ticket } from './batch-publisher.ts';
 export { emptyCounts, type FileCounts, type FileRecord } from './file-source.ts';
 export { follow } from './follow.ts';

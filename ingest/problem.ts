@@ -1,6 +1,7 @@
 /** Errors of the gateway's HTTP receivers as RFC 9457 problem documents. */
 import type { FastifyReply } from 'fastify';
 import { type ErrorCode, LogweirError } from '#protocol/mod.ts';
+import { Refusal } from './admission/mod.ts';
 
 const statusOf: Partial<Record<ErrorCode, number>> = {
   REQUEST_INVALID: 400,
@@ -9,8 +10,22 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
   RECORD_REJECTED: 400,
   NATS_UNAVAILABLE: 503,
   STREAM_FULL: 503,
+  SHARE_EXCEEDED: 429,
+  QUOTA_EXCEEDED: 429,
 };
 export const retryAfterSeconds = 1;
+
+/** For `Retry-After`, whole seconds; undefined for what need not be sent again. */
+export function retryAfterOf(error: unknown): number | undefined {
+  if (error instanceof Refusal) return Math.max(1, Math.ceil(error.retryAfterMs / 1_000));
+  const status = httpStatusOf(error);
+  return status === 503 || status === 429 ? retryAfterSeconds : undefined;
+}
+
+export function sayWhen(reply: FastifyReply, error: unknown): FastifyReply {
+  const seconds = retryAfterOf(error);
+  return seconds === undefined ? reply : reply.header('retry-after', String(seconds));
+}
 
 export function httpStatusOf(error: unknown): number {
   if (error instanceof LogweirError) return statusOf[error.code] ?? 500;
@@ -27,8 +42,7 @@ export function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
           'Check the request and send it again.',
         );
   const status = httpStatusOf(error);
-  if (status === 503) reply.header('retry-after', String(retryAfterSeconds));
-  return reply.code(status).header('content-type', 'application/problem+json').send({
+  return sayWhen(reply, error).code(status).header('content-type', 'application/problem+json').send({
     type: 'about:blank',
     title: known.message,
     status,

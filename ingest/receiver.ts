@@ -5,11 +5,16 @@
 import type { Server } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { DeadLetters } from '#bus/mod.ts';
+import type { Admission, FairTurns } from './admission/mod.ts';
 import type { BatchPublisher } from './batch-publisher.ts';
 import type { ReceiverTokens } from './tokens.ts';
 
 export interface ReceiverContext {
   publisher: BatchPublisher;
+  /** Who is let in. */
+  admission: Admission;
+  /** Parsing, in turns by source. */
+  turns: FairTurns;
   /** Wall clock, ms. */
   clock: () => number;
   counts: ReceiverCounts;
@@ -18,10 +23,10 @@ export interface ReceiverContext {
   dead: DeadLetters;
   tokens: ReceiverTokens;
   /**
-   * Counts bytes that a request takes beyond its body as it came (unpacked ones), until the way back is called.
+   * Counts bytes that a request of a source takes beyond its body as it came (unpacked ones), until the way back is called.
    * @throws LogweirError NATS_UNAVAILABLE where the gateway holds as much as it may.
    */
-  hold: (bytes: number) => () => void;
+  hold: (bytes: number, source?: string) => () => void;
 }
 
 export interface ReceiverCounts {

@@ -9,6 +9,7 @@ import {
   unknownService,
   viewOf,
 } from '#protocol/mod.ts';
+import type { Quotas } from './admission/mod.ts';
 import { type BatchPublisher, Ticket } from './batch-publisher.ts';
 import type { ListenerCounts } from './listening.ts';
 
@@ -32,6 +33,26 @@ export class SinkRequest {
   }
 }
 
+export interface SinkQuotas {
+  sources: Quotas;
+  services: Quotas;
+}
+
+export interface RecordSinkOptions {
+  publisher: BatchPublisher;
+  counts: ListenerCounts;
+  time: Time;
+  /** Its name, for dead letters. */
+  receiver: string;
+  /** Default nowhere. */
+  dead?: DeadLetters | undefined;
+  /** Default none. */
+  quotas?: SinkQuotas | undefined;
+}
+
+/** Senders that wait for a service; beyond it they are let go. */
+const blockedMax = 4_096;
+
 export class RecordSink {
   readonly counts: ListenerCounts;
   readonly time: Time;
@@ -40,23 +61,50 @@ export class RecordSink {
   /** Name of the receiver, for dead letters. */
   readonly receiver: string;
   private readonly publisher: BatchPublisher;
+  private readonly quotas: SinkQuotas | null;
+  /** Senders that wait for a service's quota, and until when, ms. */
+  private readonly blocked = new Map<string, number>();
   private readonly view = new RecordView();
   private readonly resources = new Map<string, string[]>();
   /** Follows what nobody waits for. */
   private readonly unasked = new SinkRequest();
 
-  constructor(
-    publisher: BatchPublisher,
-    counts: ListenerCounts,
-    time: Time,
-    receiver: string,
-    dead: DeadLetters = noDeadLetters,
-  ) {
-    this.publisher = publisher;
-    this.counts = counts;
-    this.time = time;
-    this.receiver = receiver;
-    this.dead = dead;
+  constructor(options: RecordSinkOptions) {
+    this.publisher = options.publisher;
+    this.counts = options.counts;
+    this.time = options.time;
+    this.receiver = options.receiver;
+    this.dead = options.dead ?? noDeadLetters;
+    this.quotas = options.quotas ?? null;
+  }
+
+  /** Whether nothing more is taken of a sender now; counted. */
+  mustWait(source: string): boolean {
+    const share = this.publisher.share(source);
+    if (share === 'over') this.counts.overShare++;
+    if (share !== 'fits') return true;
+    if (this.quotas === null || !this.isOverQuota(source, this.quotas)) return false;
+    this.counts.overQuota++;
+    return true;
+  }
+
+  private isOverQuota(source: string, { sources }: SinkQuotas): boolean {
+    const nowMs = this.time.now();
+    const untilMs = this.blocked.get(source);
+    if (untilMs !== undefined && untilMs > nowMs) return true;
+    if (untilMs !== undefined) this.blocked.delete(source);
+    return sources.waitMs(source, nowMs) > 0;
+  }
+
+  /** What a record cost its sender and its service; who sent one of a service over its quota waits with all. */
+  private charge(source: string, service: string, bytes: number, { sources, services }: SinkQuotas): void {
+    const nowMs = this.time.now();
+    sources.charge(source, 1, bytes, nowMs);
+    services.charge(service, 1, bytes, nowMs);
+    const waitMs = services.waitMs(service, nowMs);
+    if (waitMs === 0) return;
+    if (this.blocked.size >= blockedMax) this.blocked.clear();
+    this.blocked.set(source, nowMs + waitMs);
   }
 
   get full(): boolean {
@@ -97,19 +145,20 @@ export class RecordSink {
     }
     if (record.resource !== undefined) record.resource = this.resourceOf(record.resource);
     const view = viewOf(record, { observedMs: this.time.now(), service: unknownService }, this.view);
-    this.addView(view, request);
+    this.addView(view, source, request);
     return true;
   }
 
   /** The same for a record that is known to be within the limit. */
-  addView(view: RecordView, request: SinkRequest = this.unasked): void {
+  addView(view: RecordView, source: string, request: SinkRequest = this.unasked): void {
     if (request.idempotencyKey !== '') {
       view.idempotencyKey = request.idempotencyKey;
       view.ordinal = request.ordinal++;
     }
     if (request.ticket.failure === null) this.counts.records++;
     else this.counts.lost++;
-    this.publisher.add(view, request.ticket, this.time.now());
+    if (this.quotas !== null) this.charge(source, view.service, view.bodyEnd - view.bodyStart, this.quotas);
+    this.publisher.add(view, request.ticket, this.time.now(), source);
   }
 
   private resourceOf(pairs: string[]): string[] {

@@ -17,7 +17,7 @@ import {
 } from './listening.ts';
 import { listeningReceivers } from './receivers/mod.ts';
 import { listenToNats } from './receivers/nats.ts';
-import { RecordSink } from './record-sink.ts';
+import { RecordSink, type SinkQuotas } from './record-sink.ts';
 
 export interface SocketsOptions {
   bus: Bus;
@@ -38,6 +38,8 @@ export interface SocketsOptions {
   nats?: boolean;
   /** Where what cannot be taken goes, default nowhere. */
   dead?: DeadLetters;
+  /** What sources and services may send in a second, default all they like. */
+  quotas?: SinkQuotas;
 }
 
 /** Share of what may be pending that datagrams may fill. */
@@ -73,25 +75,26 @@ export class Sockets {
       giveUpAfterMs: Number.POSITIVE_INFINITY,
     });
     const limits = { ...listenerLimits, ...options.limits };
+    const common = { publisher: this.publisher, time, dead: options.dead, quotas: options.quotas };
     for (const receiver of listeningReceivers) {
       const wanted = ports[receiver.name];
       if (wanted === undefined) continue;
       const counts = noListenerCounts();
+      const sink = new RecordSink({ ...common, counts, receiver: receiver.name });
       const listener = new Listener({
         name: receiver.name,
         host,
         port: wanted.port,
         udp: receiver.udp,
-        listening: receiver.open(
-          new RecordSink(this.publisher, counts, time, receiver.name, options.dead),
-          options.settings,
-        ),
+        listening: receiver.open(sink, options.settings),
         counts,
         limits,
         tls: options.tls,
         time,
         full: () => this.publisher.full,
-        fullForDatagrams: () => this.publisher.pendingBytes >= pendingBytesMax * datagramShare,
+        mustWait: (address) => sink.mustWait(address),
+        fullForDatagrams: (address) =>
+          this.publisher.pendingBytes >= pendingBytesMax * datagramShare || sink.mustWait(address),
       });
       this.open.push({ name: receiver.name, listener, counts });
     }
@@ -115,13 +118,15 @@ export class Sockets {
       result[`${name}ConnectionsNow`] = listener.connectionsNow;
     }
     if (this.options.nats === true) {
-      const { records, bytes, malformed, tooLong, dropped } = this.natsCounts;
+      const { records, bytes, malformed, tooLong, dropped, overShare, overQuota } = this.natsCounts;
       Object.assign(result, {
         natsRecords: records,
         natsBytes: bytes,
         natsMalformed: malformed,
         natsTooLong: tooLong,
         natsDropped: dropped,
+        natsOverShare: overShare,
+        natsOverQuota: overQuota,
       });
     }
     return result;
@@ -146,7 +151,14 @@ export class Sockets {
     if (this.options.nats === true)
       this.stopNats = listenToNats(
         this.options.bus,
-        new RecordSink(this.publisher, this.natsCounts, this.options.time, 'nats', this.options.dead),
+        new RecordSink({
+          publisher: this.publisher,
+          counts: this.natsCounts,
+          time: this.options.time,
+          receiver: 'nats',
+          dead: this.options.dead,
+          quotas: this.options.quotas,
+        }),
       );
     return taken;
   }

@@ -16,6 +16,8 @@ export const errorCodes = {
   },
   NATS_UNAVAILABLE: { retry: true, about: 'NATS does not answer or refuses to take messages.' },
   STREAM_FULL: { retry: true, about: 'A stream has no room; readers must catch up first.' },
+  SHARE_EXCEEDED: { retry: true, about: 'The gateway is nearly full, and a sender holds more of it than others.' },
+  QUOTA_EXCEEDED: { retry: true, about: 'A sender or service sends more in a second than its quota.' },
   STREAM_CHANGED: { retry: true, about: 'The LOGS stream lost its tail or was made anew; a new generation is due.' },
   STREAM_CONFIG_IGNORED: { retry: false, about: 'The NATS server did not keep a setting that Logweir relies on.' },
   CLICKHOUSE_UNAVAILABLE: { retry: true, about: 'ClickHouse does not answer.' },

@@ -71,6 +71,12 @@ export const schema = {
       { min: mib, max: 64 * gib },
       'Bytes that may wait for the stream before requests get 503.',
     ),
+    connectionsMax: whole(4_096, { min: 1, max: 1_000_000 }, 'Connections that the HTTP ports hold together.'),
+    connectionsPerAddressMax: whole(1_024, { min: 1, max: 1_000_000 }, '… and how many of them from one address.'),
+    trustProxy: text(
+      '',
+      'Addresses or networks of proxies, by comma, whose `X-Forwarded-For` names the sender; none when unset.',
+    ),
     splunkTokens: text('', 'Tokens that clients of Splunk HEC must have one of, by comma; any does when unset.', {
       secret: true,
     }),
@@ -80,6 +86,13 @@ export const schema = {
     firehoseKeys: text('', 'Access keys that Amazon Data Firehose must have one of, by comma; any does when unset.', {
       secret: true,
     }),
+  },
+  quotas: {
+    sources: text(
+      '',
+      'What one client address may send a second, as `PATTERN=RECORDS,BYTES; …`, the first that fits; 0 or unset for no limit. Each gateway counts for itself.',
+    ),
+    services: text('', 'What may be sent a second of one service, likewise by name.'),
   },
   receivers: {
     syslog: flag(true, 'Take syslog (RFC 3164, RFC 5424).'),
@@ -147,10 +160,12 @@ export const receiverPorts = [
   'forward',
 ] as const satisfies readonly (keyof typeof schema.ports)[];
 
-/** Sections that their own folders validate; any keys here, checked by `analysis/` and `alerting/` at start. */
+/** Sections that their own folders validate; any keys here, checked by `analysis/`, `alerting/` and `ingest/` at start. */
 export const rawSections = {
   analysis: 'Templates, classification, windows and detectors.',
   alerting: 'Rules, channels (webhook, Slack, SMTP) and routes.',
+  pipeline:
+    'What is made of records before they are stored: own formats, times, mapping, sampling, redaction. See [the pipeline](pipeline.md).',
 } as const;
 
 type Schema = typeof schema;

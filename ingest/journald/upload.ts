@@ -60,7 +60,7 @@ export async function takeUpload(
     if (reason !== '') return reject('reject' in record ? 'rejected' : 'too_long', reason, textOf(entry));
     view.idempotencyKey = key;
     view.ordinal = key === '' ? 0 : at;
-    publisher.add(view, ticket, nowMs);
+    publisher.add(view, ticket, nowMs, source);
     counts.records++;
     read.taken++;
   };

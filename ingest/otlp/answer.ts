@@ -11,6 +11,8 @@ const codes: Partial<Record<ErrorCode, number>> = {
   ENCODING_UNSUPPORTED: grpcCode.unimplemented,
   NATS_UNAVAILABLE: grpcCode.unavailable,
   STREAM_FULL: grpcCode.unavailable,
+  SHARE_EXCEEDED: grpcCode.resourceExhausted,
+  QUOTA_EXCEEDED: grpcCode.resourceExhausted,
 };
 
 export interface Status {

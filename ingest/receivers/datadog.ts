@@ -7,7 +7,7 @@ import { LogweirError } from '#protocol/mod.ts';
 import { type LogsRead, readJsonLogs, readTextLogs, type Reserved } from '../datadog/logs.ts';
 import { incomingOf, takeIn } from '../intake.ts';
 import { valueText } from '../mapping/json.ts';
-import { httpStatusOf, retryAfterSeconds } from '../problem.ts';
+import { httpStatusOf, sayWhen } from '../problem.ts';
 import type { Receiver, ReceiverContext } from '../receiver.ts';
 import { Tokens } from '../tokens.ts';
 
@@ -97,7 +97,7 @@ const deny = (reply: FastifyReply): FastifyReply =>
 /** Agents drop what is answered 400, 403 or 413, and send again what is answered 429 or 5xx. */
 function refuse(_request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
   const status = httpStatusOf(error);
-  if (status === 503) reply.header('retry-after', String(retryAfterSeconds));
+  sayWhen(reply, error);
   const { message } = error as Error;
   return reply
     .code(status)

@@ -7,7 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LogweirError } from '#protocol/mod.ts';
 import { type Item, operationsOf, takeOperations } from '../elasticsearch/bulk.ts';
 import { incomingOf, takeIn } from '../intake.ts';
-import { httpStatusOf, retryAfterSeconds } from '../problem.ts';
+import { httpStatusOf, sayWhen } from '../problem.ts';
 import type { Receiver, ReceiverContext } from '../receiver.ts';
 
 /** A version that present clients accept; they refuse servers older than themselves by major version. */
@@ -107,11 +107,10 @@ const product = (reply: FastifyReply): FastifyReply => reply.header('x-elastic-p
 function refuse(_request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
   const found = httpStatusOf(error);
   const status = found === 503 ? 429 : found;
-  if (status === 429) reply.header('retry-after', String(retryAfterSeconds));
   const { message } = error as Error;
   const reason = error instanceof LogweirError ? `${message} ${error.remedy}` : message;
   const cause = { type: types[status] ?? 'exception', reason };
-  return product(reply.code(status)).send({ error: { root_cause: [cause], ...cause }, status });
+  return product(sayWhen(reply, error).code(status)).send({ error: { root_cause: [cause], ...cause }, status });
 }
 
 function handshake(app: FastifyInstance): void {

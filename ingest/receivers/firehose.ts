@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LogweirError } from '#protocol/mod.ts';
 import { type Delivery, deliveryFacts, readDelivery, takeDelivery } from '../firehose/delivery.ts';
 import { incomingOf, takeIn } from '../intake.ts';
-import { httpStatusOf, retryAfterSeconds } from '../problem.ts';
+import { httpStatusOf, sayWhen } from '../problem.ts';
 import type { AnswerError, Receiver, ReceiverContext } from '../receiver.ts';
 import { Tokens } from '../tokens.ts';
 
@@ -42,7 +42,9 @@ async function handle(request: FastifyRequest, context: ReceiverContext): Promis
       },
       (body, add, nowMs, bury) => {
         const delivery: Delivery = readDelivery(body, context.limits.bodyBytesMax);
-        release = context.hold(delivery.bytes);
+        // It may be read twice.
+        release();
+        release = context.hold(delivery.bytes, incoming.source);
         return takeDelivery(delivery, facts, add, nowMs, bury);
       },
     );
@@ -79,7 +81,7 @@ function answer(
 /** Firehose sends again whatever is not 200, and puts it into its backup bucket in the end. */
 function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown, context: ReceiverContext): FastifyReply {
   const status = httpStatusOf(error);
-  if (status === 503) reply.header('retry-after', String(retryAfterSeconds));
+  sayWhen(reply, error);
   const { message } = error as Error;
   const text = error instanceof LogweirError ? `${message} ${error.remedy}` : message;
   return answer(request, reply.code(status), context, text.slice(0, 8_192));

@@ -7,7 +7,7 @@ import type { Readable } from 'node:stream';
 import { LogweirError } from '#protocol/mod.ts';
 import { decompress } from '../files/mod.ts';
 import { takeUpload } from '../journald/upload.ts';
-import { httpStatusOf, retryAfterSeconds } from '../problem.ts';
+import { httpStatusOf, retryAfterOf, retryAfterSeconds } from '../problem.ts';
 import type { Receiver, ReceiverContext, ReceiverServer } from '../receiver.ts';
 
 const path = '/upload';
@@ -88,7 +88,7 @@ async function answerUpload(
   } catch (error) {
     const status = httpStatusOf(error);
     const remedy = error instanceof LogweirError ? ` ${error.remedy}` : '';
-    return { status, text: `${(error as Error).message}${remedy}\n`, retryAfter: status === 503 };
+    return { status, text: `${(error as Error).message}${remedy}\n`, retryAfter: retryAfterOf(error) !== undefined };
   }
 }
 

@@ -6,7 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { incomingOf, takeIn } from '../intake.ts';
 import { readPushJson, readPushProtobuf } from '../loki/push.ts';
 import { partialMessage } from '../otlp/answer.ts';
-import { httpStatusOf, retryAfterSeconds } from '../problem.ts';
+import { httpStatusOf, sayWhen } from '../problem.ts';
 import { LogweirError } from '#protocol/mod.ts';
 import type { Receiver, ReceiverContext } from '../receiver.ts';
 import { unsnap } from '../snappy.ts';
@@ -52,9 +52,8 @@ async function handle(request: FastifyRequest, reply: FastifyReply, context: Rec
 /** Loki's errors are a line of text; clients go by the status: 429 and 5xx are sent again. */
 function refuse(_request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
   const status = httpStatusOf(error);
-  if (status === 503) reply.header('retry-after', String(retryAfterSeconds));
   const { message } = error as Error;
-  return reply
+  return sayWhen(reply, error)
     .code(status)
     .type('text/plain')
     .send(`${message}${error instanceof LogweirError ? ` ${error.remedy}` : ''}\n`);

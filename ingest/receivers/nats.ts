@@ -37,7 +37,7 @@ function listenForLogs(bus: Bus, sink: RecordSink): () => void {
     `${subjects.incoming}>`,
     (data, subject, answer) => {
       sink.counts.bytes += data.length;
-      if (sink.full) {
+      if (sink.mustWait(subject)) {
         sink.counts.dropped++;
         answer?.(encode({ accepted: 0, rejected: 0, error: refusal(full()) }));
         return;
@@ -93,7 +93,7 @@ function take(data: Uint8Array, service: string, sink: RecordSink, request: Sink
     const scanner = new NdjsonScanner(bytes, nowMs, service);
     for (let found = scanner.next(); found !== 'end'; found = scanner.next()) {
       if (found === 'record') {
-        sink.addView(scanner.view, request);
+        sink.addView(scanner.view, source, request);
         result.accepted++;
       } else {
         const resend = { path: `/ingest${query}`, contentType: 'application/x-ndjson' };

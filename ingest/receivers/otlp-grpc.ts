@@ -7,7 +7,7 @@ import { createServer, type IncomingHttpHeaders, type ServerHttp2Session, type S
 import { LogweirError } from '#protocol/mod.ts';
 import { takeIn } from '../intake.ts';
 import { encodeResponse, encodeStatus, grpcCode, type Status, statusOf } from '../otlp/answer.ts';
-import { retryAfterSeconds } from '../problem.ts';
+import { retryAfterOf } from '../problem.ts';
 import type { ReceiverContext, ReceiverServer } from '../receiver.ts';
 import { tooLarge } from '../decompress.ts';
 import { readProtobuf } from './otlp-http.ts';
@@ -55,6 +55,7 @@ async function serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, co
     stream.close();
     return;
   }
+  const source = addressOf(stream);
   const release: (() => void)[] = [];
   stream.once('close', () => {
     for (const one of release.splice(0)) one();
@@ -65,7 +66,7 @@ async function serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, co
         code: grpcCode.unimplemented,
         message: `${String(headers[':path']).slice(0, 200)} is not served. Logs go to ${exportPath}.`,
       });
-    const message = await receive(stream, context, release);
+    const message = await receive(stream, context, source, release);
     const compressed = message[0] === 1;
     const encoding = headers['grpc-encoding'];
     const packing = compressed ? (typeof encoding === 'string' ? encoding : 'gzip') : undefined;
@@ -73,7 +74,7 @@ async function serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, co
       context,
       {
         receiver: 'otlpGrpc',
-        source: stream.session?.socket?.remoteAddress ?? '',
+        source,
         raw: message.subarray(prefixBytes),
         encoding: packing,
         idempotencyKey: headers['idempotency-key'],
@@ -87,17 +88,33 @@ async function serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, co
     );
     answer(stream, encodeResponse(rejections));
   } catch (error) {
-    end(stream, statusOf(error));
+    end(stream, statusOf(error), retryAfterOf(error));
+  }
+}
+
+/** '' where the connection is gone already. */
+function addressOf(stream: ServerHttp2Stream): string {
+  try {
+    return stream.session?.socket?.remoteAddress ?? '';
+  } catch {
+    return '';
   }
 }
 
 /** The one message of the call, prefix included. Every byte is held for as soon as it is here. */
-function receive(stream: ServerHttp2Stream, context: ReceiverContext, release: (() => void)[]): Promise<Buffer> {
+function receive(
+  stream: ServerHttp2Stream,
+  context: ReceiverContext,
+  source: string,
+  release: (() => void)[],
+): Promise<Buffer> {
   const bytesMax = context.limits.bodyBytesMax;
   return new Promise((resolve, reject) => {
-    if (context.publisher.full) {
+    try {
+      context.admission.check(source, 0);
+    } catch (error) {
       context.counts.unavailable++;
-      reject(new LogweirError('NATS_UNAVAILABLE', 'The gateway holds as much as it may.', 'Send again shortly.'));
+      reject(error);
       return;
     }
     const chunks: Buffer[] = [];
@@ -112,7 +129,7 @@ function receive(stream: ServerHttp2Stream, context: ReceiverContext, release: (
       size += chunk.length;
       if (size > bytesMax + prefixBytes) return fail(tooLarge(bytesMax));
       try {
-        release.push(context.hold(chunk.length));
+        release.push(context.hold(chunk.length, source));
       } catch (error) {
         context.counts.unavailable++;
         return fail(error as Error);
@@ -154,9 +171,10 @@ function answer(stream: ServerHttp2Stream, message: Buffer): void {
 }
 
 /** A call that failed: one header block, and the rest of the request is not waited for. */
-function end(stream: ServerHttp2Stream, status: Status): void {
+function end(stream: ServerHttp2Stream, status: Status, retryAfterSeconds?: number): void {
   if (stream.destroyed || stream.closed) return;
-  const retryAfterMs = status.code === grpcCode.unavailable ? retryAfterSeconds * 1_000 : undefined;
+  // Without RetryInfo, clients do not try again what was refused as too much.
+  const retryAfterMs = retryAfterSeconds === undefined ? undefined : retryAfterSeconds * 1_000;
   stream.respond(
     {
       ...responseHeaders,

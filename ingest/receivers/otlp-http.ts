@@ -10,7 +10,7 @@ import { fillView } from '../mapping/record.ts';
 import { encodeResponse, encodeStatus, partialMessage, reject, type Rejections, statusOf } from '../otlp/answer.ts';
 import { jsonLogs } from '../otlp/json-logs.ts';
 import { ProtobufLogs } from '../otlp/protobuf-logs.ts';
-import { httpStatusOf, retryAfterSeconds } from '../problem.ts';
+import { httpStatusOf, sayWhen } from '../problem.ts';
 import type { Receiver, ReceiverContext } from '../receiver.ts';
 
 const protobuf = 'application/x-protobuf';
@@ -71,8 +71,7 @@ function readJson(body: Buffer, add: Add, nowMs: number, bury: Bury): Rejections
 function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
   const httpStatus = httpStatusOf(error);
   const status = statusOf(error);
-  if (httpStatus === 503) reply.header('retry-after', String(retryAfterSeconds));
-  reply.code(httpStatus);
+  sayWhen(reply, error).code(httpStatus);
   if (speaksJson(request)) return sendJson(reply, status);
   return reply.type(protobuf).send(encodeStatus(status));
 }

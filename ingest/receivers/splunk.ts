@@ -6,7 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LogweirError } from '#protocol/mod.ts';
 import { incomingOf, takeIn } from '../intake.ts';
 import { isObject, valueText } from '../mapping/json.ts';
-import { httpStatusOf, retryAfterSeconds } from '../problem.ts';
+import { httpStatusOf, sayWhen } from '../problem.ts';
 import type { Receiver, ReceiverContext } from '../receiver.ts';
 import { Tokens } from '../tokens.ts';
 import { type EventsRead, hecCode, type Metadata, readEvents, readRaw } from '../splunk/events.ts';
@@ -126,8 +126,9 @@ function deny(request: FastifyRequest, reply: FastifyReply): FastifyReply {
 
 function refuse(_request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
   const status = httpStatusOf(error);
-  if (status === 503)
-    return reply.code(503).header('retry-after', String(retryAfterSeconds)).send({ text: 'Server is busy', code: 9 });
+  // HEC knows one answer for all that should come later, and clients know that one.
+  if (status === 503 || status === 429)
+    return sayWhen(reply, error).code(503).send({ text: 'Server is busy', code: 9 });
   const { message } = error as Error;
   const reason = error instanceof LogweirError ? `${message} ${error.remedy}` : message;
   if (status === 413) return reply.code(413).send({ text: 'Request entity too large', code: 27, reason });
