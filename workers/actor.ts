@@ -21,7 +21,13 @@ import {
   type TemplateInfo,
 } from '#analysis/detectors/mod.ts';
 import { type MaskedLines, TemplateMiner, templateDefaults } from '#analysis/templates/mod.ts';
-import { liveLane, type ModelFigures, type TemplateRow, type ToldCorrection } from '#protocol/mod.ts';
+import {
+  liveLane,
+  type ModelFigures,
+  type StringCursor,
+  type TemplateRow,
+  type ToldCorrection,
+} from '#protocol/mod.ts';
 import type { PartitionCorrections } from './partition-corrections.ts';
 import { SlotSet } from './slot-set.ts';
 import type { InParts } from './parts.ts';
@@ -76,6 +82,14 @@ type KeptClass = [
   number,
 ];
 
+/** Trace ids of a batch; `cursor` is at that of the present row. */
+export interface TraceColumn {
+  bytes: Uint8Array;
+  cursor: StringCursor;
+}
+
+const noBytes = new Uint8Array(0);
+
 export interface ActorContext {
   config: AnalysisConfig;
   model: Model;
@@ -124,6 +138,8 @@ export class ServiceActor implements InParts {
   private readonly touched: SlotSet;
   private readonly event: ObservedEvent;
   private lines: MaskedLines | null = null;
+  private traces: TraceColumn | null = null;
+  private readonly trace: NonNullable<ObservedEvent['trace']> = { bytes: noBytes, start: 0, end: 0 };
   readonly parts = 7;
   /** Rows written, and answers kept: what moves without a record, or more rarely than one. */
   private rowsVersion = 0;
@@ -197,9 +213,10 @@ export class ServiceActor implements InParts {
       errorChance: 0,
       numbers: this.miner.numbers,
       numberCount: 0,
-      bytes: new Uint8Array(0),
+      bytes: noBytes,
       start: 0,
       end: 0,
+      trace: this.trace,
     };
     this.answer = noAnswer;
     if (snapshot === null) this.learnCorrections(context.corrections.rulesOf(service));
@@ -257,14 +274,17 @@ export class ServiceActor implements InParts {
     figures.wordDrifts += this.novelty.drifts;
   }
 
-  /** Begins with a batch: `lines` are its masked columns, where it has some. */
-  open(lines: MaskedLines | null): void {
+  /** Begins with a batch: `lines` are its masked columns, `traces` its trace ids, where it has some. */
+  open(lines: MaskedLines | null, traces: TraceColumn | null): void {
     this.lines = lines;
+    this.traces = traces;
+    this.trace.bytes = traces?.bytes ?? noBytes;
+    this.trace.end = this.trace.start = 0;
     if (lines !== null) this.miner.openMasked(lines);
   }
 
   /**
-   * One record of the batch opened last, at the present row of its masked columns; `severityNumber` is the sender's
+   * One record of the batch opened last, at the present row of its columns; `severityNumber` is the sender's
    * (0: unknown). Sets `answer` and `severityNumber`.
    */
   observe(
@@ -300,6 +320,10 @@ export class ServiceActor implements InParts {
     event.bytes = bytes;
     event.start = start;
     event.end = end;
+    if (this.traces !== null) {
+      this.trace.start = this.traces.cursor.start;
+      this.trace.end = this.traces.cursor.end;
+    }
     this.analysis.observe(event, out);
     this.lastSeenStreamMs = streamTimeMs;
     this.answer = answer;

@@ -217,9 +217,11 @@ export class Partition {
     // Made for the batch as it came: where rows were dropped, bodies are scanned here.
     const masked = batch.rows === incoming.rows ? (message.masked ?? null) : null;
     const lines = masked === null ? null : new MaskedLines(masked);
+    const traces = batch.traceId === null ? null : { bytes: batch.traceId, cursor: new StringCursor(batch.traceId) };
     for (let row = 0; row < rows; row++) {
       body.advance();
       if (lines !== null) lines.next();
+      if (traces !== null) traces.cursor.advance();
       const serviceIndex = uint16At(batch.service.index, row);
       let actor = actorOf[serviceIndex];
       if (actor === undefined) {
@@ -227,7 +229,7 @@ export class Partition {
         actorOf[serviceIndex] = actor;
         if (!used.includes(actor)) {
           used.push(actor);
-          actor.open(lines);
+          actor.open(lines, traces);
         }
       }
       if (actor.service === overflowService) counts.overflow++;

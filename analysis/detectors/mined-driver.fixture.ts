@@ -8,6 +8,7 @@ export interface MinedRecord {
   timeMs: number;
   body: string;
   severity?: number;
+  traceId?: string;
 }
 
 const identity = { service: 'shop', lane: 'job-1', live: false };
@@ -36,9 +37,10 @@ export class MinedDriver {
 
   send(records: readonly MinedRecord[]): this {
     this.sequence++;
-    for (const { timeMs, body, severity = 9 } of records) {
+    for (const { timeMs, body, severity = 9, traceId = '' } of records) {
       const bytes = encoder.encode(body);
       const slot = this.miner.mine(bytes, 0, bytes.length, timeMs);
+      const trace = encoder.encode(traceId);
       const event: ObservedEvent = {
         timeMs,
         streamTimeMs: timeMs,
@@ -53,6 +55,7 @@ export class MinedDriver {
         bytes,
         start: 0,
         end: bytes.length,
+        trace: { bytes: trace, start: 0, end: trace.length },
       };
       this.analysis.observe(event, this.out);
     }

@@ -82,6 +82,21 @@ describe('sequences that a key ties together', () => {
     );
   });
 
+  it('follows trace ids where records have them', () => {
+    const records = world({
+      seed: 11,
+      steps: (at, random) => (between(at, 60, 70) && random() < 0.4 ? without('stock') : usual),
+    }).map((record) => {
+      const id = /\br\w*\d\w*/.exec(record.body)?.[0] ?? '';
+      return { ...record, body: record.body.replace(id, 'it'), traceId: id };
+    });
+    const driver = play(records);
+    expect(found(driver)).toEqual(['sequence_broken']);
+    expect(driver.anomalies()[0]?.description).toMatch(
+      /^'stock of it checked .*' is missing after 'begin .* example r/,
+    );
+  });
+
   it('tells of the first of several steps that are missing', () => {
     const cut = usual.slice(0, 2);
     const driver = play(world({ seed: 6, steps: (at, random) => (at > 60 && random() < 0.4 ? cut : usual) }));

@@ -1,5 +1,5 @@
 /**
- * Keyed sequences of a service (requests, orders, blocks): an incident where the share of odd ones is beyond chance, not
+ * Keyed sequences of a service (requests, orders, blocks), by trace id where records have one, else by ids in messages: an incident where the share of odd ones is beyond chance, not
  * one per key. A step that stays away is `sequence_broken`, as where two messages are found to be a pair by their counts;
  * steps that change their order are an `unusual_sequence`.
  */
@@ -20,6 +20,7 @@ const newMax = 16;
 const newMs = 30 * 60_000;
 const insteadShare = 0.5;
 const warning = 13;
+const keyBytesMax = 64;
 const decoder = new TextDecoder();
 
 interface Told {
@@ -72,6 +73,11 @@ export class UnusualSequenceDetector {
       const fresh = this.fresh.get(slot);
       if (fresh !== undefined) fresh.records++;
     }
+    const { trace } = event;
+    if (trace !== undefined && trace.end > trace.start) {
+      this.follow(slot, trace.bytes, trace.start, trace.end, timeMs);
+      return;
+    }
     const place = places.placeOf(slot);
     if ((place < 0 && !places.isLooking) || this.isTooFast || host.valuesOf === undefined) return;
     const values = host.valuesOf(slot, event.bytes, event.start, event.end);
@@ -80,11 +86,15 @@ export class UnusualSequenceDetector {
     for (let i = 0; i < values.count; i++) {
       if (values.places[i] !== place) continue;
       const [from, to] = [values.froms[i] as number, values.tos[i] as number];
-      const { bytes } = event;
-      if (to > from)
-        this.flows.observe(slot, fnvOf(bytes, from, to), timeMs, () => decoder.decode(bytes.subarray(from, to)));
+      if (to > from) this.follow(slot, event.bytes, from, to, timeMs);
       return;
     }
+  }
+
+  private follow(slot: number, bytes: Uint8Array, from: number, to: number, timeMs: number): void {
+    this.flows.observe(slot, fnvOf(bytes, from, to), timeMs, () =>
+      decoder.decode(bytes.subarray(from, Math.min(to, from + keyBytesMax))),
+    );
   }
 
   /** @param explained another finding is open, which may be why keys are odd */

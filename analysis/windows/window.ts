@@ -45,6 +45,15 @@ export interface ObservedEvent {
   bytes: Uint8Array;
   start: number;
   end: number;
+  /** Trace id of the record as text; left out or empty: it has none. */
+  trace?: ByteSpan;
+}
+
+/** Bytes [start, end), UTF-8. */
+export interface ByteSpan {
+  bytes: Uint8Array;
+  start: number;
+  end: number;
 }
 
 /** Without names: a service keeps some thirty windows, and its checkpoint is mostly these. */
