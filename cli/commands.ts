@@ -26,6 +26,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   worker: { summary: 'analyse partitions', load: () => import('./worker.ts') },
   coordinator: { summary: 'lead the cluster, serve API and dashboard', load: () => import('./coordinator.ts') },
   storage: { summary: 'write results into ClickHouse and serve it', load: () => import('./storage.ts') },
+  parse: { summary: 'show what would come out of log files', load: () => import('./parse.ts') },
   ingest: { summary: 'read log files into the cluster', load: () => import('./ingest.ts') },
   dead: { summary: 'show, send again and remove what could not be taken', load: () => import('./dead.ts') },
   verify: { summary: 'compare what is stored with a fold of the stream', load: () => import('./verify.ts') },

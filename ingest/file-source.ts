@@ -6,7 +6,7 @@ import { recordOfEntry } from './journald/record.ts';
 import { type InputFile, OverlongLine, readSources, type SourceBatch } from './files/mod.ts';
 import { reasonAgainst } from './mapping/record.ts';
 import type { TimedSource } from './merge.ts';
-import type { Gate, Source } from './pipeline/gate.ts';
+import type { Passage, Source } from './pipeline/gate.ts';
 
 export interface FileRecord {
   record: ParsedRecord;
@@ -60,7 +60,7 @@ export interface FileSourceOptions {
   /** A file that turns out to be broken ends there; the other files go on. */
   onProblem: (error: LogweirError) => void;
   /** What records pass before they are merged: a step may tell their time. Default nothing. */
-  gate?: Gate | undefined;
+  gate?: Passage | undefined;
   signal: AbortSignal;
 }
 
@@ -69,7 +69,7 @@ export class FileSource implements TimedSource<FileRecord> {
   private readonly options: FileSourceOptions;
   private readonly batches: AsyncGenerator<SourceBatch>;
   private parser: LineParser | null = null;
-  private source: Source = { receiver: 'file', file: '', place: '', nowMs: 0, serviceGiven: false };
+  private source: Source = { receiver: 'file', file: '', place: '', line: 0, nowMs: 0, serviceGiven: false };
   private lastTimeMs: number | undefined;
   /** Lines read of the present source. */
   private line = 0;
@@ -106,8 +106,13 @@ export class FileSource implements TimedSource<FileRecord> {
     const { counts } = this.options;
     for (const line of batch.lines) {
       this.line++;
-      if (!(line instanceof OverlongLine)) parser.push(line, emit);
-      else {
+      if (!(line instanceof OverlongLine)) {
+        const others = parser.counts.folded + parser.counts.blank + parser.counts.rejected;
+        parser.push(line, emit);
+        // Neither blank nor part of the record before it: one begins here.
+        if (parser.counts.folded + parser.counts.blank + parser.counts.rejected === others)
+          this.source.line = this.line;
+      } else {
         counts.lines++;
         this.reject(batch.source, this.line, `the line has ${line.sizeBytes} bytes, ${recordBytesMax} are allowed`);
       }
@@ -132,6 +137,7 @@ export class FileSource implements TimedSource<FileRecord> {
       counts.records++;
       counts.byFormat['journal'] = (counts.byFormat['journal'] ?? 0) + 1;
       this.enter(source);
+      this.source.line = this.line;
       this.pass({ ...record, ...(service === undefined ? {} : { service }), format: 'journal', lines: 1 }, records);
     }
     if (isLast) {
@@ -155,7 +161,8 @@ export class FileSource implements TimedSource<FileRecord> {
     // As it lies there: a member of an archive is taken for a file beside it, without the suffixes of packing.
     const file = this.file.path === '-' ? source : join(dirname(this.file.path), source);
     const nowMs = Math.min(this.file.modifiedMs ?? this.options.nowMs, this.options.nowMs);
-    this.source = { receiver: 'file', file, place: source, nowMs, serviceGiven: this.options.service !== undefined };
+    const serviceGiven = this.options.service !== undefined;
+    this.source = { receiver: 'file', file, place: source, line: 0, nowMs, serviceGiven };
   }
 
   private open(source: string): LineParser {

@@ -111,8 +111,8 @@ export class Item {
     this.changed = true;
   }
 
-  /** Body and raw lines, each by itself. */
-  rewriteTexts(rewrite: (text: string) => string): void {
+  /** The body, and by `rewriteRaw` the lines that it was read from, each by itself. */
+  rewriteTexts(rewrite: (text: string) => string, rewriteRaw: (text: string) => string): void {
     const body = rewrite(this.body);
     if (body !== this.text) {
       this.text = body;
@@ -120,8 +120,8 @@ export class Item {
     }
     const { raw } = this;
     if (raw === null) return;
-    const head = rewrite(raw.head);
-    const tail = raw.tail === '' ? '' : rewrite(raw.tail);
+    const head = rewriteRaw(raw.head);
+    const tail = raw.tail === '' ? '' : rewriteRaw(raw.tail);
     if (head !== raw.head || tail !== raw.tail) this.raw = { ...raw, head, tail };
   }
 

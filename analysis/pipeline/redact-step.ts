@@ -82,6 +82,7 @@ export class RedactStep implements Step {
   private readonly redacted: Outcome;
   /** Values by what they were. */
   private readonly byKind = new Map<string, Outcome>();
+  private counting = true;
   private readonly secretNames = new Map<string, boolean>();
 
   constructor(
@@ -108,7 +109,7 @@ export class RedactStep implements Step {
       if (clean !== value) any = true;
       return clean;
     };
-    if (this.fields === null || this.fields.has('body')) item.rewriteTexts(rewrite);
+    if (this.fields === null || this.fields.has('body')) item.rewriteTexts(rewrite, this.cleanRaw);
     const { attributes } = item;
     for (let i = 0; i < attributes.length; i += 2) {
       const name = attributes[i] as string;
@@ -121,6 +122,14 @@ export class RedactStep implements Step {
     }
     return any ? this.redacted : pass;
   }
+
+  /** What stands in the body as well is counted there. */
+  private readonly cleanRaw = (value: string): string => {
+    this.counting = false;
+    const clean = this.clean(value);
+    this.counting = true;
+    return clean;
+  };
 
   private isSecret(name: string): boolean {
     if (!this.kinds.has('password')) return false;
@@ -152,7 +161,7 @@ export class RedactStep implements Step {
   private replaced(kind: string, value: string): string {
     // What an earlier step replaced stays.
     if (value.startsWith('<redacted:')) return value;
-    (this.byKind.get(kind) as Outcome).count++;
+    if (this.counting) (this.byKind.get(kind) as Outcome).count++;
     return this.hash === null ? `<redacted:${kind}>` : `<redacted:${kind}:${this.hash(value)}>`;
   }
 }

@@ -9,7 +9,7 @@ import { Gate, openGate, type Source } from './gate.ts';
 import { openPipeline } from './open.ts';
 import { readTable } from './tables.ts';
 
-const source: Source = { receiver: 'ingest', place: '192.0.2.1', file: '', nowMs: 1_000, serviceGiven: false };
+const source: Source = { receiver: 'ingest', place: '192.0.2.1', file: '', nowMs: 1_000, serviceGiven: false, line: 0 };
 const record = (more: Partial<LogRecord> = {}): LogRecord => ({
   body: 'b',
   severityNumber: 0,

@@ -15,11 +15,21 @@ export type LineOptions = Pick<LineParserOptions, 'keepRaw' | 'folding'>;
 export interface Source extends Origin {
   /** Client address, file, subject. */
   place: string;
+  /** First line of the record in its file, from 1; 0 where there are no lines. */
+  line: number;
 }
+
+/** What files need of a gate. */
+export interface Passage {
+  lineOptions(receiver: string, file: string, service: string): LineOptions;
+  passRecord<R extends RecordWithLines>(record: R, source: Source): R | null;
+}
+
+export type RecordWithLines = LogRecord & { raw?: RawLines | undefined };
 
 const noLineOptions: LineOptions = {};
 
-export class Gate {
+export class Gate implements Passage {
   /** Null: records pass as they are. */
   readonly pipeline: Pipeline | null;
   private readonly dead: DeadLetters;
@@ -56,7 +66,7 @@ export class Gate {
   }
 
   /** The same for a row. */
-  passRecord<R extends LogRecord & { raw?: RawLines | undefined }>(record: R, source: Source): R | null {
+  passRecord<R extends RecordWithLines>(record: R, source: Source): R | null {
     const { pipeline, item } = this;
     if (pipeline === null) return record;
     const raw = record.raw ?? null;
@@ -108,7 +118,7 @@ export class Gate {
       reason: 'pipeline',
       detail,
       receiver: source.receiver,
-      source: source.place,
+      source: source.line > 0 ? `${source.place}:${source.line}` : source.place,
       service: item.service,
       atMs: source.nowMs,
       bytes: Buffer.from(text),
