@@ -1,6 +1,7 @@
 /** `logweir ingest`: files, globs, directories and standard input into the cluster. */
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { BatchPublisher, type FileCounts, follow, runJob } from '#ingest/mod.ts';
 import { resolveInputs } from '#ingest/files/mod.ts';
@@ -10,6 +11,7 @@ import { Progress } from './progress.ts';
 import { type ClusterSetup, joinCluster } from './roles/setup.ts';
 import { waitUntilStored } from './roles/stored.ts';
 import { clientOptions, clusterSettings } from './settings.ts';
+import { takeLock } from './supervisor/data-dir.ts';
 
 const mib = 1024 * 1024;
 const pendingBytesMax = 64 * mib;
@@ -19,7 +21,12 @@ const giveUpAfterMs = 10 * 60_000;
 export const command: Command = {
   about: `Reads log files of any common format and puts their records on the stream, each input analysed as if it had been live.
 Takes files, globs, directories and - for standard input; .gz, .zst and .tar are unpacked. Formats are detected; a line
-that no format fits is kept whole.`,
+that no format fits is kept whole.
+
+With --follow it goes on as files grow, are rotated (renamed, or copied and truncated), replaced, deleted, or appear for the
+first time: a path, a pattern or a directory need not exist yet. How far each file was read is on disk once the stream has
+it; after a restart, kill -9 included, every line comes at least once, and what had come already is dropped. Compressed
+files are left alone. Quote patterns, so that the shell leaves them to Logweir.`,
   usage: 'FILE…',
   positionals: { min: 1, max: Number.POSITIVE_INFINITY },
   options: {
@@ -29,6 +36,12 @@ that no format fits is kept whole.`,
       about: 'service of every record, default what the lines or file names say',
     },
     follow: { type: 'boolean', short: 'f', about: 'keep reading as the files grow, through rotations and restarts' },
+    state: {
+      type: 'string',
+      value: 'FILE',
+      about:
+        'with --follow: keeps what was read; default follow.json in the data directory. Each process needs its own',
+    },
     json: { type: 'boolean', about: 'print the result as one JSON object' },
     'no-wait': { type: 'boolean', about: 'do not wait until the rows can be queried' },
     ...clientOptions,
@@ -37,6 +50,7 @@ that no format fits is kept whole.`,
     'logweir ingest /var/log/*.log',
     'zcat old.log.gz | logweir ingest --service shop -',
     'logweir ingest --follow /var/log/app/',
+    "logweir ingest --follow '/srv/*/log/*.log' --state /var/lib/logweir/srv.json",
   ],
   longRunning: true,
   async run(ctx) {
@@ -132,24 +146,61 @@ function summary(counts: FileCounts, files: number, seconds: number): string[] {
 }
 
 async function runFollow(ctx: CommandContext, cluster: ClusterSetup): Promise<number> {
+  if (ctx.args.positionals.includes('-'))
+    throw new LogweirError('USAGE', 'Standard input cannot be followed.', 'Leave --follow out: - is read as it comes.');
+  const stateFile = resolve(ctx.args.string('state') ?? join(cluster.dataDir, 'follow.json'));
+  const unlock = lockState(stateFile);
+  try {
+    return await followFiles(ctx, cluster, stateFile);
+  } finally {
+    unlock();
+  }
+}
+
+/** Two processes that follow by one file of positions would each forget what the other read. */
+function lockState(stateFile: string): () => void {
+  try {
+    mkdirSync(dirname(stateFile), { recursive: true });
+    return takeLock(
+      `${stateFile}.lock`,
+      (pid) =>
+        new LogweirError(
+          'DATA_DIR_IN_USE',
+          `Process ${pid} follows files already and keeps what it read in ${stateFile}.`,
+          'Give this one its own with --state FILE, or name all files to one process.',
+        ),
+    );
+  } catch (cause) {
+    if (cause instanceof LogweirError) throw cause;
+    throw new LogweirError(
+      'DATA_DIR_UNUSABLE',
+      `${stateFile} cannot be written (${(cause as NodeJS.ErrnoException).code}).`,
+      'Name another place with --state FILE, or change its rights.',
+      { cause },
+    );
+  }
+}
+
+async function followFiles(ctx: CommandContext, cluster: ClusterSetup, stateFile: string): Promise<number> {
   let records = 0;
   const progress = new Progress(ctx, 'following', undefined, 'records');
   await follow({
     paths: ctx.args.positionals,
-    stateFile: join(cluster.dataDir, 'follow.json'),
+    stateFile,
     publisher: openPublisher(cluster, liveLane),
     service: ctx.args.string('service'),
     time: cluster.time,
     signal: ctx.signal,
-    onProblem: (path, error) => ctx.note(`${path}: ${error.message}`),
+    onProblem: (path, error) =>
+      ctx.note(error instanceof LogweirError ? `${error.message} It is tried again.` : `${path}: ${error.message}`),
+    onWaiting: (path) => ctx.note(`${path}: nothing is there yet; it is waited for.`),
+    onMended: (path) => ctx.note(`${path} can be read now.`),
     onRecords: (count) => {
       records += count;
       progress.update(records);
     },
   });
   progress.end();
-  ctx.print(
-    `${records.toLocaleString('en-US')} records read; offsets are kept in ${join(cluster.dataDir, 'follow.json')}.`,
-  );
+  ctx.print(`${records.toLocaleString('en-US')} records read; where each file was left is kept in ${stateFile}.`);
   return exitCodes.ok;
 }

@@ -5,7 +5,7 @@
 export const errorCodes = {
   CONFIG_INVALID: { retry: false, about: 'The configuration has a wrong key or value.' },
   PORT_TAKEN: { retry: false, about: 'A port that was asked for by name is used by another program.' },
-  DATA_DIR_IN_USE: { retry: false, about: 'Another Logweir cluster runs on this data directory.' },
+  DATA_DIR_IN_USE: { retry: false, about: 'Another Logweir process uses this data directory, or the file in it.' },
   DATA_DIR_UNUSABLE: { retry: false, about: 'The data directory cannot be created or written.' },
   SERVER_MISSING: { retry: false, about: 'nats-server or redis-server is not installed and could not be.' },
   SERVER_START_FAILED: { retry: false, about: 'A server or role that Logweir started ended or did not answer.' },

@@ -31,7 +31,19 @@ export function makeDataDir(dataDir: string): void {
  * @throws LogweirError DATA_DIR_IN_USE that names the owner's pid
  */
 export function lockDataDir(dataDir: string): () => void {
-  const lock = join(dataDir, 'lock');
+  return takeLock(
+    join(dataDir, 'lock'),
+    (pid) =>
+      new LogweirError(
+        'DATA_DIR_IN_USE',
+        `The data directory ${dataDir} is used by the Logweir cluster of process ${pid}.`,
+        `Stop that cluster (kill ${pid}), or give this one its own with --data-dir.`,
+      ),
+  );
+}
+
+/** Makes the lock file, unless a living process holds it: then throws what `inUse` says of its pid. */
+export function takeLock(lock: string, inUse: (pid: number) => LogweirError): () => void {
   const me: KnownProcess = { pid: process.pid, identity: identityOf(process.pid) };
   for (;;) {
     if (createWhole(lock, JSON.stringify(me))) {
@@ -42,13 +54,7 @@ export function lockDataDir(dataDir: string): () => void {
       };
     }
     const owner = readOwner(lock);
-    if (owner !== undefined && isAlive(owner)) {
-      throw new LogweirError(
-        'DATA_DIR_IN_USE',
-        `The data directory ${dataDir} is used by the Logweir cluster of process ${owner.pid}.`,
-        `Stop that cluster (kill ${owner.pid}), or give this one its own with --data-dir.`,
-      );
-    }
+    if (owner !== undefined && isAlive(owner)) throw inUse(owner.pid);
     dropStaleLock(lock, owner);
   }
 }

@@ -1,33 +1,46 @@
 /**
- * How far each followed file was read and acknowledged, in a JSON file. A file is known by device, inode and a
- * fingerprint of its first bytes: a name says nothing after a rotation, an inode nothing after a truncation or reuse.
+ * How far each followed file was read and acknowledged, in a JSON file. A file is known by device, inode, time of birth
+ * and fingerprints of its first bytes and of those before the offset: a name says nothing after a rotation, an inode
+ * nothing after a truncation or reuse.
  */
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { LogweirError } from '#protocol/mod.ts';
 
 export interface FileOffset {
-  device: number;
-  inode: number;
-  /** How many of the first bytes the fingerprint covers; a young file has few. */
-  fingerprintBytes: number;
-  /** Hex of an FNV-1a hash over them. */
-  fingerprint: string;
-  /** Bytes of complete lines that were acknowledged. */
+  /** Decimal: both have 64 bits on some file systems. */
+  device: string;
+  inode: string;
+  /** Time of birth, ns since 1970; '0' where the file system tells none. */
+  bornNs: string;
+  /** Names this content of the file: records are told apart by it and their offset. */
+  id: string;
+  /** Bytes of lines that were acknowledged. */
   offset: number;
+  /** Where the record that follows is to end although the next line might belong to it; null: nowhere. */
+  cut: number | null;
+  /** How many of the first bytes the fingerprint covers; a young file has few. */
+  headBytes: number;
+  headHash: string;
+  /** Of the last bytes before the offset; '' where they were not at hand. */
+  tailHash: string;
+  tailBytes: number;
   /** Where it was last seen: for people, and to look beside for its rotated form. */
   path: string;
 }
 
-/** Files remembered; the longest unchanged are forgotten first. */
-const offsetsMax = 10_000;
-const version = 1;
+/** Files remembered beyond those that are followed; the longest unchanged are forgotten first. */
+const restMax = 10_000;
+/** Between two writes, so many times what the last one took: a state of thousands of files is not written all the time. */
+const restFactor = 10;
+const version = 2;
 
 export class OffsetStore {
   private readonly path: string;
   private readonly byFile = new Map<string, FileOffset>();
   private writing: Promise<void> | undefined;
   private queued: Promise<void> | undefined;
+  private notBeforeMs = 0;
 
   constructor(path: string) {
     this.path = path;
@@ -46,7 +59,7 @@ export class OffsetStore {
       const state = JSON.parse(text) as { version: number; files: FileOffset[] };
       if (state.version !== version) throw new Error(`version ${state.version}`);
       for (const file of state.files) {
-        if (!Number.isSafeInteger(file.offset) || typeof file.fingerprint !== 'string')
+        if (!Number.isSafeInteger(file.offset) || typeof file.headHash !== 'string' || typeof file.id !== 'string')
           throw new Error('a broken entry');
         this.byFile.set(keyOf(file), file);
       }
@@ -55,8 +68,8 @@ export class OffsetStore {
     }
   }
 
-  get(device: number, inode: number): FileOffset | undefined {
-    return this.byFile.get(keyOf({ device, inode }));
+  get(key: string): FileOffset | undefined {
+    return this.byFile.get(key);
   }
 
   all(): FileOffset[] {
@@ -72,7 +85,17 @@ export class OffsetStore {
     const key = keyOf(file);
     this.byFile.delete(key);
     this.byFile.set(key, file);
-    while (this.byFile.size > offsetsMax) this.byFile.delete(this.byFile.keys().next().value as string);
+  }
+
+  /** Forgets what is longest unchanged, as far as there is too much of what is not in `followed`. */
+  trim(followed: ReadonlyMap<string, unknown>): void {
+    let over = this.byFile.size - followed.size - restMax;
+    if (over <= 0) return;
+    for (const key of this.byFile.keys()) {
+      if (followed.has(key)) continue;
+      this.byFile.delete(key);
+      if (--over <= 0) return;
+    }
   }
 
   /** Resolves when what is remembered now is on disk. Calls that come while one write runs share the next. */
@@ -93,11 +116,15 @@ export class OffsetStore {
   }
 
   private async write(): Promise<void> {
+    const waitMs = this.notBeforeMs - performance.now();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    const startedMs = performance.now();
     const text = JSON.stringify({ version, files: this.all() });
+    const builtMs = performance.now() - startedMs;
     const temporary = `${this.path}.new`;
     try {
       await mkdir(dirname(this.path), { recursive: true });
-      const handle = await open(temporary, 'w');
+      const handle = await open(temporary, 'w', 0o600);
       try {
         await handle.writeFile(text);
         await handle.sync();
@@ -108,6 +135,7 @@ export class OffsetStore {
     } catch (error) {
       throw this.problem('cannot be written', 'Free space or name another place for it.', error);
     }
+    this.notBeforeMs = performance.now() + builtMs * restFactor;
   }
 
   private problem(what: string, remedy: string, cause: unknown): LogweirError {
@@ -115,6 +143,6 @@ export class OffsetStore {
   }
 }
 
-function keyOf(file: { device: number; inode: number }): string {
+export function keyOf(file: { device: string; inode: string }): string {
   return `${file.device}:${file.inode}`;
 }

@@ -47,7 +47,7 @@ class Reader {
 
   private async run(commit: boolean): Promise<void> {
     for await (const batch of this.tailer.batches()) {
-      if (commit) await batch.commit();
+      if (commit) await batch.source.commit(batch.to);
       for (const line of batch.lines) {
         this.lines.push(line instanceof OverlongLine ? `<${line.sizeBytes}>` : Buffer.from(line).toString());
       }
