@@ -15,7 +15,7 @@ export const faultScenarios = [
   'torn-inserts',
 ] as const;
 export type FaultScenario = (typeof faultScenarios)[number];
-export const scenarios = ['throughput', 'latency', 'scale-out', ...faultScenarios] as const;
+export const scenarios = ['throughput', 'latency', 'scale-out', 'overload', ...faultScenarios] as const;
 export type Scenario = (typeof scenarios)[number];
 
 export interface Arguments {
@@ -48,6 +48,7 @@ Starts a cluster of its own on free ports, puts load on it, and ends and removes
   throughput   as many logs per second as the machine takes, from the first POST to the last queryable row
   latency      a fixed rate, and events that raise an alert each: how long from event to webhook
   scale-out    throughput with 1, 2, 3 … workers, each on a fresh cluster
+  overload     ten times what can be taken, from one noisy source beside quiet neighbours: losses, memory, fairness
   faults       steady load while processes are killed and frozen at random; then every record, window, template,
                anomaly and alert is checked
 
@@ -59,7 +60,7 @@ Faults of streams and messages, each with the same checks afterwards:
   twenty-years       requests whose records lie a day apart over twenty years
   torn-inserts       kill -9 of storage between a table and its views
 
-  --seconds N       of load; default 20, latency 30, scale-out 10 for each cluster
+  --seconds N       of load; default 20, latency 30, scale-out 10 for each cluster, overload 180
   --workers N       worker processes, default 1, faults 3; scale-out: the most, default 3
   --rate N          latency and faults: logs per second, default 20000; faults holds back where the machine is too slow
   --faults N        faults: how many, default 50
@@ -75,8 +76,8 @@ Ends with 1 when anything was lost or stored twice, or an alert did not come; af
 data directory is then kept and named.
 `;
 
-const secondsDefault: Partial<Record<Scenario, number>> = { latency: 30, 'scale-out': 10 };
-const workersDefault: Partial<Record<Scenario, number>> = { throughput: 1, latency: 1 };
+const secondsDefault: Partial<Record<Scenario, number>> = { latency: 30, 'scale-out': 10, overload: 180 };
+const workersDefault: Partial<Record<Scenario, number>> = { throughput: 1, latency: 1, overload: 1 };
 
 /** Null asks for help. @throws LogweirError USAGE */
 export function parseArguments(argv: readonly string[], cwd: string): Arguments | null {

@@ -129,6 +129,15 @@ export class Cluster {
     }
   }
 
+  /** Where the gateway's receivers listen. */
+  get gatewayPorts(): Record<string, number> {
+    return (this.file?.processes['gateway']?.facts['ports'] ?? {}) as Record<string, number>;
+  }
+
+  async gatewayMetrics(): Promise<string> {
+    return (await fetch(`${this.urls.gateway}/metrics`, { signal: this.options.signal })).text();
+  }
+
   /** What every process of the cluster, and this one, has used so far. */
   use(): ProcessUse[] {
     const { file } = this;

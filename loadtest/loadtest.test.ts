@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { LogweirError } from '#protocol/mod.ts';
 import { parseArguments } from './arguments.ts';
 import { compare, total } from './counts.ts';
+import { memorySlopes } from './memory-slope.ts';
+import { refusedOf } from './overload.ts';
 import { renderPayloads, stamp } from './payload.ts';
 import { hopsOf, noteArrival, type Probe, probeBody } from './probes.ts';
 import { costsBetween, parseUse } from './processes.ts';
@@ -48,7 +50,7 @@ describe('the command line', () => {
   });
 
   it.each([
-    [[], 'No scenario was named; there are throughput, latency, scale-out, faults, recreated-stream'],
+    [[], 'No scenario was named; there are throughput, latency, scale-out, overload, faults, recreated-stream'],
     [['thruput'], 'There is no scenario "thruput"'],
     [['latency', 'throughput'], 'There is no scenario "throughput"'],
     [['latency', '--seconds', '0'], '--seconds must be a whole number from 1 to 3600, not "0".'],
@@ -130,21 +132,51 @@ describe('process use', () => {
   const stat = `77 (node (x) y) S ${Array.from({ length: 10 }, () => '0').join(' ')} 250 150 0 0`;
 
   it('is read from /proc, whatever the name of the program', () => {
-    expect(parseUse('gateway', 77, stat, 'Name:\tnode\nVmHWM:\t  204800 kB\n')).toEqual({
+    expect(parseUse('gateway', 77, stat, 'Name:\tnode\nVmHWM:\t  204800 kB\nVmRSS:\t  102400 kB\n')).toEqual({
       name: 'gateway',
       pid: 77,
       cpuSeconds: 4,
       peakRssMib: 200,
+      rssMib: 100,
     });
   });
 
   it('counts from the first reading, or from the start of a process that came later', () => {
-    const use = (pid: number, cpuSeconds: number) => ({ name: 'worker', pid, cpuSeconds, peakRssMib: 1 });
+    const use = (pid: number, cpuSeconds: number) => ({ name: 'worker', pid, cpuSeconds, peakRssMib: 1, rssMib: 1 });
     const costs = costsBetween([use(1, 2)], [use(1, 5), use(2, 1)], 2_000_000);
     expect(costs.map(({ cpuSeconds, cpuSecondsPerMillion }) => [cpuSeconds, cpuSecondsPerMillion])).toEqual([
       [3, 1.5],
       [1, 0.5],
     ]);
+  });
+});
+
+describe('memory under overload', () => {
+  const series = (of: (second: number) => number) =>
+    memorySlopes(
+      Array.from({ length: 180 }, (_, second) => ({
+        atMs: second * 1_000,
+        use: [{ name: 'gateway', pid: 1, cpuSeconds: 0, peakRssMib: 0, rssMib: of(second) }],
+      })),
+    )[0];
+
+  it('is flat where it only swings, or grew in the beginning', () => {
+    expect(series((second) => 300 + 20 * Math.sin(second))).toMatchObject({ isFlat: true, name: 'gateway' });
+    expect(series((second) => Math.min(300, 100 + second * 4))).toMatchObject({
+      isFlat: true,
+      startMib: 100,
+      endMib: 300,
+    });
+  });
+
+  it('is not where it goes on growing', () => {
+    expect(series((second) => 200 + second)).toMatchObject({ isFlat: false, mibPerMinute: 60 });
+  });
+
+  it('is told beside what the gateway refused', () => {
+    const text =
+      'logweir_gateway_refused_share_total 7\nlogweir_gateway_syslog_pauses_total 3\nlogweir_gateway_requests_total 9\n';
+    expect(refusedOf(text)).toEqual({ refused_share: 7, syslog_pauses: 3 });
   });
 });
 

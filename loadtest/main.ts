@@ -7,6 +7,7 @@ import { fullResults, poison, tornInserts, twentyYears } from './faults/disaster
 import { faults } from './faults/faults.ts';
 import { recreatedStream, truncatedStream } from './faults/lost-stream.ts';
 import { latency } from './latency.ts';
+import { overload } from './overload.ts';
 import { type Report, render } from './render.ts';
 import { scaleOut } from './scale-out.ts';
 import type { ScenarioContext } from './scenario.ts';
@@ -16,6 +17,7 @@ const run: Record<Arguments['scenario'], (context: ScenarioContext) => Promise<R
   throughput: (context) => throughput(context),
   latency,
   'scale-out': scaleOut,
+  overload,
   faults,
   'recreated-stream': recreatedStream,
   'truncated-stream': truncatedStream,

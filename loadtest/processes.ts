@@ -12,6 +12,7 @@ export interface ProcessUse {
   cpuSeconds: number;
   /** Since the process began. */
   peakRssMib: number;
+  rssMib: number;
 }
 
 export interface ProcessCost extends ProcessUse {
@@ -32,7 +33,8 @@ export function parseUse(name: string, pid: number, stat: string, status: string
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const cpuSeconds = (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
   const peak = /VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? '0';
-  return { name, pid, cpuSeconds, peakRssMib: Math.round(Number(peak) / 1024) };
+  const rss = /VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? '0';
+  return { name, pid, cpuSeconds, peakRssMib: Math.round(Number(peak) / 1024), rssMib: Math.round(Number(rss) / 1024) };
 }
 
 /** What each process used between two readings; one that was not there before counts from its start. */

@@ -4,10 +4,11 @@ import type { LatencyReport } from './latency.ts';
 import type { Machine } from './scenario.ts';
 import type { ScaleOutReport } from './scale-out.ts';
 import type { Summary } from './statistics.ts';
+import type { OverloadReport } from './overload.ts';
 import { table, thousands } from './table.ts';
 import type { ThroughputReport } from './throughput.ts';
 
-export type Report = ThroughputReport | LatencyReport | ScaleOutReport | FaultsReport;
+export type Report = ThroughputReport | LatencyReport | ScaleOutReport | OverloadReport | FaultsReport;
 
 export function render(report: Report): string {
   const lines = [...bodyOf(report), '', machineLine(report.machine)];
@@ -23,6 +24,8 @@ function bodyOf(report: Report): string[] {
       return latencyLines(report);
     case 'scale-out':
       return scaleOutLines(report);
+    case 'overload':
+      return overloadLines(report);
     default:
       return faultsLines(report);
   }
@@ -92,6 +95,57 @@ function scaleOutLines(report: ScaleOutReport): string[] {
     ];
   });
   return table(['workers', 'logs/s', 'against 1', 'CPU s/M', 'CPU s of workers', 'lost'], rows);
+}
+
+function overloadLines(report: OverloadReport): string[] {
+  const { capacityPerSecond, offeredPerSecond, acceptedPerSecond, offeredTimes, seconds, accepted, lost } = report;
+  const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;
+  const quiet = ([name, one]: [string, OverloadReport['alone']]): string[] => [
+    name,
+    String(one.requests),
+    percent(one.firstShare),
+    percent(one.successShare),
+    ...[one.postMs?.p50, one.postMs?.p95, one.postMs?.p99, one.postMs?.max].map((value) => value?.toFixed(0) ?? '-'),
+  ];
+  return [
+    `${thousands(offeredPerSecond)} records/s offered by one source for ${seconds} s: ${offeredTimes} times the ${thousands(capacityPerSecond)} that can be taken; ` +
+      `${thousands(acceptedPerSecond)} of them were`,
+    `${thousands(accepted)} records acknowledged, or read from connections, of all senders; ${lost} lost`,
+    '',
+    ...table(
+      ['noisy source', 'offered', 'taken', 'unanswered', 'answers'],
+      report.noisy.map((one) => [
+        one.protocol,
+        thousands(one.offered),
+        one.protocol === 'gelf' ? '-' : thousands(one.accepted),
+        thousands(one.unknown),
+        Object.entries(one.statuses)
+          .map(([status, count]) => `${status}: ${count}`)
+          .join(', '),
+      ]),
+    ),
+    '',
+    ...table(
+      ['neighbours', 'requests', 'at once', 'taken', 'p50 ms', 'p95', 'p99', 'max'],
+      [quiet(['alone', report.alone]), quiet(['beside the noisy one', report.beside])],
+    ),
+    '',
+    `Refused by the gateway: ${Object.entries(report.refused)
+      .map(([name, count]) => `${name} ${thousands(count)}`)
+      .join(', ')}`,
+    '',
+    ...table(
+      ['memory, MiB', 'start', 'end', 'max', 'per minute', ''],
+      report.memory.map((one) => [
+        one.name,
+        String(one.startMib),
+        String(one.endMib),
+        String(one.maxMib),
+        one.mibPerMinute.toFixed(1),
+        one.isFlat ? 'flat' : 'GROWS',
+      ]),
+    ),
+  ];
 }
 
 function countsLine(report: ThroughputReport | LatencyReport): string {

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commands } from '#cli/commands.ts';
+import { deadReasons } from '#protocol/dead-letter.ts';
 import { errorCodes } from '#protocol/errors.ts';
 import { boundaries } from './boundaries.ts';
 
@@ -28,6 +29,13 @@ describe('docs/errors.md', () => {
   it.each(rows.map((row) => [row[1], row[2], row[3]]))('says of %s what the catalogue says', (code, meaning, retry) => {
     const entry = errorCodes[code as keyof typeof errorCodes];
     expect({ meaning, retry }).toEqual({ meaning: entry.about, retry: entry.retry ? 'yes' : 'no' });
+  });
+});
+
+describe('docs/dead-letters.md', () => {
+  it('lists every reason, as the code says it', () => {
+    const rows = [...read('docs/dead-letters.md').matchAll(/^\| `([a-z_]+)` \| (.+?) \|$/gm)];
+    expect(Object.fromEntries(rows.map((row) => [row[1], row[2]]))).toEqual(deadReasons);
   });
 });
 
