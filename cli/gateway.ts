@@ -4,11 +4,12 @@ import { isIP } from 'node:net';
 import process from 'node:process';
 import { DeadLetterSink, thisHost } from '#bus/mod.ts';
 import { Gateway, type ListeningName, listeningNames, parseRates, Quotas, Sockets } from '#ingest/mod.ts';
+import { Gate } from '#ingest/pipeline/mod.ts';
 import { LogweirError } from '#protocol/errors.ts';
 import type { Command } from './command.ts';
 import type { Config } from './config/mod.ts';
 import { runRole } from './role.ts';
-import { receiverPorts } from './config/mod.ts';
+import { pipelineOf, receiverPorts } from './config/mod.ts';
 import type { Settings } from './settings.ts';
 import { prometheusText, startHeartbeat } from './roles/observe.ts';
 import { joinForLong, roleOptions } from './roles/setup.ts';
@@ -23,6 +24,7 @@ export const command: Command = {
       const start = `${process.pid}.${time.now().toString(36)}`;
       const dead = new DeadLetterSink(bus, time, `${id}.d.${start}`);
       const quotas = quotasOf(config);
+      const gate = new Gate(await pipelineOf(settings, ctx.cwd), dead);
       const gateway: Gateway = new Gateway({
         bus,
         partitions: facts.partitions,
@@ -43,7 +45,8 @@ export const command: Command = {
           firehose: tokensOf(config.gateway.firehoseKeys),
         },
         dead,
-        metrics: () => prometheusText('gateway', counters()) + dead.metrics(),
+        gate,
+        metrics: () => prometheusText('gateway', counters()) + dead.metrics() + gate.metrics(),
       });
       const counters = (): Record<string, number> => {
         const { publisher, counts } = gateway;
@@ -55,6 +58,7 @@ export const command: Command = {
           ...sockets.counters(),
           deadLetters: dead.counts.set,
           deadLettersDropped: dead.counts.dropped,
+          ...gate.counters(),
           lingerMs: publisher.currentLingerMs,
         };
       };
@@ -75,6 +79,7 @@ export const command: Command = {
         nats: config.receivers.nats,
         ...(quotas === undefined ? {} : { quotas }),
         dead,
+        gate,
         settings: {
           utcOffsetMinutes: config.receivers.syslogUtcOffsetMinutes,
           sharedKey: config.receivers.forwardSharedKey,

@@ -33,6 +33,12 @@ export class Buried {
     else this.letters.push(this.letter(reasonOf(detail), detail, bytes, service, resend));
   };
 
+  /** A letter that is written already. */
+  readonly keep = (letter: DeadLetter): void => {
+    if (this.letters.length >= lettersPerRequestMax) this.more++;
+    else this.letters.push(letter);
+  };
+
   /** The request was answered: what it was not taken for is set aside. */
   putAll(dead: DeadLetters): void {
     const { letters, more } = this;

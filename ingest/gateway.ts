@@ -8,6 +8,7 @@ import { LogweirError, liveLane } from '#protocol/mod.ts';
 import { Admission, ConnectionLimit, FairTurns, Quotas } from './admission/mod.ts';
 import { BatchPublisher } from './batch-publisher.ts';
 import { tooLarge } from './decompress.ts';
+import { type Gate, openGate } from './pipeline/gate.ts';
 import { sendProblem } from './problem.ts';
 import type { AnswerError, GatewayLimits, ReceiverContext, ReceiverCounts } from './receiver.ts';
 import { receiverServers, receivers } from './receivers/mod.ts';
@@ -43,6 +44,8 @@ export interface GatewayOptions {
   giveUpAfterMs?: number;
   /** Where what cannot be taken goes, default nowhere. */
   dead?: DeadLetters;
+  /** What records pass on their way, default nothing. */
+  gate?: Gate;
   /** Prometheus text for /metrics. */
   metrics?: () => string;
 }
@@ -150,6 +153,7 @@ export class Gateway {
       counts: this.counts,
       limits,
       dead: options.dead ?? noDeadLetters,
+      gate: options.gate ?? openGate,
       tokens: { splunk: [], datadog: [], firehose: [], ...options.tokens },
       hold: (bytes, source = '') => this.admission.hold(source, bytes),
     };

@@ -6,7 +6,7 @@ import { Ticket } from './batch-publisher.ts';
 import { Buried, type Bury, noBury, type Origin } from './bury.ts';
 import { decompress } from './decompress.ts';
 import { idempotencyName } from './idempotency.ts';
-import type { LineOptions } from './pipeline/gate.ts';
+import type { LineOptions, Source } from './pipeline/gate.ts';
 import type { ReceiverContext } from './receiver.ts';
 
 export interface Incoming extends Origin {
@@ -54,7 +54,7 @@ export interface Add {
   /** `raw`: the lines that it was read from, where they were kept. */
   (view: RecordView, raw?: RawLines): void;
   /** How lines are to be read. `service`: of all of them, '' where they say it. */
-  lines?: (service: string) => LineOptions;
+  lines?: ((service: string) => LineOptions) | undefined;
 }
 
 export interface Reading {
@@ -72,10 +72,10 @@ export async function takeIn<T extends Reading>(
   incoming: Incoming,
   read: (body: Buffer, add: Add, nowMs: number, bury: Bury) => T,
 ): Promise<T> {
-  const { publisher, counts, limits, admission } = context;
-  const { source } = incoming;
+  const { publisher, counts, limits, admission, gate } = context;
+  const { source, receiver } = incoming;
   counts.requests++;
-  const buried = new Buried({ receiver: incoming.receiver, source: incoming.source }, context.clock());
+  const buried = new Buried({ receiver, source }, context.clock());
   let release = (): void => {};
   try {
     if (publisher.full)
@@ -100,6 +100,17 @@ export async function takeIn<T extends Reading>(
     const ticket = new Ticket();
     const cost = admission.hasServiceQuotas ? new Map<string, [number, number]>() : null;
     let accepted = 0;
+    const from: Source = { receiver, place: source, file: '', line: 0, nowMs, serviceGiven: false };
+    // A letter that is sent again, and set aside again, is a new one.
+    const keep = incoming.isRetried === true ? undefined : buried.keep;
+    const add: Add = (view, lines) => {
+      view.idempotencyKey = key;
+      view.ordinal = accepted++;
+      if (cost !== null) countIn(cost, view);
+      const passed = gate.passView(view, from, lines ?? null, keep);
+      if (passed !== null) publisher.add(passed, ticket, nowMs, source);
+    };
+    add.lines = (service) => gate.lineOptions(receiver, '', service);
     // Parsing takes the time: whoever sends much waits behind itself.
     const reading = await context.turns.run(source, () => {
       const overdrawn = admission.overdrawn();
@@ -113,17 +124,7 @@ export async function takeIn<T extends Reading>(
           nowMs,
           noBury,
         );
-      return read(
-        body,
-        (view) => {
-          view.idempotencyKey = key;
-          view.ordinal = accepted++;
-          if (cost !== null) countIn(cost, view);
-          publisher.add(view, ticket, nowMs, source);
-        },
-        nowMs,
-        buried.bury,
-      );
+      return read(body, add, nowMs, buried.bury);
     });
     admission.charge(source, accepted, body.length, cost);
     await ticket.done();

@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { DeadLetters } from '#bus/mod.ts';
 import type { Admission, FairTurns } from './admission/mod.ts';
 import type { BatchPublisher } from './batch-publisher.ts';
+import type { Gate } from './pipeline/gate.ts';
 import type { ReceiverTokens } from './tokens.ts';
 
 export interface ReceiverContext {
@@ -21,6 +22,8 @@ export interface ReceiverContext {
   limits: GatewayLimits;
   /** What cannot be taken; never blocks. */
   dead: DeadLetters;
+  /** The parsing pipeline. */
+  gate: Gate;
   tokens: ReceiverTokens;
   /**
    * Counts bytes that a request of a source takes beyond its body as it came (unpacked ones), until the way back is called.

@@ -1,4 +1,5 @@
 /** Where records of one receiver without HTTP go: counted, held to the limit of one record, and on to the publisher. */
+import type { RawLines } from '#analysis/formats/mod.ts';
 import { type DeadLetters, noDeadLetters, type Time } from '#bus/mod.ts';
 import {
   type DeadReason,
@@ -12,6 +13,7 @@ import {
 import type { Quotas } from './admission/mod.ts';
 import { type BatchPublisher, Ticket } from './batch-publisher.ts';
 import type { ListenerCounts } from './listening.ts';
+import { type Gate, type LineOptions, openGate, type RecordWithLines, type Source } from './pipeline/gate.ts';
 
 /** Distinct resources kept: the same array is one dictionary entry on the wire. */
 const resourcesMax = 1_024;
@@ -48,6 +50,8 @@ export interface RecordSinkOptions {
   dead?: DeadLetters | undefined;
   /** Default none. */
   quotas?: SinkQuotas | undefined;
+  /** What records pass on their way, default nothing. */
+  gate?: Gate | undefined;
 }
 
 /** Senders that wait for a service; beyond it they are let go. */
@@ -62,6 +66,9 @@ export class RecordSink {
   readonly receiver: string;
   private readonly publisher: BatchPublisher;
   private readonly quotas: SinkQuotas | null;
+  private readonly gate: Gate;
+  /** Where the present record comes from. */
+  private readonly from: Source;
   /** Senders that wait for a service's quota, and until when, ms. */
   private readonly blocked = new Map<string, number>();
   private readonly view = new RecordView();
@@ -76,6 +83,8 @@ export class RecordSink {
     this.receiver = options.receiver;
     this.dead = options.dead ?? noDeadLetters;
     this.quotas = options.quotas ?? null;
+    this.gate = options.gate ?? openGate;
+    this.from = { receiver: options.receiver, place: '', file: '', line: 0, nowMs: 0, serviceGiven: false };
   }
 
   /** Whether nothing more is taken of a sender now; counted. */
@@ -136,7 +145,7 @@ export class RecordSink {
   }
 
   /** Takes a record. False, and counted, where it is over the limit of one. */
-  add(record: LogRecord, source: string, request: SinkRequest = this.unasked): boolean {
+  add(record: RecordWithLines, source: string, request: SinkRequest = this.unasked): boolean {
     const size = bytesOf(record);
     if (size > recordBytesMax) {
       const detail = `the record has ${size} bytes, ${recordBytesMax} are allowed; its body is kept`;
@@ -145,12 +154,12 @@ export class RecordSink {
     }
     if (record.resource !== undefined) record.resource = this.resourceOf(record.resource);
     const view = viewOf(record, { observedMs: this.time.now(), service: unknownService }, this.view);
-    this.addView(view, source, request);
+    this.addView(view, source, request, record.raw);
     return true;
   }
 
   /** The same for a record that is known to be within the limit. */
-  addView(view: RecordView, source: string, request: SinkRequest = this.unasked): void {
+  addView(view: RecordView, source: string, request: SinkRequest = this.unasked, lines?: RawLines): void {
     if (request.idempotencyKey !== '') {
       view.idempotencyKey = request.idempotencyKey;
       view.ordinal = request.ordinal++;
@@ -158,7 +167,16 @@ export class RecordSink {
     if (request.ticket.failure === null) this.counts.records++;
     else this.counts.lost++;
     if (this.quotas !== null) this.charge(source, view.service, view.bodyEnd - view.bodyStart, this.quotas);
-    this.publisher.add(view, request.ticket, this.time.now(), source);
+    const nowMs = this.time.now();
+    this.from.place = source;
+    this.from.nowMs = nowMs;
+    const passed = this.gate.passView(view, this.from, lines ?? null);
+    if (passed !== null) this.publisher.add(passed, request.ticket, nowMs, source);
+  }
+
+  /** How lines are to be read. `service`: of all of them, '' where they say it. */
+  lineOptions(service: string): LineOptions {
+    return this.gate.lineOptions(this.receiver, '', service);
   }
 
   private resourceOf(pairs: string[]): string[] {

@@ -15,6 +15,7 @@ import {
   listenerLimits,
   noListenerCounts,
 } from './listening.ts';
+import type { Gate } from './pipeline/gate.ts';
 import { listeningReceivers } from './receivers/mod.ts';
 import { listenToNats } from './receivers/nats.ts';
 import { RecordSink, type SinkQuotas } from './record-sink.ts';
@@ -38,6 +39,8 @@ export interface SocketsOptions {
   nats?: boolean;
   /** Where what cannot be taken goes, default nowhere. */
   dead?: DeadLetters;
+  /** What records pass on their way, default nothing. */
+  gate?: Gate;
   /** What sources and services may send in a second, default all they like. */
   quotas?: SinkQuotas;
 }
@@ -75,7 +78,7 @@ export class Sockets {
       giveUpAfterMs: Number.POSITIVE_INFINITY,
     });
     const limits = { ...listenerLimits, ...options.limits };
-    const common = { publisher: this.publisher, time, dead: options.dead, quotas: options.quotas };
+    const common = { publisher: this.publisher, time, dead: options.dead, quotas: options.quotas, gate: options.gate };
     for (const receiver of listeningReceivers) {
       const wanted = ports[receiver.name];
       if (wanted === undefined) continue;
@@ -158,6 +161,7 @@ export class Sockets {
           receiver: 'nats',
           dead: this.options.dead,
           quotas: this.options.quotas,
+          gate: this.options.gate,
         }),
       );
     return taken;

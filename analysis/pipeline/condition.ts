@@ -9,7 +9,7 @@ export interface Condition {
   meets(item: Item): boolean;
 }
 
-const keys = ['service', 'receiver', 'file', 'severityMin', 'severityMax', 'body', 'fields'] as const;
+const keys = ['service', 'receiver', 'file', 'severityMin', 'severityMax', 'body', 'line', 'fields'] as const;
 const fieldKeys = ['equals', 'matches', 'exists'] as const;
 type Test = (item: Item) => boolean;
 
@@ -51,6 +51,11 @@ function tests(raw: unknown, path: string): Test[] {
   if (given['body'] !== undefined) {
     const pattern = linearPattern(text(given['body'], `${path}.body`, 4096), `${path}.body`);
     found.push((item) => pattern.test(item.body));
+  }
+  if (given['line'] !== undefined) {
+    const pattern = linearPattern(text(given['line'], `${path}.line`, 4096), `${path}.line`);
+    // As it came, until a parse step has read it; the body where records do not come as lines.
+    found.push((item) => pattern.test(item.raw === null ? item.body : item.raw.head));
   }
   if (given['fields'] !== undefined) {
     if (!isGroup(given['fields']))

@@ -69,7 +69,8 @@ export class Pipeline {
   constructor(steps: readonly PlacedStep[], foldingOf: FoldingOf) {
     this.steps = steps;
     this.foldingOf = foldingOf;
-    this.needsRaw = steps.some(({ kind }) => kind === 'parse');
+    // Conditions may ask for the line as well.
+    this.needsRaw = steps.some(({ kind, when }) => kind === 'parse' || when !== null);
     this.redacting = steps.some(({ kind }) => kind === 'redact');
   }
 

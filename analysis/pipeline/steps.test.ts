@@ -208,6 +208,7 @@ describe('when and unless', () => {
     [{ severityMax: 'INFO' }, false],
     [{ severityMax: 'WARN' }, true],
     [{ body: '^GET /health' }, true],
+    [{ line: '^GET /health' }, true],
     [{ fields: { env: 'prod' } }, true],
     [{ fields: { env: ['dev', 'test'] } }, false],
     [{ fields: { env: { matches: '^p' }, other: { exists: false } } }, true],

@@ -37,12 +37,13 @@ export async function takeUpload(
   chunks: AsyncIterable<Uint8Array>,
   source: string,
 ): Promise<UploadRead> {
-  const { publisher, counts, clock, dead } = context;
+  const { publisher, counts, clock, dead, gate } = context;
   counts.requests++;
-  const release = context.hold(heldBytes);
+  const release = context.hold(heldBytes, source);
   const ticket = new Ticket();
   const view = new RecordView();
   const read: UploadRead = { taken: 0, rejected: 0, restBytes: 0 };
+  const from = { receiver: 'journald', place: source, file: '', line: 0, nowMs: 0, serviceGiven: false };
   let key = '';
   let ordinal = 0;
   const reject = (reason: 'malformed' | 'rejected' | 'too_long', detail: string, bytes: Buffer): void => {
@@ -60,7 +61,9 @@ export async function takeUpload(
     if (reason !== '') return reject('reject' in record ? 'rejected' : 'too_long', reason, textOf(entry));
     view.idempotencyKey = key;
     view.ordinal = key === '' ? 0 : at;
-    publisher.add(view, ticket, nowMs, source);
+    from.nowMs = nowMs;
+    const passed = gate.passView(view, from, null);
+    if (passed !== null) publisher.add(passed, ticket, nowMs, source);
     counts.records++;
     read.taken++;
   };

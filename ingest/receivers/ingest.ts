@@ -29,10 +29,11 @@ async function handle(request: FastifyRequest, reply: FastifyReply, context: Rec
   const incoming = { ...incomingOf(request, 'ingest'), name: service ?? '' };
   const answer = await takeIn(context, incoming, (body, add, nowMs, bury) => {
     const answer: Answer = { accepted: 0, rejected: 0, errors: [] };
-    const count = (view: RecordView): void => {
-      add(view);
+    const count: Add = (view, lines) => {
+      add(view, lines);
       answer.accepted++;
     };
+    count.lines = add.lines;
     const ndjson = isNdjson(request, body);
     const resend = {
       path: service === undefined ? '/ingest' : `/ingest?service=${encodeURIComponent(service)}`,
@@ -77,10 +78,10 @@ function takeNdjson(body: Buffer, nowMs: number, service: string | undefined, ad
 }
 
 function takeText(body: Buffer, nowMs: number, service: string | undefined, add: Add, rejected: Reject): void {
-  const parser = new LineParser({ observedMs: nowMs, ...(service === undefined ? {} : { service }) });
+  const parser = new LineParser({ observedMs: nowMs, service, ...add.lines?.(service ?? '') });
   const view = new RecordView();
   const fallback = { observedMs: nowMs, service: service ?? unknownService };
-  const emit = (record: ParsedRecord): void => add(viewOf(record, fallback, view));
+  const emit = (record: ParsedRecord): void => add(viewOf(record, fallback, view), record.raw);
   let line = 0;
   for (let start = 0; start < body.length; ) {
     const newline = body.indexOf(0x0a, start);

@@ -107,7 +107,7 @@ function take(data: Uint8Array, service: string, sink: RecordSink, request: Sink
     }
     return result;
   }
-  const parser = new LineParser({ observedMs: nowMs, service });
+  const parser = new LineParser({ observedMs: nowMs, service, ...sink.lineOptions(service) });
   const emit = (record: ParsedRecord): void => {
     if (sink.add(record, source, request)) result.accepted++;
     else result.rejected++;

@@ -185,19 +185,19 @@ function describe(record: LogRecord, resource: string[], { host, source, sourcet
 export function readRaw(body: Buffer, metadata: Metadata, add: Add, nowMs: number, bury: Bury = noBury): EventsRead {
   const read: EventsRead = { rejected: 0, taken: 0, invalidEvent: -1, code: 0, reason: '' };
   const view = new RecordView();
-  const parser = new LineParser({ observedMs: nowMs });
+  const parser = new LineParser({ observedMs: nowMs, ...add.lines?.('') });
   let line = 0;
   const fail = (reason: string, bytes: Uint8Array): void => {
     bury(reason, bytes);
     read.rejected++;
     if (read.invalidEvent < 0) Object.assign(read, { invalidEvent: line, code: hecCode.rejected, reason });
   };
-  const emit = ({ format: _format, lines: _lines, ...parsed }: ParsedRecord): void => {
+  const emit = ({ format: _format, lines: _lines, raw, ...parsed }: ParsedRecord): void => {
     const record: LogRecord = { ...parsed };
     if (record.service === '' || record.service === unknownService) delete record.service;
     const reason = fillView(describe(record, [...(record.resource ?? [])], metadata), nowMs, view);
     if (reason !== '') return fail(reason, Buffer.from(parsed.body));
-    add(view);
+    add(view, raw);
     read.taken++;
   };
   for (let at = 0; at < body.length; line++) {
