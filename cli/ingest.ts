@@ -3,10 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
+import { DeadLetterSink } from '#bus/mod.ts';
 import { BatchPublisher, type FileCounts, follow, runJob } from '#ingest/mod.ts';
 import { resolveInputs } from '#ingest/files/mod.ts';
+import { Gate } from '#ingest/pipeline/mod.ts';
 import { LogweirError, liveLane } from '#protocol/mod.ts';
 import { type Command, type CommandContext, exitCodes } from './command.ts';
+import { pipelineOf } from './config/mod.ts';
 import { Progress } from './progress.ts';
 import { type ClusterSetup, joinCluster } from './roles/setup.ts';
 import { waitUntilStored } from './roles/stored.ts';
@@ -56,7 +59,12 @@ files are left alone. Quote patterns, so that the shell leaves them to Logweir.`
   async run(ctx) {
     const cluster = await joinCluster(ctx, clusterSettings(ctx, 'natsUrl'));
     try {
-      return ctx.args.flag('follow') ? await runFollow(ctx, cluster) : await runFiles(ctx, cluster);
+      const { bus, time, id, settings } = cluster;
+      const dead = new DeadLetterSink(bus, time, `${id}.${randomBytes(4).toString('hex')}`);
+      const gate = new Gate(await pipelineOf(settings, ctx.cwd), dead);
+      const code = await (ctx.args.flag('follow') ? runFollow(ctx, cluster, gate) : runFiles(ctx, cluster, gate));
+      await dead.settle();
+      return code;
     } finally {
       await cluster.bus.close();
     }
@@ -78,7 +86,7 @@ function openPublisher(cluster: ClusterSetup, lane: string): BatchPublisher {
   });
 }
 
-async function runFiles(ctx: CommandContext, cluster: ClusterSetup): Promise<number> {
+async function runFiles(ctx: CommandContext, cluster: ClusterSetup, gate: Gate): Promise<number> {
   const { files, problems } = await resolveInputs(ctx.args.positionals);
   for (const problem of problems) ctx.note(`${problem.message} ${problem.remedy}`);
   if (files.length === 0) {
@@ -103,6 +111,7 @@ async function runFiles(ctx: CommandContext, cluster: ClusterSetup): Promise<num
     service: ctx.args.string('service'),
     time,
     signal: ctx.signal,
+    gate,
     onBytes: (read) => {
       bytes += read;
       progress.update(bytes);
@@ -114,16 +123,17 @@ async function runFiles(ctx: CommandContext, cluster: ClusterSetup): Promise<num
   });
   progress.end();
   let stored: number | null = null;
+  const sent = counts.records - counts.dropped - counts.dead;
   if (!ctx.args.flag('no-wait'))
-    stored = await waitUntilStored(cluster.settings.urls.clickhouse, lane, counts.records, ctx.signal);
+    stored = await waitUntilStored(cluster.settings.urls.clickhouse, lane, sent, ctx.signal);
   const seconds = (time.now() - startedMs) / 1_000;
   if (ctx.args.flag('json')) {
     const failed = problems.map(({ code, message, remedy }) => ({ code, message, remedy }));
     ctx.print(JSON.stringify({ lane, files: files.length, ...counts, stored, seconds, problems: failed }));
   } else {
     for (const line of summary(counts, files.length, seconds)) ctx.print(line);
-    if (stored !== null && stored < counts.records)
-      ctx.note(`${stored} of ${counts.records} records can be queried so far; the rest is on the stream and follows.`);
+    if (stored !== null && stored < sent)
+      ctx.note(`${stored} of ${sent} records can be queried so far; the rest is on the stream and follows.`);
   }
   // An empty file beside others is told and no failure: directories of logs have them.
   const failed = problems.some(({ code }) => code !== 'INPUT_EMPTY') || (problems.length > 0 && counts.lines === 0);
@@ -137,6 +147,10 @@ function summary(counts: FileCounts, files: number, seconds: number): string[] {
     `  ${number(counts.records)} records, of which ${number(counts.unparsed)} kept whole because no format fits`,
     `  ${number(counts.folded)} lines folded into multi-line records, ${number(counts.blank)} blank, ${number(counts.rejected)} rejected`,
   ];
+  if (counts.dropped + counts.dead > 0)
+    lines.push(
+      `  the pipeline dropped ${number(counts.dropped)} of them and set ${number(counts.dead)} aside as dead letters`,
+    );
   const formats = Object.entries(counts.byFormat).sort((a, b) => b[1] - a[1]);
   if (formats.length > 0)
     lines.push(`  formats: ${formats.map(([name, count]) => `${name} ${number(count)}`).join(', ')}`);
@@ -145,13 +159,13 @@ function summary(counts: FileCounts, files: number, seconds: number): string[] {
   return lines;
 }
 
-async function runFollow(ctx: CommandContext, cluster: ClusterSetup): Promise<number> {
+async function runFollow(ctx: CommandContext, cluster: ClusterSetup, gate: Gate): Promise<number> {
   if (ctx.args.positionals.includes('-'))
     throw new LogweirError('USAGE', 'Standard input cannot be followed.', 'Leave --follow out: - is read as it comes.');
   const stateFile = resolve(ctx.args.string('state') ?? join(cluster.dataDir, 'follow.json'));
   const unlock = lockState(stateFile);
   try {
-    return await followFiles(ctx, cluster, stateFile);
+    return await followFiles(ctx, cluster, stateFile, gate);
   } finally {
     unlock();
   }
@@ -181,7 +195,7 @@ function lockState(stateFile: string): () => void {
   }
 }
 
-async function followFiles(ctx: CommandContext, cluster: ClusterSetup, stateFile: string): Promise<number> {
+async function followFiles(ctx: CommandContext, cluster: ClusterSetup, stateFile: string, gate: Gate): Promise<number> {
   let records = 0;
   const progress = new Progress(ctx, 'following', undefined, 'records');
   await follow({
@@ -191,6 +205,7 @@ async function followFiles(ctx: CommandContext, cluster: ClusterSetup, stateFile
     service: ctx.args.string('service'),
     time: cluster.time,
     signal: ctx.signal,
+    gate,
     onProblem: (path, error) =>
       ctx.note(error instanceof LogweirError ? `${error.message} It is tried again.` : `${path}: ${error.message}`),
     onWaiting: (path) => ctx.note(`${path}: nothing is there yet; it is waited for.`),

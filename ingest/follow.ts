@@ -10,6 +10,7 @@ import { sleep, type Time } from '#bus/mod.ts';
 import { RecordView, recordBytesMax, unknownService, viewOf } from '#protocol/mod.ts';
 import { type BatchPublisher, Ticket } from './batch-publisher.ts';
 import { FileTailer, OverlongLine, type TailBatch, type TailSource } from './files/mod.ts';
+import { type Gate, openGate, type Source } from './pipeline/gate.ts';
 
 export interface FollowOptions {
   paths: readonly string[];
@@ -23,6 +24,8 @@ export interface FollowOptions {
   onMended?: (path: string) => void;
   onWaiting?: (path: string) => void;
   onRecords: (records: number) => void;
+  /** What records pass on their way, default nothing. */
+  gate?: Gate | undefined;
 }
 
 /** A record may still grow by continuation lines: it is let go after this long without news of its file, ms. */
@@ -156,7 +159,10 @@ class OpenSource {
 
   private newParser(): LineParser {
     const { source, options } = this;
-    return new LineParser({ sourceName: source.path, service: options.service, observedMs: options.time.now() });
+    const { service, gate = openGate } = options;
+    const observedMs = options.time.now();
+    const lines = gate.lineOptions('file', source.path, service ?? '');
+    return new LineParser({ sourceName: source.path, service, observedMs, ...lines });
   }
 
   take({ lines, starts, to }: TailBatch): void {
@@ -174,13 +180,24 @@ class OpenSource {
   }
 
   private publish(record: ParsedRecord): void {
-    const { publisher, time, onRecords } = this.options;
+    const { publisher, time, onRecords, service, gate = openGate } = this.options;
     const start = this.recordStart as number;
     this.recordStart = null;
-    const view = viewOf(record, { observedMs: time.now(), service: unknownService }, this.view);
+    const nowMs = time.now();
+    const view = viewOf(record, { observedMs: nowMs, service: unknownService }, this.view);
     view.idempotencyKey = this.keyAt(start);
     view.ordinal = start % segmentBytes;
-    publisher.add(view, this.ticket, time.now());
+    const { path } = this.source;
+    const from: Source = {
+      receiver: 'file',
+      file: path,
+      place: path,
+      line: 0,
+      nowMs,
+      serviceGiven: service !== undefined,
+    };
+    const passed = gate.passView(view, from, record.raw ?? null);
+    if (passed !== null) publisher.add(passed, this.ticket, nowMs);
     onRecords(1);
   }
 
