@@ -86,6 +86,14 @@ describe('shares over HTTP', () => {
     expect(statuses.some((status) => status === 429 || status === 503)).toBe(true);
   });
 
+  it('do not let a request of millions of empty lines in', async () => {
+    const world = await openGateway();
+    open.push(world);
+    expect((await post(world.url, '/ingest', '{}\n'.repeat(500_001))).status).toBe(413);
+    expect((await post(world.url, '/services/collector/raw', '\n'.repeat(600_000))).status).toBe(413);
+    expect((await world.records()).length).toBe(0);
+  });
+
   it('do not make a body that is too large for ever come again', async () => {
     const world = await openGateway({ pendingBytesMax: 1 << 20, limits: { bodyBytesMax: 2 << 20 } });
     open.push(world);

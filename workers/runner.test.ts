@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { admit, MemoryBus, type Objects, startMark, type Streams, systemTime } from '#bus/mod.ts';
+import { admit, CollectedDeadLetters, MemoryBus, type Objects, startMark, type Streams, systemTime } from '#bus/mod.ts';
 import {
+  decodeLogsMessage,
   BatchBuilder,
   buckets,
   decodeResults,
@@ -31,6 +32,7 @@ class Bench {
   objects!: Objects;
   store!: CheckpointStore;
   said: string[] = [];
+  dead = new CollectedDeadLetters();
   nowMs = 1_700_000_000_000;
   runner: PartitionRunner | null = null;
   poisoned: ReadonlySet<number> = new Set();
@@ -85,6 +87,7 @@ class Bench {
       time: { ...systemTime, now: () => this.nowMs },
       turns: new Turns(systemTime),
       log: (text) => this.said.push(text),
+      dead: this.dead,
       onServices: () => {},
       resultsLingerMs: 0,
       emptyLingerMs: 0,
@@ -198,6 +201,12 @@ describe('a message whose analysis throws', () => {
       poisoned.length,
     );
     expect(await bench.checkpointed()).toBe(await bench.folded());
+    // Whole, with its position, and the way back.
+    const { letters } = bench.dead;
+    const sources = poisoned.map((sequence) => `LOGS generation 1, partition 5, sequence ${sequence}`);
+    expect([...new Set(letters.map(({ source }) => source))]).toEqual(sources);
+    expect(letters[0]).toMatchObject({ reason: 'poison', receiver: 'worker', resend: { path: 'logs.5' } });
+    expect(decodeLogsMessage(letters[0]?.bytes as Uint8Array).kind).toBe('batch');
   });
 
   it('is met right after a checkpoint, and again by the next owner', async () => {

@@ -16,6 +16,17 @@ export function tooManyRecords(): LogweirError {
   );
 }
 
+/** Of a body of lines, before the first is taken. @throws LogweirError BODY_TOO_LARGE */
+export function checkLines(body: Buffer): void {
+  let lines = 0;
+  // A line takes a byte at least.
+  for (let at = 0; body.length - at > recordsMax - lines; lines++) {
+    at = body.indexOf(0x0a, at) + 1;
+    if (at === 0) return;
+    if (lines >= recordsMax) throw tooManyRecords();
+  }
+}
+
 /** Observed time of a record, ms: the sender's where it is of the last day, else ours. */
 export function observedOf(sentMs: number, nowMs: number): number {
   return sentMs > nowMs - observedAgeMsMax && sentMs <= nowMs ? sentMs : nowMs;

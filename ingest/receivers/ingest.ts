@@ -4,6 +4,7 @@ import { LineParser, type ParsedRecord } from '#analysis/formats/mod.ts';
 import { RecordView, recordBytesMax, unknownService, viewOf } from '#protocol/mod.ts';
 import { type Add, incomingOf, takeIn } from '../intake.ts';
 import { NdjsonScanner } from '../ndjson.ts';
+import { checkLines } from '../otlp/limits.ts';
 import type { Receiver, ReceiverContext } from '../receiver.ts';
 
 /** Rejected lines named in an answer; beyond it they are only counted. */
@@ -34,6 +35,7 @@ async function handle(request: FastifyRequest, reply: FastifyReply, context: Rec
       answer.accepted++;
     };
     count.lines = add.lines;
+    checkLines(body);
     const ndjson = isNdjson(request, body);
     const resend = {
       path: service === undefined ? '/ingest' : `/ingest?service=${encodeURIComponent(service)}`,

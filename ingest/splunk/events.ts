@@ -7,7 +7,7 @@ import { isObject, jsonBytes, type JsonObject, parseJson, valueText } from '../m
 import { hasKey, recordOfLine, recordOfObject } from '../mapping/object.ts';
 import { fillView } from '../mapping/record.ts';
 import { resourceOf } from '../mapping/resource.ts';
-import { recordsMax, tooManyRecords } from '../otlp/limits.ts';
+import { checkLines, recordsMax, tooManyRecords } from '../otlp/limits.ts';
 import { jsonSpans } from '../mapping/json-stream.ts';
 
 /** What a request says of all its events, in its query. */
@@ -181,8 +181,9 @@ function describe(record: LogRecord, resource: string[], { host, source, sourcet
   return record;
 }
 
-/** `/raw`: lines, in whatever format they are. */
+/** `/raw`: lines, in whatever format they are. @throws LogweirError BODY_TOO_LARGE */
 export function readRaw(body: Buffer, metadata: Metadata, add: Add, nowMs: number, bury: Bury = noBury): EventsRead {
+  checkLines(body);
   const read: EventsRead = { rejected: 0, taken: 0, invalidEvent: -1, code: 0, reason: '' };
   const view = new RecordView();
   const parser = new LineParser({ observedMs: nowMs, ...add.lines?.('') });
