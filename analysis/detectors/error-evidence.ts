@@ -23,7 +23,7 @@ const limits = [
 /** Before its share is known. */
 const firstChanceMin = 0.4;
 /** A message judged no error that is nearer to one than this may still be the message of a failure. */
-const doubtfulChanceMin = 0.15;
+const doubtfulChanceMin = 0.25;
 /** Windows. */
 const ageMin = 4;
 const ageMax = 32;

@@ -17,6 +17,8 @@ const weekHours = 168;
 /** Windows that say what is usual right now: not the very last, which may belong to what is about to be found. */
 const localWindows = 10;
 const localLag = 3;
+/** And not to say what has been the most and the least. */
+const extremesLag = 6;
 /** Earlier normal levels that are remembered, and for how many windows. */
 const levelsMax = 3;
 const levelWindowsMax = 1440;
@@ -208,15 +210,15 @@ export class History {
     return high < 0 ? null : { low, high };
   }
 
-  /** Largest and least sum of so many windows in a row. */
+  /** Largest and least sum of so many windows in a row, the last ones left out, which may belong to what is judged. */
   extremes(field: HistoryField, windows: number): { most: number; least: number } {
     let sum = 0;
     let most = 0;
     let least = Number.POSITIVE_INFINITY;
-    for (let back = 0; back < this.size; back++) {
+    for (let back = extremesLag; back < this.size; back++) {
       sum += this.value(field, back);
-      if (back >= windows) sum -= this.value(field, back - windows);
-      if (back < windows - 1) continue;
+      if (back >= extremesLag + windows) sum -= this.value(field, back - windows);
+      if (back < extremesLag + windows - 1) continue;
       most = Math.max(most, sum);
       least = Math.min(least, sum);
     }

@@ -97,6 +97,18 @@ export class LatencyDetector {
     }
     if (this.tracks.blockEnds(window)) this.blockClosed(window, context);
     this.tracks.prune();
+    if (this.tracks.isFull) this.preferTimes(window, context);
+  }
+
+  /** All tracks are taken: those that tell no times make way for a message that does. */
+  private preferTimes(window: WindowState, context: StepContext): void {
+    for (let slot = 0; slot < window.slotRecords.length; slot++) {
+      if ((window.slotRecords[slot] as number) < 4 || this.tracks.has(slot)) continue;
+      if (timeWords.test(templateText(context.host, slot))) {
+        this.tracks.makeRoom();
+        return;
+      }
+    }
   }
 
   close(context: StepContext): void {
@@ -186,14 +198,20 @@ export class LatencyDetector {
     if (this.poolRecent.length > 8) this.poolRecent.length = 8;
     const { zMin, factorMin } = this.config;
     const held = pool.highWindows > 0;
+    const riseMin = (held ? 0.5 : 1) * Math.log2(factorMin);
     let [sum, weight, isHigh] = [0, 0, false];
+    let most = 0;
     for (let i = 0; i < this.poolRecent.length; i += 2) {
       sum += this.poolRecent[i] as number;
       weight += this.poolRecent[i + 1] as number;
+      if ((this.poolRecent[i] as number) > (this.poolRecent[most] as number)) most = i;
       if (i === 4) continue;
       const rise = sum / weight;
       const z = rise / Math.sqrt(1 / weight + Math.max(0, pool.variance) + 0.001);
-      if (z < (held ? 0.5 : 0.85) * zMin || rise < (held ? 0.5 : 1) * Math.log2(factorMin)) continue;
+      if (z < (held ? 0.5 : 0.85) * zMin || rise < riseMin) continue;
+      // One odd window is no level: the others say so too.
+      const others = weight - (this.poolRecent[most + 1] as number);
+      if (i > 0 && sum - (this.poolRecent[most] as number) < 0.6 * riseMin * others) continue;
       isHigh = true;
       pool.level = rise;
       pool.z = z;

@@ -243,14 +243,18 @@ export class TemplateRateDetector {
     }
     if (!known || at - first < 10) return 0;
     const both = count + table.get(slot, 'before');
-    if (both < countMin || count < factorMin * Math.max(mean, table.get(slot, 'most') * growth)) return 0;
+    if (both < countMin || count < factorMin * mean) return 0;
+    // More than ever, or more than ever for two windows: a lump that came before says little of what goes on.
+    const isLarge = count >= factorMin * table.get(slot, 'most') * growth;
+    const long = Math.min(count, table.get(slot, 'before'));
+    const isLong = long >= factorMin * mean && long >= 1.5 * table.get(slot, 'long') * growth;
+    if (!isLarge && !isLong) return 0;
     if (!isLasting(slot, window, table)) return 0;
     const expected = Math.max(mean, 0.01);
     const variance =
       Math.max(expected, Math.min(table.get(slot, 'variance'), 4 * expected * expected)) + expected * expected;
     const one = upperTailExponent(count, expected, variance);
     // What lasts for two windows may be weaker.
-    const isLong = table.get(slot, 'before') >= factorMin * mean;
     const two = isLong ? upperTailExponent(both, 2 * expected, 2 * variance + 2 * expected * expected) - 1 : 0;
     const exponent = Math.max(one, two) - Math.log10(1 + table.slots);
     return exponent < tailExponent ? 0 : exponent;

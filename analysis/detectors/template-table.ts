@@ -17,6 +17,9 @@ const columns = [
   'variance',
   /** Largest window but the last one, fading. */
   'most',
+  /** Most that came in both of two windows in a row, but the last two, fading; and of the last two. */
+  'long',
+  'pair',
   /** Longest run of windows without a record, between two with one. */
   'gap',
   /** Windows with records. */
@@ -158,6 +161,9 @@ export class TemplateTable {
     }
     // One window late: the first window of a burst must not hide the second.
     rows[row + offset.most] = Math.max(most, rows[row + offset.before] as number);
+    const long = (rows[row + offset.long] as number) * mostFading ** (empty + 1);
+    rows[row + offset.long] = Math.max(long, rows[row + offset.pair] as number);
+    rows[row + offset.pair] = empty > 0 ? 0 : Math.min(records, rows[row + offset.before] as number);
   }
 
   private clear(slot: number): void {

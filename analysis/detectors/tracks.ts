@@ -5,8 +5,9 @@
 import { doubleBytes, doublesFrom } from '#protocol/number-bytes.ts';
 import { logOf, type ObservedEvent, sampleOf, type WindowState } from '#analysis/windows/mod.ts';
 
-/** Places of a template that are looked at. */
-const placesMax = 3;
+/** Places of a template that are looked at: its first numbers and, of more, its last ones, as times stand at the end. */
+const firstPlaces = 3;
+const placesMax = 5;
 /** Windows over which the past fades to 1/e, and after which a track without values is given up. */
 const horizonWindows = 120;
 const idleWindowsMax = 240;
@@ -121,7 +122,8 @@ export class Tracks {
     if (event.isNewTemplate) this.forget(slot);
     const places = Math.min(event.numberCount, placesMax);
     for (let place = 0; place < places; place++) {
-      const value = event.numbers[place] as number;
+      const number = place < firstPlaces ? place : event.numberCount - 1 - (place - firstPlaces);
+      const value = event.numbers[number] as number;
       if (!(value > 0) || value === Number.POSITIVE_INFINITY) continue;
       const at = slot * placesMax + place;
       const known = at < this.index.length ? (this.index[at] as number) : 0;
@@ -255,6 +257,25 @@ export class Tracks {
 
   clearBlocks(): void {
     this.blocks = 0;
+  }
+
+  get isFull(): boolean {
+    return this.all.length >= this.tracksMax;
+  }
+
+  has(slot: number): boolean {
+    const from = slot * placesMax;
+    for (let at = from; at < Math.min(from + placesMax, this.index.length); at++) if (this.index[at] !== 0) return true;
+    return false;
+  }
+
+  /** Gives up what tells no times, as a template that does is to be followed. */
+  makeRoom(): void {
+    let room = placesMax;
+    this.all = this.all.filter(
+      ({ timed, learned, highWindows }) => timed === 1 || learned === 0 || highWindows > 0 || room-- <= 0,
+    );
+    this.reindex();
   }
 
   prune(): void {

@@ -300,7 +300,10 @@ function makeTextService(
   const ownFailures = failures.filter((kind) => kind.source === source);
   const usual = [...ownFailures, ...failures.filter((kind) => kind.source !== source)].slice(0, 1 + random.below(4));
   const errorRate = random.next() < 0.15 ? 1 / between(300, 1_200, random) : rate * between(0.0005, 0.02, random);
-  const words = new Set([...plain, ...rare, ...fresh].flatMap(({ lines }) => wordsOf(lines[0] as string)));
+  const said = [...plain, ...rare, ...fresh, ...pairs.flatMap(({ first, second }) => [first, second])];
+  const words = new Set(
+    [...said, ...jobs.map((job) => job.saying)].flatMap(({ lines }) => wordsOf(lines[0] as string)),
+  );
   const hours = (toMs - fromMs) / hour;
   const when = (): number => Math.floor(fromMs + 5 * minute + random.next() * (toMs - fromMs - 10 * minute));
   const noise = random.next() < 0.5 ? 0 : 0.15 * random.next();
