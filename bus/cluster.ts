@@ -14,7 +14,7 @@ import {
   streams,
   unpack,
 } from '#protocol/mod.ts';
-import type { Bus, KeyValue } from './ports.ts';
+import type { Bus, KeyValue, StreamInfo } from './ports.ts';
 
 export interface ClusterFacts {
   /** Fixed when the cluster was created. */
@@ -95,6 +95,14 @@ export async function openCluster(
       `Leave cluster.partitions out, or set it to ${facts.partitions}; a new number needs a new data directory.`,
     );
   return { facts, store };
+}
+
+/** How full each stream is. The one of dead letters may be missing. @throws LogweirError NATS_UNAVAILABLE */
+export async function streamInfos(bus: Bus): Promise<({ name: StreamName } & StreamInfo)[]> {
+  const infoOf = async (name: StreamName) => ({ name, ...(await bus.streams.info(name)) });
+  const all = await Promise.all(Object.values(streams).map(infoOf));
+  const dead = await infoOf(deadStream).catch(() => null);
+  return dead === null ? all : [...all, dead];
 }
 
 export async function readFacts(store: KeyValue): Promise<ClusterFacts> {

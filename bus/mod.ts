@@ -8,6 +8,7 @@ export {
   openCluster,
   openDeadStream,
   readFacts,
+  streamInfos,
   unpackFacts,
 } from './cluster.ts';
 export { type DeadHeader, deadHeaders, readDeadLetter, removeDeadLetter } from './dead-shelf.ts';

@@ -13,9 +13,9 @@ export const command: Command = {
   async run(ctx) {
     const settings = clusterSettings(ctx, 'natsUrl');
     const [
-      { connectNats, readFacts },
+      { connectNats, readFacts, streamInfos },
       { Membership, viewCluster },
-      { buckets, keys, streams, subjects, unpack },
+      { buckets, keys, subjects, unpack },
       view,
     ] = await Promise.all([
       import('#bus/mod.ts'),
@@ -38,9 +38,7 @@ export const command: Command = {
         partitions: facts.partitions,
         leader: leader === null ? null : (unpack(leader.value) as string),
         assignment: assignment?.value ?? null,
-        streams: await Promise.all(
-          Object.values(streams).map(async (name) => ({ name, ...(await bus.streams.info(name)) })),
-        ),
+        streams: await streamInfos(bus),
       });
       if (ctx.args.flag('json')) ctx.print(JSON.stringify(view.statusJson(cluster)));
       else await ctx.write(view.renderStatus(cluster));

@@ -5,7 +5,7 @@ import { Transform } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { type Bus, type DeadLetters, noDeadLetters, type Time } from '#bus/mod.ts';
 import { LogweirError, liveLane } from '#protocol/mod.ts';
-import { Admission, ConnectionLimit, FairTurns, Quotas } from './admission/mod.ts';
+import { Admission, backlogMax, ConnectionLimit, FairTurns, Quotas } from './admission/mod.ts';
 import { BatchPublisher } from './batch-publisher.ts';
 import { tooLarge } from './decompress.ts';
 import { type Gate, openGate } from './pipeline/gate.ts';
@@ -234,7 +234,7 @@ export class Gateway {
   async start(): Promise<void> {
     const { host, port, receiverPorts = {} } = this.options;
     try {
-      const address = await this.app.listen({ host, port });
+      const address = await this.app.listen({ host, port, backlog: backlogMax });
       this.port = Number(new URL(address).port);
     } catch (cause) {
       if (!isTaken(cause)) throw cause;
@@ -266,7 +266,7 @@ export class Gateway {
     this.connections.attach(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ port, host: this.options.host }, resolve);
+      server.listen({ port, host: this.options.host, backlog: backlogMax }, resolve);
     });
     this.closers.push(own?.stop ?? (() => new Promise<void>((resolve) => void server.close(() => resolve()))));
     return (server.address() as AddressInfo).port;

@@ -15,6 +15,7 @@ import { createServer, isIPv6, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import type { Cancel, Time } from '#bus/mod.ts';
 import { LogweirError } from '#protocol/mod.ts';
+import { backlogMax } from './admission/mod.ts';
 import {
   type Conversation,
   ConversationEnd,
@@ -164,7 +165,7 @@ export class Listener {
     server.on('connection', (socket) => this.accept(socket));
     return new Promise((resolve, reject) => {
       server.once('error', (error) => reject(this.taken(error)));
-      server.listen({ host, port }, () => {
+      server.listen({ host, port, backlog: backlogMax }, () => {
         this.server = server;
         const address = server.address();
         if (typeof address === 'object' && address !== null) this.port = address.port;

@@ -15,6 +15,8 @@ import { load, openSender } from './sender.ts';
 const mib = 1024 ** 2;
 const noisyAddress = '127.0.0.9';
 const overloadFactor = 10;
+/** So many that it is the gateway that says no, and not a lack of connections. */
+const noisyConnectionsMin = 640;
 const capacitySeconds = 15;
 const alonePhaseSeconds = 15;
 const linesPerBody = 500;
@@ -23,8 +25,8 @@ const patienceMs = 60_000;
 /** Small streams and budgets: the cluster comes to their ends within seconds, and stays there. */
 const config = {
   streams: { logsBytesMax: 64 * mib, resultsBytesMax: 64 * mib },
-  gateway: { pendingBytesMax: 64 * mib },
-  receivers: { pendingBytesMax: 32 * mib },
+  gateway: { pendingBytesMax: 16 * mib },
+  receivers: { pendingBytesMax: 16 * mib },
 };
 /** Share of requests of neighbours that must be taken, at once or when they come again as they are told. */
 const successShareMin = 0.99;
@@ -86,7 +88,7 @@ export function overload({ args, signal, note }: ScenarioContext): Promise<Overl
       address: noisyAddress,
       ratePerSecond,
       durationMs: seconds * 1_000,
-      connections: Math.max(256, connections),
+      connections: Math.max(noisyConnectionsMin, connections),
     };
     const [noisy, beside] = await Promise.all([
       runNoisy(noisyOptions, signal),

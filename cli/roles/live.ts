@@ -1,5 +1,5 @@
 /** What the API shows as it happens: cluster status from heartbeats, anomalies and alerts from core NATS. */
-import type { Bus, KeyValue } from '#bus/mod.ts';
+import { type Bus, type KeyValue, streamInfos } from '#bus/mod.ts';
 import {
   type AlertItem,
   type AnomalySummary,
@@ -18,7 +18,6 @@ import {
   decodeAnomalies,
   type IncidentVersion,
   keys,
-  streams,
   subjects,
 } from '#protocol/mod.ts';
 
@@ -47,9 +46,7 @@ export async function startLive(options: LiveOptions): Promise<LiveView> {
   let infos: ClusterView['streams'] = [];
   let assignment: Uint8Array | null = null;
   const look = async (): Promise<void> => {
-    infos = await Promise.all(
-      Object.values(streams).map(async (name) => ({ name, ...(await bus.streams.info(name)) })),
-    );
+    infos = await streamInfos(bus);
     assignment = (await store.get(keys.assignment))?.value ?? null;
   };
   await look();
