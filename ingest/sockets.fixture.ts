@@ -59,9 +59,9 @@ export async function openSockets(name: ListeningName, more: Partial<SocketsOpti
   });
   await sockets.start();
   const records = async (): Promise<Stored[]> => {
-    const { lastSequence } = await bus.streams.info(streams.logs);
+    const { lastSequence, messages } = await bus.streams.info(streams.logs);
     const found: Stored[] = [];
-    if (lastSequence === 0) return found;
+    if (messages === 0) return found;
     const subscription = await bus.streams.consume(streams.logs, { fromSequence: 1 });
     for await (const message of subscription) {
       const decoded = decodeLogsMessage(message.data);

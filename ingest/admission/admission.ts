@@ -66,7 +66,8 @@ export class Admission {
   /** Counts bytes that are held for a request, until the way back is called. @throws Refusal */
   hold(source: string, bytes: number): () => void {
     // What is under way already is only cut off where there is no room at all.
-    if (this.held.total + bytes > this.options.bytesMax) throw this.full();
+    // Said so that what is no number is refused, too: once added, nothing would be bounded any more.
+    if (!(this.held.total + bytes <= this.options.bytesMax)) throw this.full();
     const name = this.held.nameOf(source);
     this.held.add(name, bytes);
     return () => this.held.add(name, -bytes);

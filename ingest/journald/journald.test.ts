@@ -234,6 +234,21 @@ describe('POST /upload', () => {
     }
   });
 
+  it('is a type like any other on other routes', async () => {
+    const world = await openGateway();
+    try {
+      const answer = await fetch(`${world.url}/ingest`, {
+        method: 'POST',
+        headers: { 'content-type': type },
+        body: 'a line',
+      });
+      expect(await answer.json()).toMatchObject({ accepted: 1 });
+      expect(world.gateway.heldBytes).toBe(0);
+    } finally {
+      await world.stop();
+    }
+  });
+
   it('names a request by its first cursor, so that what comes again counts once', async () => {
     const world = await openGateway(withPort);
     try {

@@ -44,6 +44,8 @@ async function handle(request: FastifyRequest, context: ReceiverContext): Promis
         const delivery: Delivery = readDelivery(body, context.limits.bodyBytesMax);
         // It may be read twice.
         release();
+        // It may be read twice, where quotas are looked at first.
+        release();
         release = context.hold(delivery.bytes, incoming.source);
         return takeDelivery(delivery, facts, add, nowMs, bury);
       },

@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LogweirError } from '#protocol/mod.ts';
 import { decompress } from '../files/mod.ts';
 import { takeUpload } from '../journald/upload.ts';
@@ -19,19 +20,15 @@ const closeMs = 2_000;
 export const journaldReceiver: Receiver = {
   name: 'journald',
   register(app, context) {
-    app.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
-    app.post(path, { config: { streams: true } }, async (request, reply) => {
-      const { status, text, retryAfter } = await answerUpload(
-        context,
-        request.headers,
-        request.body as Readable | undefined,
-        request.ip,
-      );
+    // Answered before the body would be read into memory, as it is on other routes.
+    const preParsing = async (request: FastifyRequest, reply: FastifyReply, body: Readable): Promise<FastifyReply> => {
+      const { status, text, retryAfter } = await answerUpload(context, request.headers, body, request.ip);
       if (retryAfter) reply.header('retry-after', String(retryAfterSeconds));
       // Who is refused may still be sending.
       if (status !== 202) reply.header('connection', 'close');
       return reply.code(status).type('text/plain').send(text);
-    });
+    };
+    app.post(path, { config: { streams: true }, preParsing: preParsing as never }, (_request, reply) => reply.send());
   },
 };
 
@@ -75,10 +72,10 @@ interface Answer {
 async function answerUpload(
   context: ReceiverContext,
   headers: IncomingHttpHeaders,
-  body: Readable | undefined,
+  body: Readable,
   source: string,
 ): Promise<Answer> {
-  if ((headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() !== type || body === undefined)
+  if ((headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() !== type)
     return { status: 415, text: `Content-Type: ${type} is required.\n` };
   try {
     const { restBytes } = await takeUpload(context, body, unpacked(body, headers['content-encoding']), source);
