@@ -8,13 +8,15 @@ interface Job {
   run: () => void;
 }
 
-/** Work that is done before sockets have their turn, ms. */
-const roundMs = 4;
+/** Work that is done before sockets have their turn, ms: as long as they had, within bounds. */
+const roundMsMin = 4;
+const roundMsMax = 50;
 
 export class FairTurns {
   private readonly time: Time;
   private readonly queues = new Map<string, Job[]>();
   private isScheduled = false;
+  private endedMs = 0;
 
   constructor(time: Time) {
     this.time = time;
@@ -50,14 +52,16 @@ export class FairTurns {
 
   private round(): void {
     this.isScheduled = false;
-    const untilMs = this.time.now() + roundMs;
+    const nowMs = this.time.now();
+    const untilMs = nowMs + Math.min(Math.max(nowMs - this.endedMs, roundMsMin), roundMsMax);
     // A map keeps the order in which keys came: who was served goes to its end.
     for (const [source, queue] of this.queues) {
       this.queues.delete(source);
       const job = queue.shift();
       if (queue.length > 0) this.queues.set(source, queue);
       job?.run();
-      if (this.time.now() >= untilMs) break;
+      this.endedMs = this.time.now();
+      if (this.endedMs >= untilMs) break;
     }
     if (this.queues.size > 0) this.schedule();
   }
