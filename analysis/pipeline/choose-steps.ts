@@ -1,5 +1,5 @@
 /** Steps that decide about records: `drop`, `keep`, `sample`, `dead`, `redirect`. */
-import { fnv1a32, serviceNameBytesMax } from '#protocol/mod.ts';
+import { serviceNameBytesMax } from '#protocol/mod.ts';
 import { type FieldRef, fieldRef } from './field.ts';
 import type { Item } from './item.ts';
 import { group, isGroup, optionalText, shown, text, texts, wrong } from './reading.ts';
@@ -51,8 +51,6 @@ export function redirectStep(raw: unknown, path: string, name: string): Step {
   };
 }
 
-const encoder = new TextEncoder();
-
 /** Keeps a share by the hash of a key: all records of a trace or none, on every gateway alike. @throws LogweirError CONFIG_INVALID */
 export function sampleStep(raw: unknown, path: string, name: string): Step {
   const given = isGroup(raw) ? group(raw, path, ['rate', 'key']) : { rate: raw };
@@ -81,9 +79,10 @@ function keyOf(keys: readonly FieldRef[], item: Item): string {
   return `${item.timeMs ?? ''} ${item.timeSubNs} ${item.body}`;
 }
 
-/** FNV-1a with MurmurHash3's last steps behind it: FNV alone leaves the high bits of short keys alike. */
+/** FNV-1a over UTF-16 units, MurmurHash3's last steps behind it: FNV alone leaves the high bits of short keys alike. */
 function hash(key: string): number {
-  let value = fnv1a32(encoder.encode(key));
+  let value = 0x811c9dc5;
+  for (let i = 0; i < key.length; i++) value = Math.imul(value ^ key.charCodeAt(i), 0x01000193);
   value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
   value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
   return (value ^ (value >>> 16)) >>> 0;

@@ -112,14 +112,14 @@ export class Item {
   }
 
   /** The body, and by `rewriteRaw` the lines that it was read from, each by itself. */
-  rewriteTexts(rewrite: (text: string) => string, rewriteRaw: (text: string) => string): void {
+  rewriteTexts(rewrite: (text: string) => string, rewriteRaw: ((text: string) => string) | null): void {
     const body = rewrite(this.body);
     if (body !== this.text) {
       this.text = body;
       this.changed = true;
     }
     const { raw } = this;
-    if (raw === null) return;
+    if (raw === null || rewriteRaw === null) return;
     const head = rewriteRaw(raw.head);
     const tail = raw.tail === '' ? '' : rewriteRaw(raw.tail);
     if (head !== raw.head || tail !== raw.tail) this.raw = { ...raw, head, tail };

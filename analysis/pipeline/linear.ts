@@ -17,6 +17,7 @@ export class LinearPattern {
   readonly source: string;
   private readonly pattern: RE2JS;
   private readonly matcher: Matcher;
+  private fitted = false;
 
   constructor(source: string, pattern: RE2JS) {
     this.source = source;
@@ -30,11 +31,13 @@ export class LinearPattern {
 
   /** Values by group, from 1; null where it does not fit. */
   match(text: string): Matcher | null {
-    // Telling that it does not fit needs no groups, and is several times as fast.
-    if (text.length > textCharactersMax || !this.pattern.test(text)) return null;
+    if (text.length > textCharactersMax) return null;
+    // Telling that it does not fit needs no groups, and is several times as fast; where it fitted last, it mostly fits again.
+    if (!this.fitted && !this.pattern.test(text)) return null;
     const { matcher } = this;
     matcher.resetMatcherInput(text);
-    return matcher.find() ? matcher : null;
+    this.fitted = matcher.find();
+    return this.fitted ? matcher : null;
   }
 
   /** Every match replaced. */

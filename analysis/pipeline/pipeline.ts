@@ -71,6 +71,8 @@ export class Pipeline {
     this.foldingOf = foldingOf;
     // Conditions may ask for the line as well.
     this.needsRaw = steps.some(({ kind, when }) => kind === 'parse' || when !== null);
+    for (const [i, { step }] of steps.entries())
+      if (step instanceof RedactStep) step.coversRaw = steps.slice(i).some(({ kind }) => kind === 'parse');
     this.redacting = steps.some(({ kind }) => kind === 'redact');
   }
 

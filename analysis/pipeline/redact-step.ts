@@ -22,6 +22,7 @@ const kindsDefault: readonly SecretKind[] = ['token', 'password', 'card', 'email
 const keyCharactersMin = 16;
 const hashCharacters = 16;
 const namesRemembered = 4_096;
+const hashesRemembered = 4_096;
 
 interface OwnPattern {
   name: string;
@@ -74,6 +75,8 @@ export function redactStep(raw: unknown, path: string, name: string, mac: Mac): 
 
 export class RedactStep implements Step {
   readonly outcomes: readonly Outcome[];
+  /** A later step reads the line as it came: it is cleaned like the body. */
+  coversRaw = false;
   private readonly kinds: ReadonlySet<SecretKind>;
   private readonly patterns: readonly OwnPattern[];
   private readonly hash: ((value: string) => string) | null;
@@ -83,6 +86,7 @@ export class RedactStep implements Step {
   /** Values by what they were. */
   private readonly byKind = new Map<string, Outcome>();
   private counting = true;
+  private readonly hashes = new Map<string, string>();
   private readonly secretNames = new Map<string, boolean>();
 
   constructor(
@@ -109,7 +113,8 @@ export class RedactStep implements Step {
       if (clean !== value) any = true;
       return clean;
     };
-    if (this.fields === null || this.fields.has('body')) item.rewriteTexts(rewrite, this.cleanRaw);
+    if (this.fields === null || this.fields.has('body'))
+      item.rewriteTexts(rewrite, this.coversRaw ? this.cleanRaw : null);
     const { attributes } = item;
     for (let i = 0; i < attributes.length; i += 2) {
       const name = attributes[i] as string;
@@ -158,10 +163,21 @@ export class RedactStep implements Step {
     return out;
   }
 
+  /** The same few people and tokens come again and again. */
+  private hashOf(value: string, hash: (value: string) => string): string {
+    let known = this.hashes.get(value);
+    if (known === undefined) {
+      known = hash(value);
+      if (this.hashes.size >= hashesRemembered) this.hashes.clear();
+      this.hashes.set(value, known);
+    }
+    return known;
+  }
+
   private replaced(kind: string, value: string): string {
     // What an earlier step replaced stays.
     if (value.startsWith('<redacted:')) return value;
     if (this.counting) (this.byKind.get(kind) as Outcome).count++;
-    return this.hash === null ? `<redacted:${kind}>` : `<redacted:${kind}:${this.hash(value)}>`;
+    return this.hash === null ? `<redacted:${kind}>` : `<redacted:${kind}:${this.hashOf(value, this.hash)}>`;
   }
 }

@@ -19,9 +19,34 @@ const isWord = (code: number): boolean => isDigit(code) || isLetter(code) || cod
 /** Of base64url: letters, digits, `_`, `-`. */
 const isToken = (code: number): boolean => isWord(code) || code === 45;
 
+/** Of the text under way: the longest run of a token's characters, and digits in all. Most texts have neither enough. */
+let longestRun = 0;
+let digitCount = 0;
+const tokenClass = new Uint8Array(128);
+for (let code = 0; code < 128; code++) tokenClass[code] = isDigit(code) ? 2 : isToken(code) ? 1 : 0;
+
+function profile(text: string): void {
+  longestRun = 0;
+  digitCount = 0;
+  let run = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    const kind = code < 128 ? (tokenClass[code] as number) : 0;
+    if (kind === 0) {
+      if (run > longestRun) longestRun = run;
+      run = 0;
+      continue;
+    }
+    run++;
+    if (kind === 2) digitCount++;
+  }
+  if (run > longestRun) longestRun = run;
+}
+
 /** Spans of those kinds, by start, none over another. */
 export function findSecrets(text: string, kinds: ReadonlySet<SecretKind>): Span[] {
   const spans: Span[] = [];
+  profile(text);
   for (const kind of kinds) scanners[kind](text, spans);
   if (spans.length < 2) return spans;
   spans.sort((a, b) => a.start - b.start || b.end - a.end);
@@ -66,15 +91,16 @@ const prefixes: readonly [prefix: string, charactersMin: number][] = [
   ['hf_', 30],
   ['SG.', 20],
 ];
-/** One pass tells most texts to have none of it. Without repetition, so linear. */
-const tokenHint =
-  /eyJ|A[KS]IA|gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|[sr]k_(?:live|test)_|sk-|AIza|npm_|hf_|SG\.|earer|-----BEGIN/;
+/** The shortest of these tokens has as many characters in a row. */
+const tokenRunMin = 14;
+/** Without repetition, so linear. */
+const tokenHint = /A[KS]IA|gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|[sr]k_(?:live|test)_|sk-|AIza|npm_|hf_|SG\./;
 
 const scanTokens: Scan = (text, spans) => {
-  if (!tokenHint.test(text)) return;
   scanJwt(text, spans);
   scanBearer(text, spans);
   scanPrivateKeys(text, spans);
+  if (longestRun < tokenRunMin || !tokenHint.test(text)) return;
   for (const [prefix, charactersMin] of prefixes) {
     for (let at = text.indexOf(prefix); at >= 0; ) {
       let end = at + prefix.length;
@@ -134,31 +160,46 @@ function scanPrivateKeys(text: string, spans: Span[]): void {
 }
 
 /** Words before a secret; `weak` ones stand before much else, too. */
-const keyWords =
-  /passw(?:or)?d|passphrase|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|authorization|credentials?|session[_-]?id|cookie/gi;
+const keyWord =
+  /(?:passw(?:or)?d|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|authorization|credentials?|session[_-]?id|cookie)$/i;
 const weakWord = /^(?:token|credential|session|cookie)/i;
 const scheme = /^(?:basic|bearer|digest|token|negotiate|apikey)$/i;
 const noSecret = /^(?:null|undefined|none|nil|true|false|\*+|x+|-+|%s|<redacted.*|\[redacted.*|\[filtered.*)$/i;
 const blanksMax = 4;
+const wordCharactersMax = 16;
 const valueCharactersMax = 4096;
 
+/** From the `=` and `:` back to the word before them: they are fewer than places where a word might begin. */
 const scanPasswords: Scan = (text, spans) => {
   scanUserInfo(text, spans);
-  keyWords.lastIndex = 0;
-  for (let found = keyWords.exec(text); found !== null; found = keyWords.exec(text)) {
-    const end = readSecret(text, found[0], found.index + found[0].length, spans);
-    keyWords.lastIndex = Math.max(keyWords.lastIndex, end);
+  let equals = text.indexOf('=');
+  let colon = text.indexOf(':');
+  for (let from = 0; equals >= 0 || colon >= 0; ) {
+    const sign = colon < 0 || (equals >= 0 && equals < colon) ? equals : colon;
+    if (sign >= from) {
+      const word = wordBefore(text, sign);
+      if (word !== '') from = readSecret(text, word, sign, spans);
+    }
+    if (sign === equals) equals = text.indexOf('=', sign + 1);
+    else colon = text.indexOf(':', sign + 1);
   }
 };
 
-/** What stands behind a word, if it is given as one gives a value. Returns where to go on. */
-function readSecret(text: string, word: string, wordEnd: number, spans: Span[]): number {
-  let at = skipQuotes(text, wordEnd);
-  at = skipBlanks(text, at);
-  const equals = text[at] === '=';
-  if (!equals && text[at] !== ':') return wordEnd;
-  at++;
-  if (equals && text[at] === '>') at++;
+/** The key word that ends before a sign, quotes and blanks between them; '' where there is none. */
+function wordBefore(text: string, sign: number): string {
+  let end = sign;
+  while (end > 0 && sign - end < blanksMax && (text[end - 1] === ' ' || text[end - 1] === '\t')) end--;
+  const quotes = end;
+  while (end > 0 && quotes - end < 3 && (text[end - 1] === '"' || text[end - 1] === "'" || text[end - 1] === '\\'))
+    end--;
+  if (end === 0 || !isLetter(text.charCodeAt(end - 1))) return '';
+  return keyWord.exec(text.slice(Math.max(0, end - wordCharactersMax), end))?.[0] ?? '';
+}
+
+/** The value behind the sign. Returns where to go on. */
+function readSecret(text: string, word: string, sign: number, spans: Span[]): number {
+  let at = sign + 1;
+  if (text[sign] === '=' && text[at] === '>') at++;
   at = skipBlanks(text, at);
   const opening = at;
   at = skipQuotes(text, at);
@@ -230,6 +271,7 @@ const cardGroups: readonly string[] = ['4,4,4,4', '4,6,5', '4,6,4', '4,4,4,4,3']
 const cardCharactersMax = 24;
 
 const scanCards: Scan = (text, spans) => {
+  if (digitCount < 13) return;
   for (let at = 0; at < text.length; ) {
     if (!isDigit(text.charCodeAt(at))) {
       at++;
@@ -239,7 +281,8 @@ const scanCards: Scan = (text, spans) => {
     while (isDigit(text.charCodeAt(end))) end++;
     const before = text.charCodeAt(at - 1);
     if (!isWord(before) && before !== 46) {
-      const last = end - at >= 13 ? end : groupsEnd(text, at);
+      // Grouped ones begin with four digits.
+      const last = end - at >= 13 ? end : end - at === 4 ? groupsEnd(text, at) : at;
       if (last - at >= 13 && endsWell(text, last) && isCard(text.slice(at, last).replace(/[ -]/g, ''))) {
         spans.push({ start: at, end: last, kind: 'card' });
         end = last;
@@ -322,6 +365,7 @@ const isLocal = (code: number): boolean => isWord(code) || code === 46 || code =
 const ipCharactersMax = 45;
 
 const scanIps: Scan = (text, spans) => {
+  if (!text.includes('.') && !text.includes(':')) return;
   for (let at = 0; at < text.length; ) {
     const code = text.charCodeAt(at);
     if (!isDigit(code) && code !== 58 && !((code | 32) >= 97 && (code | 32) <= 102)) {
@@ -331,14 +375,18 @@ const scanIps: Scan = (text, spans) => {
     let end = at;
     let dots = 0;
     let colons = 0;
+    let doubled = false;
     for (; ; end++) {
       const here = text.charCodeAt(end);
       if (here === 46) dots++;
-      else if (here === 58) colons++;
-      else if (!isDigit(here) && !((here | 32) >= 97 && (here | 32) <= 102)) break;
+      else if (here === 58) {
+        colons++;
+        if (text.charCodeAt(end + 1) === 58) doubled = true;
+      } else if (!isDigit(here) && !((here | 32) >= 97 && (here | 32) <= 102)) break;
     }
     const before = text.charCodeAt(at - 1);
-    if (!isWord(before) && before !== 46 && !isWord(text.charCodeAt(end))) {
+    const mayBe = dots >= 3 || colons >= 7 || (colons >= 2 && doubled);
+    if (mayBe && !isWord(before) && before !== 46 && !isWord(text.charCodeAt(end))) {
       let last = end;
       while (last > at && (text[last - 1] === '.' || (text[last - 1] === ':' && text[last - 2] !== ':'))) last--;
       const found = last - at <= ipCharactersMax + 6 ? addressEnd(text.slice(at, last), dots, colons) : 0;
@@ -374,11 +422,10 @@ function isIpv6(text: string): boolean {
   return halves.length === 2 ? count <= 7 && count >= 1 : count === 8;
 }
 
-/** North American numbers as they are written there; all of a fixed length, so linear. */
-const national = /(?<![\w.-])(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4}(?![\w-])/g;
 const phoneDigits = { min: 8, max: 15 };
 
 const scanPhones: Scan = (text, spans) => {
+  if (digitCount < phoneDigits.min) return;
   for (let at = text.indexOf('+'); at >= 0; at = text.indexOf('+', at + 1)) {
     if (isWord(text.charCodeAt(at - 1)) || !isDigit(text.charCodeAt(at + 1)) || text[at + 1] === '0') continue;
     let digits = 0;
@@ -394,9 +441,35 @@ const scanPhones: Scan = (text, spans) => {
     if (digits >= phoneDigits.min && digits <= phoneDigits.max && endsWell(text, last))
       spans.push({ start: at, end: last, kind: 'phone' });
   }
-  for (const found of text.matchAll(national))
-    spans.push({ start: found.index, end: found.index + found[0].length, kind: 'phone' });
+  scanNational(text, '-', spans);
+  scanNational(text, '.', spans);
 };
+
+/** North American numbers as they are written there: `(555) 867-5309`, `555-867-5309`; from the last separator back. */
+function scanNational(text: string, separator: string, spans: Span[]): void {
+  for (let at = text.indexOf(separator); at >= 0; at = text.indexOf(separator, at + 1)) {
+    if (!areDigits(text, at - 3, 3) || !areDigits(text, at + 1, 4)) continue;
+    const end = at + 5;
+    if (isWord(text.charCodeAt(end)) || text[end] === '-') continue;
+    let start = at - 4;
+    if (text[start] === ' ' || text[start] === ')') {
+      if (text[start] === ' ') start--;
+      if (text[start] !== ')' || !areDigits(text, start - 3, 3) || text[start - 4] !== '(') continue;
+      start -= 4;
+    } else {
+      if ((text[start] !== '-' && text[start] !== '.') || !areDigits(text, start - 3, 3)) continue;
+      start -= 3;
+    }
+    const before = text.charCodeAt(start - 1);
+    if (!isWord(before) && before !== 46 && before !== 45) spans.push({ start, end, kind: 'phone' });
+  }
+}
+
+function areDigits(text: string, at: number, count: number): boolean {
+  if (at < 0) return false;
+  for (let i = at; i < at + count; i++) if (!isDigit(text.charCodeAt(i))) return false;
+  return true;
+}
 
 const scanners: Readonly<Record<SecretKind, Scan>> = {
   token: scanTokens,
