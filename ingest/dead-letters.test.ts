@@ -2,7 +2,9 @@
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CollectedDeadLetters } from '#bus/mod.ts';
-import { type DeadLetter, LogweirError, streams } from '#protocol/mod.ts';
+import { type DeadLetter, deadRetryHeader, LogweirError, streams } from '#protocol/mod.ts';
+import { Gate } from './pipeline/gate.ts';
+import { openPipeline } from './pipeline/open.ts';
 import { connectTo, openSockets, sendTo, until, type World } from './sockets.fixture.ts';
 import { openGateway, type TestGateway } from './testing/gateway.ts';
 
@@ -79,6 +81,20 @@ describe('dead letters over HTTP', () => {
     bus.streams.publish = publish;
     expect((await send()).status).toBe(200);
     expect(letters).toHaveLength(1);
+  });
+
+  it('of the pipeline stay where they are, when it sets them aside again', async () => {
+    const dead = new CollectedDeadLetters();
+    const gate = new Gate(openPipeline({ steps: [{ when: { body: 'odd' }, dead: 'odd ones' }] }, '.'), dead);
+    const gateway = await openGateway({ dead, gate });
+    open.push(gateway);
+    const send = (headers: Record<string, string>): Promise<Response> =>
+      fetch(`${gateway.url}/ingest`, { method: 'POST', headers: { ...json, ...headers }, body: '{"msg":"odd one"}\n' });
+    expect((await send({})).status).toBe(200);
+    expect(dead.letters).toHaveLength(1);
+    const again = await send({ [deadRetryHeader]: '1' });
+    expect([again.status, await again.json()]).toMatchObject([400, { title: expect.stringMatching('odd ones') }]);
+    expect(dead.letters).toHaveLength(1);
   });
 
   it('of one request are bounded', async () => {

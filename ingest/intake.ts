@@ -1,6 +1,6 @@
 /** What every request goes through, whatever its protocol: unpack, read into records, answer when the stream has them. */
 import type { RawLines } from '#analysis/formats/mod.ts';
-import { deadRetryHeader, type DeadResend, LogweirError, type RecordView } from '#protocol/mod.ts';
+import { type DeadLetter, deadRetryHeader, type DeadResend, LogweirError, type RecordView } from '#protocol/mod.ts';
 import type { FastifyRequest } from 'fastify';
 import { Ticket } from './batch-publisher.ts';
 import { Buried, type Bury, noBury, type Origin } from './bury.ts';
@@ -101,14 +101,17 @@ export async function takeIn<T extends Reading>(
     const cost = admission.hasServiceQuotas ? new Map<string, [number, number]>() : null;
     let accepted = 0;
     const from: Source = { receiver, place: source, file: '', line: 0, nowMs, serviceGiven: false };
-    // A letter that is sent again, and set aside again, is a new one.
-    const keep = incoming.isRetried === true ? undefined : buried.keep;
+    const again: DeadLetter[] = [];
+    const keep = incoming.isRetried === true ? (letter: DeadLetter) => void again.push(letter) : buried.keep;
+    let passedOn = 0;
     const add: Add = (view, lines) => {
       view.idempotencyKey = key;
       view.ordinal = accepted++;
       if (cost !== null) countIn(cost, view);
       const passed = gate.passView(view, from, lines ?? null, keep);
-      if (passed !== null) publisher.add(passed, ticket, nowMs, source);
+      if (passed === null) return;
+      passedOn++;
+      publisher.add(passed, ticket, nowMs, source);
     };
     add.lines = (service) => gate.lineOptions(receiver, '', service);
     // Parsing takes the time: whoever sends much waits behind itself.
@@ -127,7 +130,10 @@ export async function takeIn<T extends Reading>(
       return read(body, add, nowMs, buried.bury);
     });
     admission.charge(source, accepted, body.length, cost);
+    // A letter that is set aside again stays where it is; of a whole request, what is set aside again is a new one.
+    if (passedOn === 0 && again[0] !== undefined) throw setAsideAgain(again[0]);
     await ticket.done();
+    for (const letter of again) context.dead.put(letter);
     if (incoming.isRetried !== true) buried.putAll(context.dead);
     counts.records += accepted;
     counts.rejected += reading.rejected;
@@ -142,6 +148,9 @@ export async function takeIn<T extends Reading>(
     release();
   }
 }
+
+const setAsideAgain = ({ detail }: DeadLetter): LogweirError =>
+  new LogweirError('RECORD_REJECTED', `It is set aside again: ${detail}.`, 'Mend the step that the message names.');
 
 function countIn(cost: Map<string, [number, number]>, view: RecordView): void {
   const known = cost.get(view.service);
