@@ -6,6 +6,7 @@ import { type CommandContext, exitCodes } from './command.ts';
 import { commands } from './commands.ts';
 import { commandHelp, generalHelp } from './help.ts';
 import { didYouMean } from './nearest.ts';
+import { TerminalText } from './terminal-text.ts';
 
 /** Runs one command line (without `node` and the script) and resolves to the exit code. Throws nothing. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -39,13 +40,15 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 function context(): Omit<CommandContext, 'name' | 'args' | 'signal'> {
+  const out = new TerminalText(process.stdout.isTTY === true);
+  const err = new TerminalText(process.stderr.isTTY === true);
   return {
     env: process.env,
     cwd: process.cwd(),
     stdin: process.stdin,
-    write: (text) => new Promise<void>((resolve) => process.stdout.write(text, () => resolve())),
-    print: (line) => void process.stdout.write(`${line}\n`),
-    note: (line) => void process.stderr.write(`${line}\n`),
+    write: (text) => new Promise<void>((resolve) => process.stdout.write(out.shown(text), () => resolve())),
+    print: (line) => void process.stdout.write(out.shown(`${line}\n`)),
+    note: (line) => void process.stderr.write(err.shown(`${line}\n`)),
     terminal: {
       stdout: process.stdout.isTTY === true,
       stderr: process.stderr.isTTY === true,
@@ -68,12 +71,13 @@ function abortOnSignals(): AbortSignal {
 }
 
 function reportError(error: unknown): number {
+  const err = new TerminalText(process.stderr.isTTY === true);
   if (error instanceof LogweirError) {
-    process.stderr.write(`logweir: ${error.message}\n  ${error.remedy}\n`);
+    process.stderr.write(err.shown(`logweir: ${error.message}\n  ${error.remedy}\n`));
     return error.code === 'USAGE' || error.code === 'CONFIG_INVALID' ? exitCodes.usage : exitCodes.failed;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`logweir: unexpected failure; this is a bug in Logweir.\n${text}\n`);
+  process.stderr.write(err.shown(`logweir: unexpected failure; this is a bug in Logweir.\n${text}\n`));
   return exitCodes.failed;
 }
 

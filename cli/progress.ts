@@ -1,5 +1,6 @@
 /** A progress line on stderr, on a terminal only and only for work that takes longer than a second. */
 import process from 'node:process';
+import { escaped } from '#protocol/dead-text.ts';
 import type { CommandContext } from './command.ts';
 
 const showAfterMs = 1_000;
@@ -30,7 +31,7 @@ export class Progress {
     if (nowMs - this.startedMs < showAfterMs || nowMs - this.shownMs < everyMs) return;
     this.shownMs = nowMs;
     const line = progressLine(this.label, done, this.total, this.unit, nowMs - this.startedMs);
-    process.stderr.write(`\r${line.slice(0, this.columns - 1)}\u001b[K`);
+    process.stderr.write(`\r${escaped(line).slice(0, this.columns - 1)}\u001b[K`);
   }
 
   /** Clears the line. */

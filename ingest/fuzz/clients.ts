@@ -83,7 +83,7 @@ function call(port: number, path: string, message: Buffer, headers: Record<strin
     let code = '';
     const note = (found: Record<string, unknown>): void => {
       if (found[':status'] !== undefined) status = Number(found[':status']);
-      if (found['grpc-status'] !== undefined) code = `${found['grpc-status'] as string}`;
+      if (found['grpc-status'] !== undefined) code = found['grpc-status'] as string;
     };
     stream.on('response', note);
     stream.on('trailers', note);

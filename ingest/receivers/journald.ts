@@ -28,7 +28,7 @@ export const journaldReceiver: Receiver = {
       if (status !== 202) reply.header('connection', 'close');
       return reply.code(status).type('text/plain').send(text);
     };
-    app.post(path, { config: { streams: true }, preParsing: preParsing as never }, (_request, reply) => reply.send());
+    app.post(path, { config: { streams: true }, preParsing }, (_request, reply) => reply.send());
   },
 };
 
