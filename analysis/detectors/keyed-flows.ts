@@ -11,7 +11,7 @@
 import { doubleBytes, doublesFrom } from '#protocol/number-bytes.ts';
 
 /** Keys at a time; beyond it every second one is followed, by its hash, then every fourth … */
-const keysMax = 256;
+const keysMax = 128;
 /** Messages of a service that are told apart. */
 const stepsMax = 24;
 export const tickMs = 5_000;
@@ -33,6 +33,7 @@ const pausesMin = 200;
 const waitUnknownMs = 60_000;
 const [waitMinMs, waitMaxMs] = [5_000, 600_000];
 const examplesMax = 3;
+const endBytes = 10;
 
 interface Flow {
   key: string;
@@ -117,6 +118,8 @@ export class KeyedFlows {
   private tick = 0;
   /** Memo of `rules`: by a × stepsMax + b. */
   private index: (Rule | undefined)[] = [];
+  /** Memo of `steps`; −1: none. */
+  private stepBySlot: number[] = [];
 
   /** @param tailExponent evidence that is told, as −log10 of a chance */
   constructor(tailExponent: number) {
@@ -127,9 +130,9 @@ export class KeyedFlows {
   observe(slot: number, hash: number, timeMs: number, key: () => string): void {
     const tick = Math.floor(timeMs / tickMs);
     if (tick > this.tick) this.passTo(tick);
+    if (hash % this.thin !== 0) return;
     let flow = this.flows.get(hash);
     if (flow === undefined) {
-      if (hash % this.thin !== 0) return;
       if (this.flows.size >= keysMax) {
         this.thin *= 2;
         for (const one of this.flows.keys()) if (one % this.thin !== 0) this.flows.delete(one);
@@ -174,6 +177,11 @@ export class KeyedFlows {
     return rule === undefined || rule[told.kind].sum <= 0 ? null : this.tell(rule, told.kind, 0);
   }
 
+  /** The slot has another template now. */
+  forget(slot: number): void {
+    if ((this.stepBySlot[slot] ?? -1) >= 0) this.startOver();
+  }
+
   /** What went on is explained, or has become usual. */
   forgive(): void {
     for (const { missing, swapped } of this.rules) {
@@ -186,6 +194,7 @@ export class KeyedFlows {
   startOver(): void {
     this.flows.clear();
     this.steps = [];
+    this.stepBySlot = [];
     this.rules = [];
     this.index = [];
     this.keys = 0;
@@ -235,9 +244,10 @@ export class KeyedFlows {
     );
     const steps = doublesFrom(state.steps);
     this.steps = [];
+    this.stepBySlot = [];
     for (let i = 0; i < steps.length; i += 4) {
       const [slot, bornMs, keys, tickKeys] = steps.subarray(i, i + 4) as unknown as [number, number, number, number];
-      this.steps.push({ slot, bornMs, keys, tickKeys });
+      this.addStep({ slot, bornMs, keys, tickKeys });
     }
     const rules = doublesFrom(state.rules);
     const width = 5 + 2 * evidenceNumbers.length;
@@ -414,10 +424,15 @@ export class KeyedFlows {
   }
 
   private stepOf(slot: number, timeMs: number): number {
-    const at = this.steps.findIndex((step) => step.slot === slot);
+    const at = this.stepBySlot[slot] ?? -1;
     if (at >= 0 || this.steps.length >= stepsMax) return at;
-    this.steps.push({ slot, bornMs: timeMs, keys: 0, tickKeys: 0 });
-    return this.steps.length - 1;
+    return this.addStep({ slot, bornMs: timeMs, keys: 0, tickKeys: 0 });
+  }
+
+  private addStep(step: Step): number {
+    while (this.stepBySlot.length <= step.slot) this.stepBySlot.push(-1);
+    this.stepBySlot[step.slot] = this.steps.length;
+    return this.steps.push(step) - 1;
   }
 
   private newRule(a: number, b: number): Rule {
@@ -448,9 +463,12 @@ const usualShare = (odd: number, of: number): number => (Math.max(0, odd) + 0.5)
 
 const bucketOf = (ms: number): number => (ms < 1 ? 0 : Math.min(buckets - 1, 32 - Math.clz32(Math.min(ms, 2 ** 31))));
 
-/** FNV-1a, 32 bits, of bytes [from, to). */
+/** FNV-1a, 32 bits, of an id; of a long one the ends, which is where ids differ: a trace id need not be read whole. */
 export function fnvOf(bytes: Uint8Array, from: number, to: number): number {
   let hash = 0x811c9dc5;
-  for (let i = from; i < to; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+  const isLong = to - from > 2 * endBytes;
+  const head = isLong ? from + endBytes : to;
+  for (let i = from; i < head; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+  if (isLong) for (let i = to - endBytes; i < to; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
   return hash >>> 0;
 }

@@ -146,6 +146,7 @@ export class UnusualSequenceDetector {
 
   private begin({ templateSlot, severityNumber }: ObservedEvent, timeMs: number): void {
     this.places.forget(templateSlot);
+    this.flows.forget(templateSlot);
     this.fresh.delete(templateSlot);
     if (severityNumber >= warning) return;
     if (this.fresh.size >= newMax) this.fresh.delete(this.fresh.keys().next().value as number);
