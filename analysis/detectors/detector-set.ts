@@ -96,7 +96,7 @@ export class DetectorSet {
     this.history = new History(detectors.history.windows);
     this.sizeMs = config.windows.sizeMs;
     this.errors = new ErrorDetector(detectors.errorSpike, config.windows.sizeMs);
-    this.volume = new VolumeDetector(detectors);
+    this.volume = new VolumeDetector(detectors, config.windows.sizeMs);
     this.newTemplate = new NewTemplateDetector(detectors.newTemplate);
     this.newValue = new NewValueDetector(detectors.newValue);
     this.unusual = new UnusualSequenceDetector(detectors.unusualSequence);
@@ -145,6 +145,11 @@ export class DetectorSet {
     if (this.sequences.isWaiting) this.sequences.release(context.watermarkMs, context);
   }
 
+  /** Nothing came until then; true where a silence is told now. */
+  idle(nowMs: number, context: StepContext): boolean {
+    return this.volume.idle(nowMs, this.history, context);
+  }
+
   /** Takes what waits for order up to a time, where nothing more is expected before it. */
   releaseSequences(untilMs: number, context: StepContext): void {
     this.sequences.release(untilMs, context);
@@ -161,7 +166,7 @@ export class DetectorSet {
       this.multivariate.close(context);
       return;
     }
-    const whole = this.volume.filledClosed(window, partial, history, context);
+    const whole = this.volume.filledClosed(window, partial, history);
     this.skipped += this.volume.silentRun;
     if (config.latency.enabled) this.latency.windowClosed(window, context);
     if (!whole) {
@@ -297,6 +302,7 @@ export class DetectorSet {
   private startOver(): void {
     this.history = new History(this.config.history.windows);
     this.table.startOver();
+    this.volume.startOver();
     this.newTemplate.startOver();
   }
 

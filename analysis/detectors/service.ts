@@ -126,8 +126,11 @@ export class ServiceAnalysis {
     // Empty windows follow stream time only where the service's own time does; last year's file has no present.
     const near = Math.abs(this.lastArrivalStreamMs - windows.newestMs) <= this.jumpMs;
     const emptyUntilMs = windows.newestMs + idleMs - config.windows.idleTimeoutMs - config.windows.allowedDisorderMs;
-    if (near) this.closeUpTo(Math.max(newestEndMs, emptyUntilMs), windows.newestMs + idleMs, true);
-    else this.closeUpTo(newestEndMs, windows.newestMs);
+    if (near) {
+      this.closeUpTo(Math.max(newestEndMs, emptyUntilMs), windows.newestMs + idleMs, true);
+      // A silence need not wait for the end of its window.
+      if (this.detectors.idle(windows.newestMs + idleMs, this.context)) this.moves++;
+    } else this.closeUpTo(newestEndMs, windows.newestMs);
     this.detectors.releaseSequences(near ? Math.max(windows.newestMs, emptyUntilMs) : windows.newestMs, this.context);
   }
 

@@ -1,6 +1,7 @@
 /**
- * Too few records, or too many. Silence: none at all, for longer than chance and than any silence known; it is seen
- * in the empty windows that ticks (live) or the end of a gap (history) give. Drop and surge: sums of the last one, two
+ * Too few records, or too many. Silence: none at all, for longer than chance, than a restart and than any pause known;
+ * it is seen by ticks (live), or in the empty windows that the end of a gap (history) gives, and said to be known from
+ * the same moment in both. Drop and surge: sums of the last one, two
  * and four windows against the past hour, the last minutes, the same hour of other days, and levels that were normal
  * before; debug output does not count, as it comes and goes with a setting.
  */
@@ -21,6 +22,9 @@ export interface VolumeSnapshot {
   learnable: number;
   wasSilent: boolean;
   lastRecordMs: number;
+  longestPauseMs: number;
+  silentFromMs: number;
+  silentToMs: number;
   /** Counts of the last windows, newest first. */
   recent: number[];
   calmWindows: number;
@@ -35,9 +39,14 @@ type Extremes = readonly { most: number; least: number }[];
 const resumeMs = 5 * 60_000;
 /** Windows of the usual level that end a change. */
 const calmToEnd = 2;
+/** Windows that a restart takes, and up to which pauses are known by their length; of longer ones windows are counted. */
+const restartWindows = 1.2;
+const pauseWindowsMax = 8;
+const hourMs = 3_600_000;
 
 export class VolumeDetector {
   private readonly config: VolumeConfig;
+  private readonly sizeMs: number;
   private silence: Incident | null = null;
   private change: Incident | null = null;
   private last: Incident | null = null;
@@ -45,6 +54,14 @@ export class VolumeDetector {
   private learnable = 0;
   private wasSilent = false;
   private lastRecordMs = 0;
+  /** Longest time between two records that was no silence. */
+  private longestPauseMs = 0;
+  /** The last silence, from its last record before to its first one after; while it lasts, for ever. */
+  private silentFromMs = 0;
+  private silentToMs = 0;
+  /** What `silenceOf` said for the present pause in this hour; a memo. */
+  private knownNeedMs = 0;
+  private knownHour = 0;
   private recent: number[] = [];
   private calmWindows = 0;
   private lowWindows = 0;
@@ -52,8 +69,9 @@ export class VolumeDetector {
   /** Windows of the silence that the last window ended; 0: none. Read at once, no state. */
   silentRun = 0;
 
-  constructor(config: VolumeConfig) {
+  constructor(config: VolumeConfig, sizeMs: number) {
     this.config = config;
+    this.sizeMs = sizeMs;
   }
 
   get isOpen(): boolean {
@@ -67,56 +85,96 @@ export class VolumeDetector {
   /** An empty window. `learn` is false within a gap too long to be part of what is usual. */
   emptyClosed(window: WindowState, learn: boolean, history: History, context: StepContext): void {
     if (learn) this.learnable++;
-    const { enabled, warmupWindows, windowsMin, tailExponent, longestFactor } = this.config.silence;
     this.emptyWindows++;
     this.recent = [];
-    if (!enabled || history.size < warmupWindows) return;
-    if (this.silence === null) {
-      const usual = history.usual('logCount');
-      const hourly = history.hourly(window.startMs);
-      // Where most windows are empty the median says nothing; the gap must then be long by the mean.
-      const known = usual.median > 0 ? Math.min(usual.median, usual.localMedian) : Math.min(usual.mean, usual.local);
-      const mean = Math.min(known, hourly?.low ?? Number.POSITIVE_INFINITY);
-      const dispersion = usual.median > 0 ? usual.lowDispersion : usual.dispersion;
-      const exponent = this.emptyWindows * lowerTailExponent(0, mean, mean * dispersion);
-      if (this.emptyWindows < windowsMin || exponent < tailExponent) return;
-      // A restart takes half a minute.
-      if (window.endMs - this.lastRecordMs < 1.4 * (window.endMs - window.startMs)) return;
-      if (this.emptyWindows <= longestFactor * history.longestEmptyRun) return;
-      this.wasSilent = true;
-      // What looked like a drop was the beginning of this.
-      this.endChange(context);
-      this.silence = Incident.open(context, 'silence', '', this.lastRecordMs);
-      this.silence.row.decidedAtMs = window.endMs;
-      this.silence.row.eventMs = this.lastRecordMs;
-      this.silence.peak(scoreOf(exponent), 0, mean / ((window.endMs - window.startMs) / 1000));
-    }
+    this.knownNeedMs = 0;
+    this.idle(window.endMs, history, context);
+    if (this.silence === null) return;
+    this.wasSilent = true;
     this.writeSilence(this.silence, window.endMs, context);
+  }
+
+  /** Nothing came until then, live or in history. True where a silence is told now. */
+  idle(nowMs: number, history: History, context: StepContext): boolean {
+    const { enabled, warmupWindows } = this.config.silence;
+    if (!enabled || this.silence !== null || this.lastRecordMs === 0 || history.size < warmupWindows) return false;
+    const pausedMs = nowMs - this.lastRecordMs;
+    const hour = Math.floor(nowMs / hourMs);
+    if (pausedMs < restartWindows * this.sizeMs || (hour === this.knownHour && pausedMs < this.knownNeedMs))
+      return false;
+    const { needMs, mean, exponent } = this.silenceOf(hour * hourMs, history);
+    this.knownNeedMs = needMs;
+    this.knownHour = hour;
+    if (pausedMs < needMs) return false;
+    // What looked like a drop was the beginning of this.
+    this.endChange(context);
+    this.silence = Incident.open(context, 'silence', '', this.lastRecordMs);
+    this.silence.row.decidedAtMs = this.lastRecordMs + needMs;
+    this.silence.row.eventMs = this.lastRecordMs;
+    this.silence.peak(scoreOf((exponent * pausedMs) / this.sizeMs), 0, (mean * 1_000) / this.sizeMs);
+    this.silentFromMs = this.lastRecordMs;
+    this.silentToMs = Number.MAX_SAFE_INTEGER;
+    this.writeSilence(this.silence, this.lastRecordMs + needMs, context);
+    return true;
+  }
+
+  /** How long a pause must be to be a silence, with the usual records of a window and −log10 of the chance of none. */
+  private silenceOf(atMs: number, history: History): { needMs: number; mean: number; exponent: number } {
+    const { windowsMin, tailExponent, longestFactor } = this.config.silence;
+    const { sizeMs } = this;
+    const usual = history.usual('logCount');
+    const hourly = history.hourly(atMs);
+    // Where most windows are empty the median says nothing; the gap must then be long by the mean.
+    const known = usual.median > 0 ? Math.min(usual.median, usual.localMedian) : Math.min(usual.mean, usual.local);
+    const mean = Math.min(known, hourly?.low ?? Number.POSITIVE_INFINITY);
+    const dispersion = usual.median > 0 ? usual.lowDispersion : usual.dispersion;
+    const exponent = lowerTailExponent(0, mean, mean * dispersion);
+    const run = history.longestEmptyRun;
+    const needMs = Math.max(
+      Math.max(restartWindows, windowsMin) * sizeMs,
+      exponent > 0 ? Math.ceil((sizeMs * tailExponent) / exponent) : Number.POSITIVE_INFINITY,
+      longestFactor * this.longestPauseMs,
+      run > 0 ? (longestFactor * run + 1) * sizeMs : 0,
+    );
+    return { needMs, mean, exponent };
   }
 
   /**
    * A window with records: ends a run of empty ones, which the history takes in unless it was a silence. Returns
    * whether the window is whole; a partial one, and the first after a silence, is no measure of volume.
    */
-  filledClosed(window: WindowState, partial: boolean, history: History, context: StepContext): boolean {
+  filledClosed(window: WindowState, partial: boolean, history: History): boolean {
     this.silentRun = this.wasSilent ? this.emptyWindows : 0;
     if (this.wasSilent) history.noteSilence(this.emptyWindows);
     else if (this.emptyWindows > 0) history.pushEmptyRun(this.emptyWindows, this.learnable);
     this.emptyWindows = 0;
     this.learnable = 0;
-    const whole = !partial && !this.wasSilent;
+    const holdsSilence = window.endMs > this.silentFromMs && window.startMs < this.silentToMs;
+    const whole = !partial && !this.wasSilent && !holdsSilence;
     this.wasSilent = false;
-    this.lastRecordMs = window.newestMs;
-    if (this.silence !== null && window.newestMs > this.silence.row.startMs) this.recordSeen(window.newestMs, context);
+    this.knownNeedMs = 0;
     return whole;
   }
 
-  /** The record that ends a silence, in event time. Seen at the record, before its window closes. */
+  /** A record, in event time: ends a silence, before its window closes, or a pause. Hot path. */
   recordSeen(timeMs: number, context: StepContext): void {
+    if (timeMs <= this.lastRecordMs) return;
+    const pauseMs = timeMs - this.lastRecordMs;
+    const before = this.lastRecordMs;
+    this.lastRecordMs = timeMs;
     const { silence } = this;
-    if (silence === null || timeMs <= silence.row.startMs) return;
-    this.writeSilence(silence, timeMs, context);
-    this.silence = null;
+    if (silence !== null) {
+      this.writeSilence(silence, timeMs, context);
+      this.silence = null;
+      this.silentToMs = timeMs;
+    } else if (before > 0 && pauseMs > this.longestPauseMs && pauseMs <= pauseWindowsMax * this.sizeMs)
+      this.longestPauseMs = pauseMs;
+    this.knownNeedMs = 0;
+  }
+
+  /** What was learned so far is worth nothing. */
+  startOver(): void {
+    this.longestPauseMs = 0;
   }
 
   /**
@@ -180,6 +238,9 @@ export class VolumeDetector {
       learnable: this.learnable,
       wasSilent: this.wasSilent,
       lastRecordMs: this.lastRecordMs,
+      longestPauseMs: this.longestPauseMs,
+      silentFromMs: this.silentFromMs,
+      silentToMs: this.silentToMs,
       recent: this.recent.slice(),
       calmWindows: this.calmWindows,
       lowWindows: this.lowWindows,
@@ -195,6 +256,9 @@ export class VolumeDetector {
     this.learnable = state.learnable;
     this.wasSilent = state.wasSilent;
     this.lastRecordMs = state.lastRecordMs;
+    this.longestPauseMs = state.longestPauseMs;
+    this.silentFromMs = state.silentFromMs;
+    this.silentToMs = state.silentToMs;
     this.recent = state.recent.slice();
     this.calmWindows = state.calmWindows;
     this.lowWindows = state.lowWindows;
