@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
-import { DeadLetterSink } from '#bus/mod.ts';
+import { type DeadLetters, DeadLetterSink } from '#bus/mod.ts';
 import { BatchPublisher, type FileCounts, follow, runJob } from '#ingest/mod.ts';
 import { resolveInputs } from '#ingest/files/mod.ts';
 import { Gate } from '#ingest/pipeline/mod.ts';
@@ -62,7 +62,7 @@ files are left alone. Quote patterns, so that the shell leaves them to Logweir.`
       const { bus, time, id, settings } = cluster;
       const dead = new DeadLetterSink(bus, time, `${id}.${randomBytes(4).toString('hex')}`);
       const gate = new Gate(await pipelineOf(settings, ctx.cwd), dead);
-      const code = await (ctx.args.flag('follow') ? runFollow(ctx, cluster, gate) : runFiles(ctx, cluster, gate));
+      const code = await (ctx.args.flag('follow') ? runFollow(ctx, cluster, gate, dead) : runFiles(ctx, cluster, gate));
       await dead.settle();
       return code;
     } finally {
@@ -159,13 +159,13 @@ function summary(counts: FileCounts, files: number, seconds: number): string[] {
   return lines;
 }
 
-async function runFollow(ctx: CommandContext, cluster: ClusterSetup, gate: Gate): Promise<number> {
+async function runFollow(ctx: CommandContext, cluster: ClusterSetup, gate: Gate, dead: DeadLetters): Promise<number> {
   if (ctx.args.positionals.includes('-'))
     throw new LogweirError('USAGE', 'Standard input cannot be followed.', 'Leave --follow out: - is read as it comes.');
   const stateFile = resolve(ctx.args.string('state') ?? join(cluster.dataDir, 'follow.json'));
   const unlock = lockState(stateFile);
   try {
-    return await followFiles(ctx, cluster, stateFile, gate);
+    return await followFiles(ctx, cluster, stateFile, gate, dead);
   } finally {
     unlock();
   }
@@ -195,7 +195,13 @@ function lockState(stateFile: string): () => void {
   }
 }
 
-async function followFiles(ctx: CommandContext, cluster: ClusterSetup, stateFile: string, gate: Gate): Promise<number> {
+async function followFiles(
+  ctx: CommandContext,
+  cluster: ClusterSetup,
+  stateFile: string,
+  gate: Gate,
+  dead: DeadLetters,
+): Promise<number> {
   let records = 0;
   const progress = new Progress(ctx, 'following', undefined, 'records');
   await follow({
@@ -206,6 +212,7 @@ async function followFiles(ctx: CommandContext, cluster: ClusterSetup, stateFile
     time: cluster.time,
     signal: ctx.signal,
     gate,
+    dead,
     onProblem: (path, error) =>
       ctx.note(error instanceof LogweirError ? `${error.message} It is tried again.` : `${path}: ${error.message}`),
     onWaiting: (path) => ctx.note(`${path}: nothing is there yet; it is waited for.`),

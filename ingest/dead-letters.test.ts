@@ -1,8 +1,12 @@
 /** What no receiver can take is set aside with its reason, its source and its bytes; what was refused for now is not. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { CollectedDeadLetters } from '#bus/mod.ts';
+import { CollectedDeadLetters, systemTime } from '#bus/mod.ts';
 import { type DeadLetter, deadRetryHeader, LogweirError, streams } from '#protocol/mod.ts';
+import { follow } from './follow.ts';
 import { Gate } from './pipeline/gate.ts';
 import { openPipeline } from './pipeline/open.ts';
 import { connectTo, openSockets, sendTo, until, type World } from './sockets.fixture.ts';
@@ -149,5 +153,35 @@ describe('dead letters over sockets', () => {
     ]);
     expect(JSON.parse(answer)).toMatchObject({ accepted: 0, error: { code: 'REQUEST_INVALID' } });
     await expect.poll(() => bus.streams.subjects(streams.logs, 'logs.in'), { timeout: 5_000 }).toEqual({});
+  });
+});
+
+describe('dead letters of files that are followed', () => {
+  it('name lines that are too long by where they begin', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'logweir-dead-'));
+    const path = join(directory, 'app.log');
+    writeFileSync(path, `first line\n${'x'.repeat(300_000)}\nlast line\n`);
+    const dead = new CollectedDeadLetters();
+    const world = await openSockets('syslog', { ports: {} });
+    open.push(world);
+    const controller = new AbortController();
+    const following = follow({
+      paths: [path],
+      stateFile: join(directory, 'state.json'),
+      publisher: world.sockets.publisher,
+      service: 'app',
+      time: systemTime,
+      signal: controller.signal,
+      onProblem: () => {},
+      onRecords: () => {},
+      dead,
+    });
+    await until(() => dead.letters.length > 0);
+    controller.abort();
+    await following;
+    expect(dead.letters).toMatchObject([
+      { reason: 'too_long', receiver: 'file', service: 'app', source: `${path}, byte 11`, bytesWhole: 300_000 },
+    ]);
+    rmSync(directory, { recursive: true });
   });
 });

@@ -6,8 +6,8 @@
  */
 import { createHash } from 'node:crypto';
 import { LineParser, type ParsedRecord } from '#analysis/formats/mod.ts';
-import { sleep, type Time } from '#bus/mod.ts';
-import { RecordView, recordBytesMax, unknownService, viewOf } from '#protocol/mod.ts';
+import { type DeadLetters, sleep, type Time } from '#bus/mod.ts';
+import { LogweirError, RecordView, recordBytesMax, unknownService, viewOf } from '#protocol/mod.ts';
 import { type BatchPublisher, Ticket } from './batch-publisher.ts';
 import { FileTailer, OverlongLine, type TailBatch, type TailSource } from './files/mod.ts';
 import { type Gate, openGate, type Source } from './pipeline/gate.ts';
@@ -26,6 +26,8 @@ export interface FollowOptions {
   onRecords: (records: number) => void;
   /** What records pass on their way, default nothing. */
   gate?: Gate | undefined;
+  /** Where lines that are too long, and files that cannot be read, are put down; default nowhere. */
+  dead?: DeadLetters;
 }
 
 /** A record may still grow by continuation lines: it is let go after this long without news of its file, ms. */
@@ -56,7 +58,13 @@ class Follower {
 
   constructor(options: FollowOptions) {
     this.options = options;
-    this.tailer = new FileTailer(options);
+    this.tailer = new FileTailer({
+      ...options,
+      onProblem: (path, error) => {
+        if (error instanceof LogweirError) this.setAside('unreadable', error.message, path, 0);
+        options.onProblem(path, error);
+      },
+    });
   }
 
   async run(): Promise<void> {
@@ -93,7 +101,19 @@ class Follower {
     if (batch.last) this.open.delete(id);
   }
 
-  private reportOverlong({ source: { path }, lines }: TailBatch): void {
+  /** Of a line that is left out nothing is kept in memory; where it begins, it can be read in its file. */
+  private setAside(reason: 'too_long' | 'unreadable', detail: string, source: string, bytesWhole: number): void {
+    const { dead, service = '', time } = this.options;
+    const bytes = new Uint8Array();
+    dead?.put({ reason, detail, receiver: 'file', source, service, atMs: time.now(), bytes, bytesWhole });
+  }
+
+  private reportOverlong({ source: { path }, lines, starts }: TailBatch): void {
+    for (const [i, line] of lines.entries()) {
+      if (!(line instanceof OverlongLine)) continue;
+      const detail = `the line has ${line.sizeBytes} bytes, ${recordBytesMax} are allowed`;
+      this.setAside('too_long', detail, `${path}, byte ${starts[i] ?? 0}`, line.sizeBytes);
+    }
     if (this.reported.has(path)) return;
     const line = lines.find((one): one is OverlongLine => one instanceof OverlongLine);
     if (line === undefined) return;
