@@ -24,7 +24,7 @@ export const command: Command = {
       const start = `${process.pid}.${time.now().toString(36)}`;
       const dead = new DeadLetterSink(bus, time, `${id}.d.${start}`);
       const quotas = quotasOf(config);
-      const gate = new Gate(await pipelineOf(settings, ctx.cwd), dead);
+      const gate = new Gate(await pipelineOf(settings, ctx.cwd), dead, time.now);
       const gateway: Gateway = new Gateway({
         bus,
         partitions: facts.partitions,
@@ -44,6 +44,7 @@ export const command: Command = {
           datadog: tokensOf(config.gateway.datadogKeys),
           firehose: tokensOf(config.gateway.firehoseKeys),
         },
+        tls: tlsOf(config, 'gateway'),
         dead,
         gate,
         metrics: () => prometheusText('gateway', counters()) + dead.metrics() + gate.metrics(),
@@ -75,7 +76,7 @@ export const command: Command = {
           connectionsPerAddressMax: config.receivers.connectionsPerAddressMax,
           idleMs: config.receivers.idleMs,
         },
-        tls: receiverTls(config),
+        tls: tlsOf(config, 'receivers'),
         nats: config.receivers.nats,
         ...(quotas === undefined ? {} : { quotas }),
         dead,
@@ -173,13 +174,13 @@ function openPorts({ config, isSet }: Settings): Partial<Record<ListeningName, {
 }
 
 /** @throws LogweirError CONFIG_INVALID */
-function receiverTls({ receivers }: Config): ConstructorParameters<typeof Sockets>[0]['tls'] {
-  const { tlsCertFile, tlsKeyFile, tlsClientCaFile, tlsRequired } = receivers;
+function tlsOf(config: Config, section: 'gateway' | 'receivers'): ConstructorParameters<typeof Sockets>[0]['tls'] {
+  const { tlsCertFile, tlsKeyFile, tlsClientCaFile, tlsRequired } = config[section];
   if (tlsCertFile === '') return undefined;
   return {
-    cert: pem('tlsCertFile', tlsCertFile),
-    key: pem('tlsKeyFile', tlsKeyFile),
-    clientCa: tlsClientCaFile === '' ? '' : pem('tlsClientCaFile', tlsClientCaFile),
+    cert: pem(`${section}.tlsCertFile`, tlsCertFile),
+    key: pem(`${section}.tlsKeyFile`, tlsKeyFile),
+    clientCa: tlsClientCaFile === '' ? '' : pem(`${section}.tlsClientCaFile`, tlsClientCaFile),
     required: tlsRequired,
   };
 }
@@ -190,7 +191,7 @@ function pem(key: string, file: string): string {
   } catch (cause) {
     throw new LogweirError(
       'CONFIG_INVALID',
-      `receivers.${key} cannot be read: ${(cause as Error).message}.`,
+      `${key} cannot be read: ${(cause as Error).message}.`,
       'Name a PEM file that this user may read.',
       { cause },
     );

@@ -61,7 +61,7 @@ files are left alone. Quote patterns, so that the shell leaves them to Logweir.`
     try {
       const { bus, time, id, settings } = cluster;
       const dead = new DeadLetterSink(bus, time, `${id}.${randomBytes(4).toString('hex')}`);
-      const gate = new Gate(await pipelineOf(settings, ctx.cwd), dead);
+      const gate = new Gate(await pipelineOf(settings, ctx.cwd), dead, time.now);
       const code = await (ctx.args.flag('follow') ? runFollow(ctx, cluster, gate, dead) : runFiles(ctx, cluster, gate));
       await dead.settle();
       return code;

@@ -66,7 +66,8 @@ export function settingsOf(ctx: Context): Settings {
   const cluster = runningCluster(dataDir);
   const host = ports.bindHost === '0.0.0.0' || ports.bindHost === '::' ? '127.0.0.1' : ports.bindHost;
   const url = (name: 'api' | 'gateway' | 'clickhouse'): string => {
-    if (cluster !== undefined && !loaded.isSet(`ports.${name}`)) return cluster.urls[name];
+    // Port 0 is any that was free: only the cluster knows which.
+    if (cluster !== undefined && (ports[name] === 0 || !loaded.isSet(`ports.${name}`))) return cluster.urls[name];
     return `http://${host}:${ports[name]}`;
   };
   return {

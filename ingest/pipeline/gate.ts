@@ -33,13 +33,16 @@ export class Gate implements Passage {
   /** Null: records pass as they are. */
   readonly pipeline: Pipeline | null;
   private readonly dead: DeadLetters;
+  private readonly now: (() => number) | undefined;
   private readonly item = new Item();
   /** Records that were over the limit of one once the steps were done. */
   private tooLarge = 0;
 
-  constructor(pipeline: Pipeline | null, dead: DeadLetters = noDeadLetters) {
+  /** `now`: the wall clock of dead letters, ms; default the time of their source. */
+  constructor(pipeline: Pipeline | null, dead: DeadLetters = noDeadLetters, now?: () => number) {
     this.pipeline = pipeline;
     this.dead = dead;
+    this.now = now;
   }
 
   /** How lines of a source are read. `service`: of all its lines, '' where they say it. */
@@ -120,7 +123,7 @@ export class Gate implements Passage {
       receiver: source.receiver,
       source: source.line > 0 ? `${source.place}:${source.line}` : source.place,
       service: item.service,
-      atMs: source.nowMs,
+      atMs: this.now?.() ?? source.nowMs,
       bytes: Buffer.from(text),
       resend: { path: `/ingest${query}`, contentType: asItCame ? 'text/plain' : 'application/x-ndjson' },
     });

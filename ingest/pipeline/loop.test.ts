@@ -6,8 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CollectedDeadLetters, systemTime } from '#bus/mod.ts';
+import { BatchPublisher } from '../batch-publisher.ts';
 import { resolveInputs } from '../files/mod.ts';
 import { emptyCounts } from '../file-source.ts';
+import { follow } from '../follow.ts';
 import { readRecords } from '../job.ts';
 import { openSockets, type World } from '../sockets.fixture.ts';
 import { openGateway, type TestGateway } from '../testing/gateway.ts';
@@ -62,6 +64,45 @@ const post = (url: string, body: string, type: string): Promise<Response> =>
   fetch(url, { method: 'POST', body, headers: { 'content-type': type } });
 
 describe('a pipeline', () => {
+  it('acts on followed files', async () => {
+    const { bus, gateway: unused, records } = await gateway();
+    const directory = mkdtempSync(join(tmpdir(), 'logweir-follow-'));
+    const path = join(directory, 'a.out');
+    writeFileSync(
+      path,
+      '03:04:05 <grave> o-1 first\n  and more\n03:04:06 <info> o-2 healthy\n03:04:07 <info> o-3 odd\n',
+    );
+    const publisher = new BatchPublisher({
+      bus,
+      partitions: 1,
+      lane: 'live',
+      source: 'file',
+      time: systemTime,
+      publisherId: 'follow',
+      pendingBytesMax: 1 << 20,
+      giveUpAfterMs: 1_000,
+    });
+    const stop = new AbortController();
+    let read = 0;
+    await follow({
+      paths: [path],
+      stateFile: join(directory, 'state.json'),
+      publisher,
+      service: undefined,
+      time: systemTime,
+      signal: stop.signal,
+      gate: gate(),
+      onProblem: () => {},
+      onRecords: (count) => {
+        read += count;
+        if (read === 3) stop.abort();
+      },
+    });
+    expect(unused.publisher.counts.records).toBe(0);
+    expect(await records()).toMatchObject([{ body: 'first\n  and more', severityNumber: 17 }]);
+    expect(dead.letters).toMatchObject([{ receiver: 'file', source: path }]);
+  });
+
   it('acts on plain text over HTTP, with lines put together by its rules', async () => {
     const test = await gateway();
     const text =
