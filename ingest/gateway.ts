@@ -5,13 +5,23 @@ import { Transform } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { type Bus, type DeadLetters, noDeadLetters, type Time } from '#bus/mod.ts';
 import { LogweirError, liveLane } from '#protocol/mod.ts';
-import { Admission, backlogMax, ConnectionLimit, FairTurns, Quotas } from './admission/mod.ts';
+import {
+  acceptMore,
+  Admission,
+  backlogMax,
+  checkFree,
+  ConnectionLimit,
+  FairTurns,
+  Quotas,
+  sharing,
+} from './admission/mod.ts';
 import { BatchPublisher } from './batch-publisher.ts';
 import { tooLarge } from './decompress.ts';
 import { type Gate, openGate } from './pipeline/gate.ts';
 import { sendProblem } from './problem.ts';
 import type { AnswerError, GatewayLimits, ReceiverContext, ReceiverCounts } from './receiver.ts';
 import { receiverServers, receivers } from './receivers/mod.ts';
+import { alsoTls, type Tls } from './tls.ts';
 import type { ReceiverTokens } from './tokens.ts';
 
 export interface ReceiverPort {
@@ -33,6 +43,8 @@ export interface GatewayOptions {
   limits?: Partial<GatewayLimits>;
   pendingBytesMax?: number;
   tokens?: Partial<ReceiverTokens>;
+  /** On every port, beside plain connections; default none. */
+  tls?: Tls | undefined;
   /** What sources and services may send in a second, default all they like. */
   quotas?: { sources: Quotas; services: Quotas };
   /** Connections of all ports, and of one address. */
@@ -87,6 +99,8 @@ export class Gateway {
   /** By URL of their routes. */
   private readonly receiverOf = new Map<string, string>();
   private readonly closers: (() => Promise<void>)[] = [];
+  /** End connections that said nothing yet. */
+  private readonly enders: (() => void)[] = [];
 
   constructor(options: GatewayOptions) {
     this.options = options;
@@ -124,6 +138,7 @@ export class Gateway {
       trustProxy: options.trustProxy ?? false,
       http: { headersTimeout: headersTimeoutMs },
     });
+    if (options.tls !== undefined) this.enders.push(alsoTls(this.app.server, options.tls, ['http/1.1']));
     this.connections.attach(this.app.server);
     this.app.removeAllContentTypeParsers();
     this.app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
@@ -234,8 +249,10 @@ export class Gateway {
   async start(): Promise<void> {
     const { host, port, receiverPorts = {} } = this.options;
     try {
-      const address = await this.app.listen({ host, port, backlog: backlogMax });
+      await checkFree(host, port);
+      const address = await this.app.listen({ host, port, ...sharing });
       this.port = Number(new URL(address).port);
+      this.closers.push(await acceptMore(this.app.server, host, this.port));
     } catch (cause) {
       if (!isTaken(cause)) throw cause;
       throw taken(host, port, 'Stop it, or choose another with --port-gateway.', cause);
@@ -263,6 +280,8 @@ export class Gateway {
         },
         this.app.routing,
       );
+    const { tls } = this.options;
+    if (tls !== undefined) this.enders.push(alsoTls(server, tls, [own?.protocol ?? 'http/1.1']));
     this.connections.attach(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -275,7 +294,7 @@ export class Gateway {
   /** Takes no more requests, finishes those under way. */
   async stop(): Promise<void> {
     this.publisher.flush();
-    await Promise.all(this.closers.splice(0).map((close) => close()));
-    await this.app.close();
+    for (const end of this.enders) end();
+    await Promise.all([...this.closers.splice(0).map((close) => close()), this.app.close()]);
   }
 }

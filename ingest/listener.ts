@@ -12,7 +12,7 @@
  */
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { createServer, isIPv6, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import type { Server as TlsServer } from 'node:tls';
 import type { Cancel, Time } from '#bus/mod.ts';
 import { LogweirError } from '#protocol/mod.ts';
 import { backlogMax } from './admission/mod.ts';
@@ -23,16 +23,7 @@ import {
   type ListenerLimits,
   type Listening,
 } from './listening.ts';
-
-export interface ListenerTls {
-  /** PEM. */
-  cert: string;
-  key: string;
-  /** Clients must show a certificate that one of these signed; '' = none is asked for. */
-  clientCa: string;
-  /** Connections without TLS are ended. */
-  required: boolean;
-}
+import { type Tls, tlsHandshakeByte, tlsServer } from './tls.ts';
 
 export interface ListenerOptions {
   name: string;
@@ -42,7 +33,7 @@ export interface ListenerOptions {
   listening: Listening;
   counts: ListenerCounts;
   limits: ListenerLimits;
-  tls: ListenerTls | undefined;
+  tls: Tls | undefined;
   time: Time;
   /** The publisher takes no more. */
   full: () => boolean;
@@ -52,9 +43,6 @@ export interface ListenerOptions {
   fullForDatagrams: (address: string) => boolean;
 }
 
-/** First byte of a TLS handshake. Neither syslog, GELF nor msgpack of a forward message begins with it. */
-const tlsHandshakeByte = 0x16;
-const handshakeMs = 10_000;
 const sweepEveryMs = 1_000;
 const resumeEveryMs = 5;
 /** Connections that go on at once; each may bring a chunk of 64 KiB. */
@@ -134,29 +122,14 @@ export class Listener {
     cancel();
   }
 
-  private secure(tls: ListenerTls): TlsServer {
-    try {
-      const server = createTlsServer({
-        cert: tls.cert,
-        key: tls.key,
-        minVersion: 'TLSv1.2',
-        handshakeTimeout: handshakeMs,
-        ...(tls.clientCa === '' ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
-      });
-      server.on('secureConnection', (socket) => this.serve(socket));
-      server.on('tlsClientError', (_error, socket) => {
-        this.options.counts.malformed++;
-        socket.destroy();
-      });
-      return server;
-    } catch (cause) {
-      throw new LogweirError(
-        'CONFIG_INVALID',
-        `The certificate or key of the receivers cannot be used: ${(cause as Error).message}.`,
-        'Name PEM files in receivers.tlsCertFile and receivers.tlsKeyFile that belong together.',
-        { cause },
-      );
-    }
+  private secure(tls: Tls): TlsServer {
+    const server = tlsServer(tls, 'receivers');
+    server.on('secureConnection', (socket) => this.serve(socket));
+    server.on('tlsClientError', (_error, socket) => {
+      this.options.counts.malformed++;
+      socket.destroy();
+    });
+    return server;
   }
 
   private bind(): Promise<void> {

@@ -61,7 +61,8 @@ declare module 'fastify' {
 /** A receiver that is no HTTP/1 route: a server of its own, which the gateway binds to the port of that name. */
 export interface ReceiverServer {
   name: string;
-  open(context: ReceiverContext): { server: Server; stop: () => Promise<void> };
+  /** `protocol`: as TLS negotiates it, default http/1.1. */
+  open(context: ReceiverContext): { server: Server; stop: () => Promise<void>; protocol?: string };
 }
 
 export interface Receiver {

@@ -6,7 +6,7 @@
 import { type Bus, type DeadLetters, sleep, type Time } from '#bus/mod.ts';
 import { LogweirError, liveLane } from '#protocol/mod.ts';
 import { BatchPublisher } from './batch-publisher.ts';
-import { Listener, type ListenerTls } from './listener.ts';
+import { Listener } from './listener.ts';
 import {
   type ListenerCounts,
   type ListenerLimits,
@@ -19,6 +19,7 @@ import type { Gate } from './pipeline/gate.ts';
 import { listeningReceivers } from './receivers/mod.ts';
 import { listenToNats } from './receivers/nats.ts';
 import { RecordSink, type SinkQuotas } from './record-sink.ts';
+import type { Tls } from './tls.ts';
 
 export interface SocketsOptions {
   bus: Bus;
@@ -33,7 +34,7 @@ export interface SocketsOptions {
   id: string;
   pendingBytesMax: number;
   limits?: Partial<ListenerLimits>;
-  tls?: ListenerTls | undefined;
+  tls?: Tls | undefined;
   settings: ListeningSettings;
   /** Take logs from NATS subjects too. */
   nats?: boolean;

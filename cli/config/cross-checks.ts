@@ -21,15 +21,7 @@ export function checkAcross(config: Config, origin: (path: string) => string): s
       `${origin('storage.rollupsTtlDays')}: storage.rollupsTtlDays (${storage.rollupsTtlDays}) must not be less than storage.logsTtlDays (${storage.logsTtlDays}), or trends would end before their logs.`,
     );
   }
-  const { tlsCertFile, tlsKeyFile, tlsClientCaFile, tlsRequired } = config.receivers;
-  if ((tlsCertFile === '') !== (tlsKeyFile === '')) {
-    const [set, unset] = tlsCertFile === '' ? ['tlsKeyFile', 'tlsCertFile'] : ['tlsCertFile', 'tlsKeyFile'];
-    problems.push(`${origin(`receivers.${set}`)}: receivers.${set} needs receivers.${unset} beside it.`);
-  }
-  for (const [key, isSet] of Object.entries({ tlsClientCaFile: tlsClientCaFile !== '', tlsRequired })) {
-    if (isSet && tlsCertFile === '')
-      problems.push(`${origin(`receivers.${key}`)}: receivers.${key} needs receivers.tlsCertFile and tlsKeyFile.`);
-  }
+  for (const section of ['gateway', 'receivers'] as const) problems.push(...tlsProblems(config, section, origin));
   const byPort = new Map<number, string>();
   for (const [key, value] of Object.entries(ports)) {
     if (typeof value !== 'number' || value === 0) continue;
@@ -38,5 +30,19 @@ export function checkAcross(config: Config, origin: (path: string) => string): s
       problems.push(`${origin(`ports.${key}`)}: ports.${key} and ports.${other} are both ${value}.`);
     byPort.set(value, key);
   }
+  return problems;
+}
+
+function tlsProblems(config: Config, section: 'gateway' | 'receivers', origin: (path: string) => string): string[] {
+  const problems: string[] = [];
+  const { tlsCertFile, tlsKeyFile, tlsClientCaFile, tlsRequired } = config[section];
+  const told = (key: string, needs: string): void => {
+    problems.push(`${origin(`${section}.${key}`)}: ${section}.${key} needs ${section}.${needs}.`);
+  };
+  if (tlsCertFile !== '' && tlsKeyFile === '') told('tlsCertFile', 'tlsKeyFile beside it');
+  if (tlsCertFile === '' && tlsKeyFile !== '') told('tlsKeyFile', 'tlsCertFile beside it');
+  if (tlsCertFile !== '') return problems;
+  if (tlsClientCaFile !== '') told('tlsClientCaFile', 'tlsCertFile and tlsKeyFile');
+  if (tlsRequired) told('tlsRequired', 'tlsCertFile and tlsKeyFile');
   return problems;
 }

@@ -46,7 +46,7 @@ export const schema = {
     otlpGrpc: port(4317, 'OpenTelemetry logs over gRPC.'),
     loki: port(3100, 'Loki push.'),
     elasticsearch: port(9200, 'Elasticsearch bulk.'),
-    splunk: port(8088, 'Splunk HTTP Event Collector, without TLS.'),
+    splunk: port(8088, 'Splunk HTTP Event Collector.'),
     journald: port(19532, 'systemd-journal-upload.'),
     syslog: port(5514, 'Syslog over UDP, TCP and TLS.'),
     gelf: port(12201, 'GELF over UDP, TCP and TLS.'),
@@ -86,6 +86,10 @@ export const schema = {
     firehoseKeys: text('', 'Access keys that Amazon Data Firehose must have one of, by comma; any does when unset.', {
       secret: true,
     }),
+    tlsCertFile: text('', 'PEM file with the certificate for HTTPS, which then works on all HTTP and gRPC ports.'),
+    tlsKeyFile: text('', 'PEM file with the key of that certificate.'),
+    tlsClientCaFile: text('', 'PEM file with the authorities that clients must have a certificate of.'),
+    tlsRequired: flag(false, 'Refuse HTTP connections without TLS, but those of this machine.'),
   },
   quotas: {
     sources: text(

@@ -43,7 +43,7 @@ export const otlpGrpcServer: ReceiverServer = {
       await closed;
       clearTimeout(timer);
     };
-    return { server, stop };
+    return { server, stop, protocol: 'h2' };
   },
 };
 
