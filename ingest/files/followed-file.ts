@@ -45,8 +45,8 @@ export class FollowedFile {
   readonly key: string;
   /** Names this content. */
   id: string = newId();
-  /** When something was read of it last, ms of the process. */
-  readMs = performance.now();
+  /** When it was written last, as far as it was looked at, ms. */
+  private modifiedMs = 0;
   /** Its name is on disk. */
   registered = false;
   /** Everything before is acknowledged. */
@@ -64,6 +64,8 @@ export class FollowedFile {
   private cutter: LineCutter | undefined;
   private head: Buffer = Buffer.alloc(0);
   private tail: Buffer = Buffer.alloc(0);
+  /** The bytes before the last place where half a line was cut off. */
+  private cutTail: { at: number; tail: Buffer } = { at: 0, tail: Buffer.alloc(0) };
   private look: Look | undefined;
 
   constructor(path: string, facts: BigIntStats) {
@@ -84,14 +86,15 @@ export class FollowedFile {
   /** Whether anything may have changed since the last look; takes the look. */
   changed(facts: BigIntStats): boolean {
     const { look } = this;
-    const settled = Math.abs(Date.now() - Number(facts.mtimeNs / 1_000_000n)) > unsettledMs;
+    this.modifiedMs = Number(facts.mtimeNs / 1_000_000n);
+    const settled = Math.abs(Date.now() - this.modifiedMs) > unsettledMs;
     this.look = settled ? { size: facts.size, mtimeNs: facts.mtimeNs } : undefined;
     return look === undefined || look.size !== facts.size || look.mtimeNs !== facts.mtimeNs;
   }
 
   /** Whether it ends in half a line that nobody went on with for so long. */
   hasStaleHalf(forMs: number): boolean {
-    return (this.cutter?.pending ?? 0) > 0 && performance.now() - this.readMs >= forMs;
+    return (this.cutter?.pending ?? 0) > 0 && Date.now() - this.modifiedMs >= forMs;
   }
 
   forgetLook(): void {
@@ -198,6 +201,7 @@ export class FollowedFile {
     const atCut = this.cut !== null && this.position >= this.cut;
     if (atCut) {
       this.cut = null;
+      this.cutTail = { at: this.position, tail: this.tail };
       const rest = cutter.flush();
       cut.lines.push(...rest.lines);
       cut.starts.push(...rest.starts);
@@ -236,7 +240,6 @@ export class FollowedFile {
         ? Buffer.from(bytes.subarray(bytes.length - tailBytesMax))
         : Buffer.concat([this.tail, bytes]).subarray(-tailBytesMax);
     this.position += bytes.length;
-    if (bytes.length > 0) this.readMs = performance.now();
   }
 
   /** Other content is read from its start, under another name. */
@@ -257,14 +260,16 @@ export class FollowedFile {
   /** The unfinished last line of a file that nobody writes any more. */
   finish(): { cut: CutLines; to: number } | undefined {
     if (this.cutter === undefined || this.cutter.pending === 0) return undefined;
+    this.cutTail = { at: this.position, tail: this.tail };
     const cut = this.cutter.flush();
     this.cutter = lineCutter(this.encoding ?? 'utf8', this.position);
     return { cut, to: this.position };
   }
 
   entry(offset: number, cut: number | null): FileOffset {
-    const { device, inode, bornNs, id, path, head, tail } = this;
-    const atEnd = offset === this.position && offset > 0;
+    const { device, inode, bornNs, id, path, head, cutTail } = this;
+    // Elsewhere a line ends before the offset, which has to do.
+    const tail = offset === this.position ? this.tail : offset === cutTail.at ? cutTail.tail : Buffer.alloc(0);
     return {
       device,
       inode,
@@ -274,8 +279,8 @@ export class FollowedFile {
       cut: cut !== null && cut > offset ? cut : null,
       headBytes: head.length,
       headHash: hashOf(head),
-      tailHash: atEnd ? hashOf(tail) : '',
-      tailBytes: atEnd ? tail.length : 0,
+      tailHash: tail.length > 0 ? hashOf(tail) : '',
+      tailBytes: tail.length,
       path,
     };
   }

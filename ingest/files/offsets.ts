@@ -76,10 +76,6 @@ export class OffsetStore {
     return [...this.byFile.values()];
   }
 
-  forget(file: FileOffset): void {
-    this.byFile.delete(keyOf(file));
-  }
-
   /** Remembers in memory; `save` makes it last. */
   set(file: FileOffset): void {
     const key = keyOf(file);

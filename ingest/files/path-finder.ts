@@ -64,6 +64,11 @@ export class PathFinder {
     return this.given.filter((given) => !there.some((path) => covers(given, path)));
   }
 
+  /** Whether there are hints to take. */
+  get hinted(): boolean {
+    return this.hints.size > 0;
+  }
+
   close(): void {
     for (const watcher of this.watchers.values()) watcher.close();
     this.watchers.clear();

@@ -69,12 +69,13 @@ export interface TailBatch {
 }
 
 const pollMsDefault = 500;
+const pollMsMax = 1_500;
 const goneKeptMsDefault = 30_000;
 const halfLineMsDefault = 60_000;
 /** Handles are kept so that what was written before a file is deleted can still be read. */
 const openFilesMaxDefault = 1_000;
 const filesMax = 20_000;
-/** Looking at all files takes at most one part in so many of the time. */
+/** Looking at all files takes at most one part in so many of the time, unless looks were further apart than `pollMsMax`. */
 const lookShare = 30;
 /** Files looked at without a pause. */
 const looksInARow = 500;
@@ -337,7 +338,8 @@ export class FileTailer {
     this.first = false;
     for (const key of this.foreign.keys()) if (!present.has(key)) this.foreign.delete(key);
     const tookMs = performance.now() - startedMs - pausedMs;
-    this.nextLookMs = performance.now() + Math.max(this.options.pollMs ?? pollMsDefault, tookMs * lookShare);
+    const { pollMs = pollMsDefault } = this.options;
+    this.nextLookMs = performance.now() + Math.max(pollMs, Math.min(tookMs * lookShare, pollMsMax));
   }
 
   /** What happened to files that are known; new names are found by the next look, which comes soon. */
@@ -394,8 +396,8 @@ export class FileTailer {
       // What other paths were followed from this directory before is not ours to touch.
       if (present.has(key) || !this.finder.covers(entry.path)) continue;
       const path = await findInode(entry.path, key, places);
-      if (path === undefined) this.store.forget(entry);
-      else await this.takeUp(path, entry);
+      // One that is not found may be on its way from one name to another: it is not forgotten.
+      if (path !== undefined) await this.takeUp(path, entry);
     }
   }
 
@@ -420,7 +422,7 @@ export class FileTailer {
 
   private async pause(): Promise<void> {
     const ms = this.nextLookMs - performance.now();
-    if (ms <= 0) return;
+    if (ms <= 0 || this.finder.hinted) return;
     let hinted = false;
     await new Promise<void>((resolve) => {
       const done = (): void => {
