@@ -124,7 +124,12 @@ describe('logweir parse', () => {
     writeFileSync(join(directory, 'oven.log'), lines);
     const { out, code, notes } = await parse(directory, '--limit', '2', 'oven.log');
     expect([code, notes]).toEqual([0, []]);
-    expect(out.join('\n').replaceAll(`${directory}/`, '').replace(/in \d+\.\d s \([\d,]+ lines\/s\)/, 'in N s')).toMatchInlineSnapshot(`
+    expect(
+      out
+        .join('\n')
+        .replaceAll(`${directory}/`, '')
+        .replace(/in \d+\.\d s \([\d,]+ lines\/s\)/, 'in N s'),
+    ).toMatchInlineSnapshot(`
       "   1-3  2026-05-02T03:04:05.000Z  WARN     oven            oven 7 is hot⏎java.lang.Error: x⏎at a.b(C.java:1)
               [stamped]
            4                                     oven            who is it 17

@@ -74,9 +74,6 @@ const own: Readonly<Record<string, Omit<FieldRef, 'name' | 'isBody'>>> = {
   },
 };
 
-/** Names that are fields of their own. */
-export const ownFields: readonly string[] = Object.keys(own);
-
 export function setSeverity(item: Item, value: string): void {
   item.severityText = value;
   item.severityNumber = severityNumberOf(value);

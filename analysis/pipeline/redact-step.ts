@@ -86,6 +86,7 @@ export class RedactStep implements Step {
   /** Values by what they were. */
   private readonly byKind = new Map<string, Outcome>();
   private counting = true;
+  private readonly resources = new WeakMap<string[], string[]>();
   private readonly hashes = new Map<string, string>();
   private readonly secretNames = new Map<string, boolean>();
 
@@ -120,12 +121,35 @@ export class RedactStep implements Step {
       const name = attributes[i] as string;
       if (this.fields !== null && !this.fields.has(name)) continue;
       const value = attributes[i + 1] as string;
-      const clean = value !== '' && this.isSecret(name) ? this.replaced('password', value) : this.clean(value);
+      const clean = this.cleanValue(name, value);
       if (clean === value) continue;
       item.setAttribute(name, clean);
       any = true;
     }
+    if (this.fields === null && item.resource !== null) {
+      const clean = this.cleanResource(item.resource);
+      if (clean !== item.resource) {
+        item.resource = clean;
+        item.changed = true;
+        any = true;
+      }
+    }
     return any ? this.redacted : pass;
+  }
+
+  /** Records share their resources: each is looked at once. */
+  private cleanResource(pairs: string[]): string[] {
+    let clean = this.resources.get(pairs);
+    if (clean === undefined) {
+      const values = pairs.map((part, i) => (i % 2 === 0 ? part : this.cleanValue(pairs[i - 1] as string, part)));
+      clean = values.every((part, i) => part === pairs[i]) ? pairs : values;
+      this.resources.set(pairs, clean);
+    }
+    return clean;
+  }
+
+  private cleanValue(name: string, value: string): string {
+    return value !== '' && this.isSecret(name) ? this.replaced('password', value) : this.clean(value);
   }
 
   /** What stands in the body as well is counted there. */

@@ -70,6 +70,15 @@ describe('redact', () => {
     ).toEqual({ who: '<redacted:email>' });
   });
 
+  it('covers resources, and keeps one for records that share one', () => {
+    const pipeline = compiled({ steps: [{ redact: true }] });
+    const resource = ['process.command_line', 'till --password=rye', 'host.name', 'h'];
+    const first = run(pipeline, { resource }).record.resource;
+    expect(first).toEqual(['process.command_line', 'till --password=<redacted:password>', 'host.name', 'h']);
+    expect(run(pipeline, { resource }).record.resource).toBe(first);
+    expect(resource[1]).toBe('till --password=rye');
+  });
+
   it('takes own patterns, and hashes by a key', () => {
     const pipeline = compiled({
       steps: [{ redact: { kinds: 'emails', patterns: { order: 'o-\\d+' }, replace: 'hash', key: 'sixteen-letters!' } }],

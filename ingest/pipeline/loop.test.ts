@@ -151,6 +151,20 @@ describe('a pipeline', () => {
     expect(records[0]?.attributes).toEqual({ 'redirected.from': 'a' });
   });
 
+  it('puts stamps without a zone into one, whatever they came by', async () => {
+    const zoned = new Gate(openPipeline({ steps: [{ timestamp: { zone: 'Europe/Berlin' } }] }, '.'));
+    const test = await openGateway({ gate: zoned });
+    closers.push(test.stop);
+    const body =
+      '{"timestamp":"2026-05-02 12:00:00","message":"a"}\n{"timestamp":"2026-05-02T12:00:00Z","message":"b"}\n';
+    await post(`${test.url}/ingest`, body, 'application/x-ndjson');
+    await post(`${test.url}/ingest`, '2026-05-02 12:00:00 INFO c\n2026-05-02 12:00:00 +0000 INFO d\n', 'text/plain');
+    const hours = (await test.records()).map(
+      ({ body: text, time }) => `${text} ${new Date(Number(time) / 1e6).getUTCHours()}`,
+    );
+    expect(hours).toEqual(['a 10', 'b 12', 'c 10', 'd 12']);
+  });
+
   it('answers a request of which nothing is kept', async () => {
     const test = await gateway();
     const answer = await post(`${test.url}/ingest`, '{"message":"healthy"}', 'application/x-ndjson');
