@@ -16,6 +16,8 @@ export interface Incoming extends Origin {
   encoding?: string | undefined;
   /** Header `Idempotency-Key`. */
   idempotencyKey?: string | string[] | undefined;
+  /** A key for requests without one, from their body; undefined = none. */
+  keyOf?: (body: Buffer) => string | undefined;
   /** The key names the request by itself: its body may differ from attempt to attempt. */
   keyAlone?: boolean;
   /** What else names the request beside its key: where the same body means other records. */
@@ -93,7 +95,7 @@ export async function takeIn<T extends Reading>(
     counts.bytes += body.length;
     const nowMs = context.clock();
     const key = idempotencyName(
-      incoming.idempotencyKey,
+      incoming.idempotencyKey ?? incoming.keyOf?.(body),
       incoming.name ?? '',
       incoming.keyAlone === true ? nothing : body,
     );

@@ -204,6 +204,38 @@ describe('_bulk', () => {
   });
 });
 
+describe('documents with ids of their own', () => {
+  it('add nothing when the same body comes again', async () => {
+    const one = await start();
+    const body = (id: string): string =>
+      `{"create":{"_index":"i","_id":"${id}"}}\n{"message":"a"}\n{"index":{"_index":"i","_id":"2"}}\n{"message":"b"}\n`;
+    for (const id of ['1', '1', '3']) expect((await bulk(one, body(id))).status).toBe(200);
+    const keys = await one.idempotency();
+    expect(keys.map(({ ordinal }) => ordinal)).toEqual([0, 1, 0, 1, 0, 1]);
+    expect(keys[2]?.key).toBe(keys[0]?.key);
+    expect(keys[4]?.key).not.toBe(keys[0]?.key);
+    // Where one document leaves its id to the server, the same body means other documents.
+    await bulk(one, `${body('1')}{"index":{"_index":"i"}}\n{"message":"c"}\n`);
+    expect(await one.idempotency()).toHaveLength(6);
+  });
+
+  it('may be sent one by one', async () => {
+    const one = await start();
+    const put = (path: string): Promise<Response> =>
+      fetch(`${one.url}${path}`, {
+        method: 'PUT',
+        body: '{"message":"a"}',
+        headers: { 'content-type': 'application/json' },
+      });
+    for (const path of ['/i/_doc/1', '/i/_doc/1', '/i/_doc/2', '/i/_create/3'])
+      expect((await put(path)).status).toBe(201);
+    expect(await (await put('/i/_doc/4')).json()).toMatchObject({ _index: 'i', _id: '4', result: 'created' });
+    const keys = (await one.idempotency()).map(({ key }) => key);
+    expect(keys[1]).toBe(keys[0]);
+    expect(new Set(keys).size).toBe(4);
+  });
+});
+
 describe('what clients ask first', () => {
   it.each([
     [

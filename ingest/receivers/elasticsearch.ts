@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LogweirError } from '#protocol/mod.ts';
-import { type Item, operationsOf, takeOperations } from '../elasticsearch/bulk.ts';
+import { type Item, type Operation, operationsOf, takeOperations } from '../elasticsearch/bulk.ts';
 import { incomingOf, takeIn } from '../intake.ts';
 import { httpStatusOf, sayWhen } from '../problem.ts';
 import type { Receiver, ReceiverContext } from '../receiver.ts';
@@ -22,7 +22,7 @@ const types: Readonly<Record<number, string>> = {
   429: 'es_rejected_execution_exception',
 };
 
-type Params = { index?: string };
+type Params = { index?: string; id?: string };
 
 export const elasticsearchReceiver: Receiver = {
   name: 'elasticsearch',
@@ -35,7 +35,13 @@ export const elasticsearchReceiver: Receiver = {
         ...options,
         handler: (request, reply) => handleBulk(request, reply, context),
       });
-    app.post<{ Params: Params }>('/:index/_doc', options, (request, reply) => handleDocument(request, reply, context));
+    for (const url of ['/:index/_doc', '/:index/_doc/:id', '/:index/_create/:id'])
+      app.route<{ Params: Params }>({
+        method: url.includes(':id') ? ['POST', 'PUT'] : ['POST'],
+        url,
+        ...options,
+        handler: (request, reply) => handleDocument(request, reply, context),
+      });
     handshake(app);
   },
 };
@@ -47,8 +53,14 @@ async function handleBulk(
 ): Promise<FastifyReply> {
   const startedMs = context.clock();
   const index = request.params.index ?? '';
-  const { items } = await takeIn(context, requestOf(request), (body, add, nowMs, bury) => {
-    const items = takeOperations(body, operationsOf(body, index), add, nowMs, bury);
+  let operations: Operation[] = [];
+  const keyOf = (body: Buffer): string | undefined => {
+    operations = operationsOf(body, index);
+    return operations.every(({ id }) => id !== '') ? idsKey : undefined;
+  };
+  const { items } = await takeIn(context, { ...requestOf(request), keyOf }, (body, add, nowMs, bury) => {
+    if (operations.length === 0) operations = operationsOf(body, index);
+    const items = takeOperations(body, operations, add, nowMs, bury);
     return { items, rejected: items.filter(({ reason }) => reason !== '').length };
   });
   const { filter_path: filter } = request.query as { filter_path?: string };
@@ -66,8 +78,10 @@ async function handleDocument(
   context: ReceiverContext,
 ): Promise<FastifyReply> {
   const index = request.params.index ?? '';
-  const { item } = await takeIn(context, requestOf(request), (body, add, nowMs, bury) => {
-    const whole = { action: 'index', index, id: '', start: 0, end: body.length };
+  const { id = '' } = request.params;
+  const keyOf = (): string | undefined => (id === '' ? undefined : idsKey);
+  const { item } = await takeIn(context, { ...requestOf(request), keyOf }, (body, add, nowMs, bury) => {
+    const whole = { action: 'index', index, id, start: 0, end: body.length };
     const [item] = takeOperations(body, [whole], add, nowMs, bury);
     return { item: item as Item, rejected: item?.reason === '' ? 0 : 1 };
   });
@@ -77,8 +91,14 @@ async function handleDocument(
 
 const requestOf = (request: FastifyRequest<{ Params: Params }>) => ({
   ...incomingOf(request, 'elasticsearch'),
-  name: request.params.index ?? '',
+  name: `${request.params.index ?? ''}\0${request.params.id ?? ''}`,
 });
+
+/**
+ * Where every document has an id of the sender's, the same body again means the same documents, as in Elasticsearch: it is
+ * named by itself, and adds nothing.
+ */
+const idsKey = 'elasticsearch-ids';
 
 function answers(items: readonly Item[], brief: boolean): Record<string, unknown>[] {
   const made = randomUUID().slice(0, 18);
