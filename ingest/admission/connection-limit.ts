@@ -1,12 +1,6 @@
 /** Connections of HTTP ports, in all and by address: those over it are ended at once, and counted. */
 import type { Server, Socket } from 'node:net';
 
-/**
- * Connections that wait to be accepted, as far as the kernel allows it: with Node's 511, a flood of them made others wait
- * for a repeated SYN, up to 24 s.
- */
-export const backlogMax = 4_096;
-
 export class ConnectionLimit {
   private readonly max: number;
   private readonly perAddressMax: number;

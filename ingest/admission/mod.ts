@@ -1,6 +1,7 @@
 /** Who is let in while more is offered than can be taken. */
 export { Admission, Refusal, roomRetryMs } from './admission.ts';
-export { backlogMax, ConnectionLimit } from './connection-limit.ts';
+export { acceptMore, backlogMax, checkFree, sharing } from './accept.ts';
+export { ConnectionLimit } from './connection-limit.ts';
 export { type Share, shareOf } from './fair-share.ts';
 export { FairTurns } from './fair-turns.ts';
 export { HeldBytes } from './held-bytes.ts';
