@@ -48,32 +48,48 @@ export function cluesOf({
 
 /** What either names. Bounded like each; cut in sorted order, so that the order of versions does not matter. */
 export function united(a: Clues, b: Clues): Clues {
-  const both = (x: readonly string[], y: readonly string[], most: number): string[] =>
-    sorted(new Set([...x, ...y])).slice(0, most);
+  if (a === b) return a;
   return {
-    ids: both(a.ids, b.ids, 2 * idsMax),
-    hosts: both(a.hosts, b.hosts, 2 * hostsMax),
-    words: both(a.words, b.words, 2 * wordsMax),
-    texts: both(a.texts, b.texts, 2 * textsMax),
+    ids: merged(a.ids, b.ids, 2 * idsMax),
+    hosts: merged(a.hosts, b.hosts, 2 * hostsMax),
+    words: merged(a.words, b.words, 2 * wordsMax),
+    texts: merged(a.texts, b.texts, 2 * textsMax),
   };
+}
+
+/** The first of both sorted lists. One of them where that has it all: findings of a storm mostly say the same. */
+function merged(a: readonly string[], b: readonly string[], most: number): readonly string[] {
+  let i = 0;
+  for (let k = 0; k < b.length; i++) {
+    if (i === a.length) return i >= most ? a : mergedFrom(a, b, most);
+    const one = a[i] as string;
+    const other = b[k] as string;
+    if (one === other) k++;
+    else if (one > other) return mergedFrom(a, b, most);
+  }
+  return a.length <= most ? a : a.slice(0, most);
+}
+
+function mergedFrom(a: readonly string[], b: readonly string[], most: number): string[] {
+  const both: string[] = [];
+  for (let i = 0, k = 0; both.length < most && (i < a.length || k < b.length); ) {
+    const [one, other] = [a[i], b[k]];
+    if (other === undefined || (one !== undefined && one <= other)) {
+      both.push(one as string);
+      i++;
+      if (one === other) k++;
+    } else {
+      both.push(other);
+      k++;
+    }
+  }
+  return both;
 }
 
 export function sameClues(a: Clues, b: Clues): boolean {
   const same = (x: readonly string[], y: readonly string[]): boolean =>
     x.length === y.length && x.every((one, at) => one === y[at]);
   return same(a.ids, b.ids) && same(a.hosts, b.hosts) && same(a.words, b.words) && same(a.texts, b.texts);
-}
-
-/** What is in both sorted lists. */
-export function common(a: readonly string[], b: readonly string[]): string[] {
-  const both: string[] = [];
-  for (let i = 0, k = 0; i < a.length && k < b.length; ) {
-    const [one, other] = [a[i] as string, b[k] as string];
-    if (one === other) both.push(one);
-    if (one <= other) i++;
-    if (other <= one) k++;
-  }
-  return both;
 }
 
 function trimmed(token: string): string {

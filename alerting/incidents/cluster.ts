@@ -4,12 +4,14 @@
  * nearness alone joins only what evidence has not bound to something else, so that two incidents of the same
  * moment stay apart. Weak episodes join at the end and nothing joins by them.
  */
-import { common, united } from './clues.ts';
-import { closeness, coMovement } from './model.ts';
+import { united } from './clues.ts';
+import { ModelAt } from './model.ts';
 import type { Clues, Finding, IncidentConfig, Model, Onset } from './types.ts';
 
 /** Bans from which two episodes are one incident. */
 export const joinFrom = 2;
+/** Chance from which nearness alone does not join, with a thousandth left for rounding. */
+const joinChance = 10 ** -joinFrom * 1.001;
 /** Evidence from which two episodes are bound: a host in common is enough. */
 const bindsFrom = 1;
 /** A service's findings this soon after another of it ended are one episode, ms. */
@@ -80,51 +82,152 @@ interface Edge {
 export function clustersOf(findings: readonly Finding[], model: Model, config: IncidentConfig): Finding[][] {
   const episodes = episodesOf(findings, config);
   const sets = new Sets(episodes, config.spanMs);
-  const strong = edgesOf(episodes, model, config);
-  const weak: Edge[] = [];
-  for (const edge of strong) {
-    if (!bothStrong(episodes, edge)) weak.push(edge);
-    else if (edge.evidence >= bindsFrom) sets.join(edge.a, edge.b, true);
+  const isStrong = (at: number): boolean => (episodes[at] as Episode).strong;
+  const [bound, near, weak]: [Edge[], Edge[], Edge[]] = [[], [], []];
+  for (const edge of edgesOf(episodes, model, config)) {
+    if (!(isStrong(edge.a) && isStrong(edge.b))) weak.push(edge);
+    else {
+      if (edge.evidence >= bindsFrom) bound.push(edge);
+      near.push(edge);
+    }
   }
-  for (const edge of strong)
-    if (bothStrong(episodes, edge) && !(sets.bound(edge.a) && sets.bound(edge.b))) sets.join(edge.a, edge.b, false);
-  for (const { a, b } of weak) {
-    const [one, other] = episodes[a]?.strong === true ? [a, b] : [b, a];
+  inOrder(
+    bound,
+    ({ a, b }) => !sets.bindsNothing(a, b),
+    ({ a, b }) => sets.join(a, b, true),
+  );
+  const mayJoin = ({ a, b }: Edge): boolean => !sets.together(a, b) && !(sets.bound(a) && sets.bound(b));
+  inOrder(near, mayJoin, ({ a, b }) => {
+    if (mayJoin({ a, b, strength: 0, evidence: 0 })) sets.join(a, b, false);
+  });
+  const mayFollow = ({ a, b }: Edge): boolean => sets.alone(isStrong(a) ? b : a);
+  inOrder(weak, mayFollow, ({ a, b }) => {
+    const [one, other] = isStrong(a) ? [a, b] : [b, a];
     if (sets.alone(other)) sets.join(one, other, false);
-  }
+  });
   return sets.all().map((members) => members.flatMap((at) => (episodes[at] as Episode).findings).sort(byOnset));
 }
 
-function bothStrong(episodes: readonly Episode[], { a, b }: Edge): boolean {
-  return (episodes[a] as Episode).strong && (episodes[b] as Episode).strong;
+const strongestFirst = (x: Edge, y: Edge): number => y.strength - x.strength || x.b - y.b || x.a - y.a;
+/** Fewer are sorted as they are. */
+const sortedAtOnce = 256;
+
+/**
+ * Takes edges strongest first, and sorts hardly more than those that change anything: halves are told apart by a
+ * pivot, and once the stronger half was taken, most of the weaker one joins nothing any more. In a storm every service
+ * sets in near every other, which is 45,000 edges for 299 joins.
+ */
+function inOrder(edges: Edge[], matters: (edge: Edge) => boolean, take: (edge: Edge) => void): void {
+  if (edges.length <= sortedAtOnce) {
+    for (const edge of edges.sort(strongestFirst)) take(edge);
+    return;
+  }
+  const [first, middle, last] = [edges[0], edges[edges.length >> 1], edges.at(-1)] as [Edge, Edge, Edge];
+  const pivot = [first, middle, last].sort(strongestFirst)[1] as Edge;
+  const stronger: Edge[] = [];
+  const rest: Edge[] = [];
+  for (const edge of edges) (strongestFirst(edge, pivot) <= 0 ? stronger : rest).push(edge);
+  inOrder(stronger, matters, take);
+  inOrder(rest.filter(matters), matters, take);
 }
 
-/** Those strong enough to join, strongest first; at least one end is strong. */
+/** Those strong enough to join; at least one end is strong. */
 function edgesOf(episodes: readonly Episode[], model: Model, config: IncidentConfig): Edge[] {
   const looked = episodes.slice(0, episodesMax);
-  const holders = holdersOf(looked);
+  const evidence = new Evidence(looked);
+  const known = new ModelAt(
+    model,
+    looked.map(({ service }) => service),
+  );
   const edges: Edge[] = [];
   for (const [b, later] of looked.entries()) {
+    known.moveTo(later.onset.byMs);
+    const lengthMs = lengthOf(later.onset);
+    evidence.about(b);
     for (let a = 0; a < b; a++) {
       const earlier = looked[a] as Episode;
       if (earlier.service === later.service || !(earlier.strong || later.strong)) continue;
       const gapMs = gapBetween(earlier.onset, later.onset);
       if (gapMs > config.gapMs) continue;
-      const atMs = Math.max(earlier.onset.byMs, later.onset.byMs);
-      const withinMs = gapMs + slackMs + (lengthOf(earlier.onset) + lengthOf(later.onset)) / 2;
-      const near = closeness(model, earlier.service, later.service, withinMs, atMs);
-      const moved = near + coMovement(model, earlier.service, later.service, atMs);
-      // Evidence is dear to weigh, and of most pairs the most there can be would not suffice.
-      if (moved + bans.max < joinFrom) continue;
-      const evidence = evidenceOf(earlier, later, holders);
-      const strength = moved + evidence;
-      if (strength >= joinFrom) edges.push({ a, b, strength, evidence });
+      const withinMs = gapMs + slackMs + (lengthOf(earlier.onset) + lengthMs) / 2;
+      const shared = evidence.of(a);
+      const moved = known.coMovement(a, b);
+      const enough = moved === 0 && shared === 0 ? joinChance : 1;
+      const strength = known.closeness(a, b, withinMs, enough) + moved + shared;
+      if (strength >= joinFrom) edges.push({ a, b, strength, evidence: shared });
     }
   }
-  return edges.sort((x, y) => y.strength - x.strength || x.b - y.b || x.a - y.a);
+  return edges;
 }
 
 const lengthOf = ({ fromMs, byMs }: Onset): number => byMs - fromMs;
+
+/** What episodes share with one of them, found by what that one names instead of pair by pair. */
+class Evidence {
+  private readonly episodes: readonly Episode[];
+  /** Earlier episodes that name an id, host, text or service. */
+  private readonly ids = new Map<string, number[]>();
+  private readonly hosts = new Map<string, number[]>();
+  private readonly texts = new Map<string, number[]>();
+  private readonly words = new Map<string, number[]>();
+  private readonly services = new Map<string, number[]>();
+  private readonly holders: ReadonlyMap<string, number>;
+  private readonly shared: Float64Array[];
+
+  constructor(episodes: readonly Episode[]) {
+    this.episodes = episodes;
+    this.holders = holdersOf(episodes);
+    // By kind: ids, mentions, hosts, texts.
+    this.shared = [0, 1, 2, 3].map(() => new Float64Array(episodes.length));
+  }
+
+  /** Asks about an episode from here on; asked of one after the other. */
+  about(at: number): void {
+    const { clues, service } = this.episodes[at] as Episode;
+    const [ids, mentions, hosts, texts] = this.shared as [Float64Array, Float64Array, Float64Array, Float64Array];
+    for (const kind of this.shared) kind.fill(0);
+    const name = service.toLowerCase();
+    const mark = (index: Map<string, number[]>, names: readonly string[], into: Float64Array, most: number): void => {
+      for (const one of names) {
+        const others = index.get(one);
+        if (others === undefined) continue;
+        const weight = into === hosts || into === texts ? most * this.shareOf(one) : most;
+        for (const other of others) if (weight > (into[other] as number)) into[other] = weight;
+      }
+    };
+    mark(this.ids, clues.ids, ids, bans.id);
+    mark(this.hosts, clues.hosts, hosts, bans.host);
+    mark(this.texts, clues.texts, texts, bans.text);
+    mark(this.words, [name], mentions, bans.mention);
+    mark(this.services, clues.words, mentions, bans.mention);
+    for (const one of clues.ids) put(this.ids, one, at);
+    for (const one of clues.hosts) put(this.hosts, one, at);
+    for (const one of clues.texts) put(this.texts, one, at);
+    for (const one of clues.words) put(this.words, one, at);
+    put(this.services, name, at);
+  }
+
+  /** Bans for an earlier one belonging to the one asked about. */
+  of(earlier: number): number {
+    const [ids, mentions, hosts, texts] = this.shared as [Float64Array, Float64Array, Float64Array, Float64Array];
+    const sum =
+      (ids[earlier] as number) +
+      (mentions[earlier] as number) +
+      (hosts[earlier] as number) +
+      (texts[earlier] as number);
+    return Math.min(bans.max, sum);
+  }
+
+  private shareOf(name: string): number {
+    return Math.min(1, ordinary / (this.holders.get(name) ?? 1));
+  }
+}
+
+function put(index: Map<string, number[]>, name: string, at: number): void {
+  const known = index.get(name);
+  if (known === undefined) index.set(name, [at]);
+  else known.push(at);
+}
 
 /** How many services name a host: one that all name says little. */
 function holdersOf(episodes: readonly Episode[]): Map<string, number> {
@@ -135,24 +238,6 @@ function holdersOf(episodes: readonly Episode[]): Map<string, number> {
       services.set(name, known.add(service));
     }
   return new Map([...services].map(([name, of]) => [name, of.size]));
-}
-
-function evidenceOf(a: Episode, b: Episode, holders: ReadonlyMap<string, number>): number {
-  const weigh = (names: readonly string[], most: number): number => {
-    let best = 0;
-    for (const name of names) best = Math.max(best, most * Math.min(1, ordinary / (holders.get(name) ?? 1)));
-    return best;
-  };
-  const sum =
-    (common(a.clues.ids, b.clues.ids).length > 0 ? bans.id : 0) +
-    (mentions(a, b) || mentions(b, a) ? bans.mention : 0) +
-    weigh(common(a.clues.hosts, b.clues.hosts), bans.host) +
-    weigh(common(a.clues.texts, b.clues.texts), bans.text);
-  return Math.min(bans.max, sum);
-}
-
-export function mentions(a: Pick<Episode, 'clues'>, b: Pick<Episode, 'service'>): boolean {
-  return a.clues.words.includes(b.service.toLowerCase());
 }
 
 /** Disjoint sets of episodes. */
@@ -182,6 +267,15 @@ class Sets {
     return this.isBound[this.find(at)] === true;
   }
 
+  together(a: number, b: number): boolean {
+    return this.find(a) === this.find(b);
+  }
+
+  /** Whether binding the two would change nothing. */
+  bindsNothing(a: number, b: number): boolean {
+    return this.together(a, b) && this.bound(a);
+  }
+
   alone(at: number): boolean {
     return (this.members[this.find(at)] as number[]).length === 1;
   }
@@ -196,7 +290,7 @@ class Sets {
       if (lengthOf(onset) > this.spanMs) return;
       const [root, leaf] = first < second ? [first, second] : [second, first];
       this.parent[leaf] = root;
-      this.members[root] = [...(this.members[root] as number[]), ...(this.members[leaf] as number[])];
+      for (const member of this.members[leaf] as number[]) (this.members[root] as number[]).push(member);
       this.members[leaf] = [];
       this.onset[root] = onset;
       this.isBound[root] = this.isBound[root] === true || this.isBound[leaf] === true;

@@ -40,25 +40,79 @@ function rateOf(model: Model, service: string, atMs: number): number {
   return (faded(model.services.get(service), atMs) + prior) / (knownMs + priorMs);
 }
 
-function chanceWithin(model: Model, service: string, withinMs: number, atMs: number): number {
-  return 1 - Math.exp(-rateOf(model, service, atMs) * withinMs);
+function chanceAt(ratePerMs: number, withinMs: number): number {
+  return 1 - Math.exp(-ratePerMs * withinMs);
 }
 
-/** Against two onsets lying within so many ms of each other by chance. The noisier of the two decides. */
-export function closeness(model: Model, a: string, b: string, withinMs: number, atMs: number): number {
-  const chance = Math.max(chanceWithin(model, a, 2 * withinMs, atMs), chanceWithin(model, b, 2 * withinMs, atMs));
-  return Math.min(closenessMax, Math.max(0, -Math.log10(chance)));
+/**
+ * What is known of some services at a moment. Pairs of onsets whose later one lies there are weighed against chance;
+ * services are named by their place in the list, as the pairs of a storm are many.
+ */
+export class ModelAt {
+  private readonly model: Model;
+  private readonly services: readonly string[];
+  /** Whether onsets of a service were learned, the others all have one rate; and whether it is one of a pair. */
+  private readonly isKnown: Uint8Array;
+  private readonly isPaired: Uint8Array;
+  private readonly rates: Float64Array;
+  private atMs = Number.NaN;
+
+  constructor(model: Model, services: readonly string[]) {
+    this.model = model;
+    this.services = services;
+    this.isKnown = Uint8Array.from(services, (service) => (model.services.has(service) ? 1 : 0));
+    const inPairs = pairedServices(model);
+    this.isPaired = Uint8Array.from(services, (service) => (inPairs.has(service) ? 1 : 0));
+    this.rates = new Float64Array(services.length);
+  }
+
+  moveTo(atMs: number): void {
+    if (atMs === this.atMs) return;
+    this.atMs = atMs;
+    const { model, services, rates, isKnown } = this;
+    rates.fill(rateOf(model, '', atMs));
+    for (let at = 0; at < services.length; at++)
+      if (isKnown[at] === 1) rates[at] = rateOf(model, services[at] as string, atMs);
+  }
+
+  /**
+   * Against two onsets lying within so many ms of each other by chance. The noisier of the two decides. 0 where chance
+   * is surely more likely than `chanceMax`, which spares most of the work.
+   */
+  closeness(a: number, b: number, withinMs: number, chanceMax: number): number {
+    const { rates } = this;
+    const rate = Math.max(rates[a] as number, rates[b] as number);
+    // 1 − e^−x ≥ x − x²/2, so the chance is at least that, and closeness at most minus its logarithm.
+    const x = 2 * withinMs * rate;
+    if (x < 1 && x - (x * x) / 2 > chanceMax) return 0;
+    const chance = 1 - Math.exp(-rate * (2 * withinMs));
+    return Math.min(closenessMax, Math.max(0, -Math.log10(chance)));
+  }
+
+  /** How much more often than by chance the two set in near each other; 0 where little is known. */
+  coMovement(a: number, b: number): number {
+    const { model, services, atMs, rates } = this;
+    if (this.isPaired[a] === 0 || this.isPaired[b] === 0) return 0;
+    const [one, other] = [services[a] as string, services[b] as string];
+    const pair = model.pairs.get(pairOf(one, other));
+    if (pair === undefined) return 0;
+    const expected =
+      faded(model.services.get(one), atMs) * chanceAt(rates[b] as number, 2 * nearMs) +
+      faded(model.services.get(other), atMs) * chanceAt(rates[a] as number, 2 * nearMs);
+    const lift = Math.log10((faded(pair, atMs) + 0.5) / (expected / 2 + 0.5));
+    return Math.min(liftMax, Math.max(-liftMax, lift));
+  }
 }
 
-/** How much more often than by chance the two set in near each other; 0 where little is known. */
-export function coMovement(model: Model, a: string, b: string, atMs: number): number {
-  const pair = model.pairs.get(pairOf(a, b));
-  if (pair === undefined) return 0;
-  const expected =
-    faded(model.services.get(a), atMs) * chanceWithin(model, b, 2 * nearMs, atMs) +
-    faded(model.services.get(b), atMs) * chanceWithin(model, a, 2 * nearMs, atMs);
-  const lift = Math.log10((faded(pair, atMs) + 0.5) / (expected / 2 + 0.5));
-  return Math.min(liftMax, Math.max(-liftMax, lift));
+/** Memo of a pure function: a model is replaced, never changed. */
+const paired = new WeakMap<Model, ReadonlySet<string>>();
+
+function pairedServices(model: Model): ReadonlySet<string> {
+  const known = paired.get(model);
+  if (known !== undefined) return known;
+  const services = new Set([...model.pairs.keys()].flatMap((pair) => pair.split('\u0000')));
+  paired.set(model, services);
+  return services;
 }
 
 /** Takes in the onsets of a stretch of time, whichever incidents they were found to be part of. */

@@ -9,8 +9,15 @@ const cluesMax = 8;
 const servicesNamedMax = 6;
 const idShownMax = 12;
 
+/** A finding is of one lane; memo of a pure function. */
+const ids = new WeakMap<Finding, string>();
+
 export function incidentIdOf(lane: string, first: Finding): string {
-  return createHash('sha256').update(['incident', lane, first.anomalyId].join('\u0000')).digest('hex').slice(0, 16);
+  const known = ids.get(first);
+  if (known !== undefined) return known;
+  const id = createHash('sha256').update(['incident', lane, first.anomalyId].join('\u0000')).digest('hex').slice(0, 16);
+  ids.set(first, id);
+  return id;
 }
 
 interface ServiceView {
