@@ -1,7 +1,10 @@
 /** One noisy source beside quiet ones: over HTTP, gRPC's statuses, TCP and datagrams. */
 import { createSocket } from 'node:dgram';
 import { afterEach, describe, expect, it } from 'vitest';
-import { parseRates, Quotas } from './admission/mod.ts';
+import { parseRates, Quotas, Refusal } from './admission/mod.ts';
+import { tooLarge } from './decompress.ts';
+import { encodeStatus, grpcCode, statusOf } from './otlp/answer.ts';
+import { retryAfterOf } from './problem.ts';
 import { connectTo, openSockets, until } from './sockets.fixture.ts';
 import { openGateway, type TestGateway } from './testing/gateway.ts';
 
@@ -61,6 +64,16 @@ describe('quotas over HTTP', () => {
     const stored = await records();
     expect(stored.filter(({ service }) => service === 'soft')).toHaveLength(5);
     expect(stored.filter(({ service }) => service === 'loud')).toHaveLength(100);
+  });
+});
+
+describe('over gRPC', () => {
+  it('too much for now is RESOURCE_EXHAUSTED with RetryInfo, without which clients give up', () => {
+    const refusal = new Refusal('QUOTA_EXCEEDED', 'Too much.', 'Send again later.', 2_500);
+    expect([statusOf(refusal).code, retryAfterOf(refusal)]).toEqual([grpcCode.resourceExhausted, 3]);
+    expect(encodeStatus(statusOf(refusal), 3_000).toString()).toContain('google.rpc.RetryInfo');
+    const forGood = tooLarge(1_000);
+    expect([statusOf(forGood).code, retryAfterOf(forGood)]).toEqual([grpcCode.resourceExhausted, undefined]);
   });
 });
 

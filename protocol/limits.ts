@@ -38,6 +38,6 @@ export const numbersMax = 16;
 export const maskedLineBytesMax = 20_000;
 export const maskedTokensMax = 272;
 /** Bytes that a dead letter keeps of what it is about: any record and any message of a stream is whole. */
-export const deadBytesMax = messageBytesMax;
+export const deadBytesMax = 960 * 1024;
 /** Detail and source of a dead letter, characters. */
 export const deadTextCharactersMax = 1_000;

@@ -23,7 +23,7 @@ export class Refusal extends LogweirError {
 }
 
 /** How long who is told to wait for room is asked to, ms. */
-export const roomRetryMs = 1_000;
+const roomRetryMs = 1_000;
 
 export interface AdmissionOptions {
   /** Bytes of requests that are not answered: bodies as they came, and unpacked. */

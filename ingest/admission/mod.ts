@@ -1,5 +1,5 @@
 /** Who is let in while more is offered than can be taken. */
-export { Admission, Refusal, roomRetryMs } from './admission.ts';
+export { Admission, Refusal } from './admission.ts';
 export { acceptMore, backlogMax, checkFree, sharing } from './accept.ts';
 export { ConnectionLimit } from './connection-limit.ts';
 export { type Share, shareOf } from './fair-share.ts';
