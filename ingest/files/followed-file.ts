@@ -46,7 +46,7 @@ export class FollowedFile {
   /** Names this content. */
   id: string = newId();
   /** When it was written last, as far as it was looked at, ms. */
-  private modifiedMs = 0;
+  private modifiedMs: number;
   /** Its name is on disk. */
   registered = false;
   /** Everything before is acknowledged. */
@@ -74,6 +74,7 @@ export class FollowedFile {
     this.device = facts.dev.toString();
     this.inode = facts.ino.toString();
     this.bornNs = facts.birthtimeNs.toString();
+    this.modifiedMs = Number(facts.mtimeNs / 1_000_000n);
     this.key = keyOf({ device: this.device, inode: this.inode });
   }
 
