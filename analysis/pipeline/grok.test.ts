@@ -71,8 +71,8 @@ describe('patterns', () => {
     expect(found('(?:a=%{INT:n}|b=%{INT:n})', 'b=5')).toEqual({ n: '5' });
   });
 
-  it('does not look at texts of more than 65,536 characters', () => {
-    expect(found('%{GREEDYDATA:a}', 'x'.repeat(65_537))).toBeNull();
+  it('does not look at texts of more than 16,384 characters', () => {
+    expect(found('%{GREEDYDATA:a}', 'x'.repeat(16_385))).toBeNull();
   });
 });
 
@@ -122,8 +122,8 @@ describe('linear time', () => {
       const { user, system } = process.cpuUsage(before);
       return (user + system) / 1_000;
     };
-    cost(60_000);
+    cost(16_000);
     // Backtracking would take longer than the universe is old.
-    expect(cost(60_000)).toBeLessThan(5_000);
+    expect(cost(16_000)).toBeLessThan(5_000);
   });
 });

@@ -3,7 +3,7 @@
  * may hold dots and brackets, as in `client.address` and `[client][address]`.
  */
 import { grokLibrary } from './grok-library.ts';
-import { type LinearPattern, linearPattern, textCharactersMax } from './linear.ts';
+import { expandedCharactersMax, type LinearPattern, linearPattern } from './linear.ts';
 import { pairs, wrong } from './reading.ts';
 
 export const grokTypes = ['string', 'int', 'float'] as const;
@@ -162,7 +162,8 @@ class Expansion {
         out += first;
         at++;
       }
-      if (this.length + out.length > textCharactersMax)
+      // Names within names are counted once each: what is close to the limit is told by its length later.
+      if (this.length + out.length > 4 * expandedCharactersMax)
         throw wrong(this.path, 'grows too large with its names filled in', 'Use fewer names in it.');
     }
     return out;

@@ -7,11 +7,14 @@ import { wrong } from './reading.ts';
 
 /** As written, and with all names filled in. */
 const patternCharactersMax = 4_096;
-const expandedCharactersMax = 32_768;
+export const expandedCharactersMax = 32_768;
 /** Instructions of a compiled pattern: the engine's worst case is this many steps a character. */
 const programMax = 8_000;
-/** Characters that a pattern looks at; a longer text does not fit. */
-export const textCharactersMax = 65_536;
+/**
+ * Characters that a pattern looks at; a longer text does not fit. Up to about here the engine keeps a bit for each place and
+ * instruction; beyond, it takes up to 0.7 µs a character.
+ */
+export const textCharactersMax = 16_384;
 
 export class LinearPattern {
   readonly source: string;

@@ -106,6 +106,8 @@ describe('Gate', () => {
     const { gate, dead } = gateOf([{ map: { set: { copy: '%{body}' } } }]);
     expect(gate.passRecord(record({ body: 'x'.repeat(recordBytesMax / 2 + 1) }), source)).toBeNull();
     expect(dead.letters[0]?.detail).toBe('over the limit of one record');
+    const moved = gateOf([{ map: { copy: { body: 'resource.copy' } } }]);
+    expect(moved.gate.passRecord(record({ body: 'x'.repeat(recordBytesMax / 2 + 1) }), source)).toBeNull();
     const many = gate.passRecord(record({ attributes: Array.from({ length: 260 }, (_, i) => `a${i}`) }), source);
     expect(many?.attributes).toHaveLength(256);
     expect(many?.attributes?.at(-2)).toBe('attributes.rest');

@@ -98,11 +98,15 @@ export class Gate implements Passage {
   private fits(): boolean {
     const { item } = this;
     if (item.attributes.length > attributesMax * 2) item.attributes = foldedAttributes([...item.attributes]);
-    let characters = item.body.length;
-    for (const part of item.attributes) characters += part.length;
+    const { body, severityText, attributes, resource } = item;
+    let characters = body.length + severityText.length;
+    for (const part of attributes) characters += part.length;
+    for (const part of resource ?? []) characters += part.length;
+    // Three bytes a character at most: exact only near the limit.
     if (characters * 3 <= recordBytesMax) return true;
-    let bytes = Buffer.byteLength(item.body);
-    for (const part of item.attributes) bytes += Buffer.byteLength(part);
+    let bytes = Buffer.byteLength(body) + Buffer.byteLength(severityText);
+    for (const part of attributes) bytes += Buffer.byteLength(part);
+    for (const part of resource ?? []) bytes += Buffer.byteLength(part);
     return bytes <= recordBytesMax;
   }
 
