@@ -39,6 +39,8 @@ export interface ListenerOptions {
   full: () => boolean;
   /** Nothing is read of this address now. */
   mustWait: (address: string) => boolean;
+  /** Counts why it must, once for each pause and each datagram. */
+  countWait: (address: string) => void;
   /** The publisher is so full that datagrams of this address are dropped. */
   fullForDatagrams: (address: string) => boolean;
 }
@@ -186,6 +188,7 @@ export class Listener {
     counts.bytes += data.length;
     if (fullForDatagrams(address)) {
       counts.dropped++;
+      this.options.countWait(address);
       return;
     }
     listening.datagram?.(data, address, (reply) => socket.send(reply, port, address, () => {}));
@@ -336,6 +339,7 @@ export class Listener {
     connection.socket.pause();
     this.waiting.add(connection);
     this.options.counts.pauses++;
+    this.options.countWait(connection.address);
   }
 
   private resume(): void {

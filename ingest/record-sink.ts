@@ -35,6 +35,8 @@ export class SinkRequest {
   }
 }
 
+export type WaitReason = '' | 'full' | 'overShare' | 'overQuota';
+
 export interface SinkQuotas {
   sources: Quotas;
   services: Quotas;
@@ -87,14 +89,16 @@ export class RecordSink {
     this.from = { receiver: options.receiver, place: '', file: '', line: 0, nowMs: 0, serviceGiven: false };
   }
 
-  /** Whether nothing more is taken of a sender now; counted. */
-  mustWait(source: string): boolean {
+  /** Why nothing more is taken of a sender now; '' = it is. */
+  mustWait(source: string): WaitReason {
     const share = this.publisher.share(source);
-    if (share === 'over') this.counts.overShare++;
-    if (share !== 'fits') return true;
-    if (this.quotas === null || !this.isOverQuota(source, this.quotas)) return false;
-    this.counts.overQuota++;
-    return true;
+    if (share !== 'fits') return share === 'over' ? 'overShare' : 'full';
+    return this.quotas !== null && this.isOverQuota(source, this.quotas) ? 'overQuota' : '';
+  }
+
+  /** Counts somebody who was kept waiting, or whose datagram was dropped. */
+  countWait(reason: WaitReason): void {
+    if (reason === 'overShare' || reason === 'overQuota') this.counts[reason]++;
   }
 
   private isOverQuota(source: string, { sources }: SinkQuotas): boolean {

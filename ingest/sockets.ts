@@ -96,9 +96,10 @@ export class Sockets {
         tls: options.tls,
         time,
         full: () => this.publisher.full,
-        mustWait: (address) => sink.mustWait(address),
+        mustWait: (address) => sink.mustWait(address) !== '',
+        countWait: (address) => sink.countWait(sink.mustWait(address)),
         fullForDatagrams: (address) =>
-          this.publisher.pendingBytes >= pendingBytesMax * datagramShare || sink.mustWait(address),
+          this.publisher.pendingBytes >= pendingBytesMax * datagramShare || sink.mustWait(address) !== '',
       });
       this.open.push({ name: receiver.name, listener, counts });
     }

@@ -37,7 +37,9 @@ function listenForLogs(bus: Bus, sink: RecordSink): () => void {
     `${subjects.incoming}>`,
     (data, subject, answer) => {
       sink.counts.bytes += data.length;
-      if (sink.mustWait(subject)) {
+      const reason = sink.mustWait(subject);
+      if (reason !== '') {
+        sink.countWait(reason);
         sink.counts.dropped++;
         answer?.(encode({ accepted: 0, rejected: 0, error: refusal(full()) }));
         return;
