@@ -14,12 +14,13 @@ export interface MemorySlope {
   maxMib: number;
   /** Of the second half. */
   mibPerMinute: number;
-  /** It grew by less than a tenth of its mean, or 32 MiB, over the second half. */
+  /** It grew by less than a tenth of its mean, or 64 MiB, over the second half. */
   isFlat: boolean;
 }
 
 const growthShareMax = 0.1;
-const growthMibMin = 32;
+/** A heap that is collected once in minutes swings by as much: the coordinator's between 150 and 210 MiB. */
+const growthMibMin = 64;
 
 export function memorySlopes(samples: readonly MemorySample[]): MemorySlope[] {
   const names = [...new Set(samples.flatMap(({ use }) => use.map(({ name }) => name)))];
