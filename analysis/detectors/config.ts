@@ -72,8 +72,8 @@ const detectorsShape = {
     enabled: booleanField(true),
     warmupWindows: wholeField(10, 3, 1000),
     windowsMin: wholeField(1, 1, 1000),
-    /** Also rules out that a tenth of the usual records still comes. */
-    tailExponent: numberField(13, 2, 300),
+    /** Also rules out, 13 to 1, that a tenth of the usual records still comes. */
+    tailExponent: numberField(11, 2, 300),
     /** The silence must be this many times the longest one known. */
     longestFactor: numberField(2, 1, 100),
   }),

@@ -57,6 +57,7 @@ const risingExponent = 1.3;
 /** Errors from which the shapes of a step and of a rise can be told apart. */
 const shapeErrorsMin = 20;
 const shapeWindowsMax = 12;
+const riseWindowsMin = 10;
 const creepTailExponent = 6;
 const creepHistoryMin = 30;
 /** An incident that comes back so soon is the same one. */
@@ -492,9 +493,11 @@ function shapeOf(history: History, mean: number): Shape | null {
   const forRise = rise.likelihood - step.likelihood;
   const forStepMin = step.windows < 5 ? 1 : step.windows / 3;
   if (forRise < -forStepMin) return { name: 'error_spike', windows: step.windows };
-  if (forRise > 3) return { name: 'error_creep', windows: rise.windows };
   const isKnown = step.windows >= 5 && (errors >= shapeErrorsMin || step.windows >= shapeWindowsMax);
-  return isKnown ? { name: 'error_creep', windows: rise.windows } : null;
+  // What rose within a few minutes is a step that chance bent, or not known yet.
+  if (rise.windows < riseWindowsMin)
+    return isKnown && forRise < 0.5 ? { name: 'error_spike', windows: step.windows } : null;
+  return forRise > 3 || isKnown ? { name: 'error_creep', windows: rise.windows } : null;
 }
 
 /** Power of time, and for steps what part of its first window a step takes. */

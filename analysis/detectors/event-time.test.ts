@@ -226,6 +226,33 @@ describe('ticks', () => {
     expect(driver.anomalies().map(({ detector }) => detector)).toEqual(['silence']);
   });
 
+  it('tell a silence once it is longer than a restart, at the same moment live and in history', () => {
+    const before = ordinary({ seed: 4, minutes: 20, rate: 5 });
+    const after = ordinary({ seed: 5, minutes: 3, rate: 5, fromMs: startMs + 25 * minute });
+    const live = new Driver({ live: true });
+    live.sendIn(before, 50);
+    const lastMs = Math.max(...before.map(({ timeMs }) => timeMs));
+    live.tick(lastMs + 35 * second);
+    expect(live.anomalies()).toEqual([]);
+    live.tick(lastMs + 37 * second);
+    expect(live.anomalies().map(({ detector }) => detector)).toEqual(['silence']);
+    const past = new Driver().sendIn([...before, ...after], 50).end();
+    const known = [live, past].map((driver) => driver.anomalies()[0]);
+    expect(known[1]?.startMs).toBe(known[0]?.startMs);
+    expect(known.map((one) => (one?.decidedAtMs as number) - lastMs)).toEqual([36_000, 36_000]);
+  });
+
+  it('take a restart of half a minute for no silence, and judge no volume by the windows around a silence', () => {
+    const driver = new Driver({ live: true });
+    driver.sendIn(ordinary({ seed: 6, minutes: 30, rate: 5 }), 50);
+    for (let s = 0; s < 30; s++) driver.tick(startMs + 30 * minute + s * second);
+    driver.sendIn(ordinary({ seed: 7, minutes: 30, rate: 5, fromMs: startMs + 30.5 * minute }), 50);
+    expect(driver.anomalies()).toEqual([]);
+    for (let s = 0; s < 120; s++) driver.tick(startMs + 60.5 * minute + s * second);
+    driver.sendIn(ordinary({ seed: 8, minutes: 10, rate: 5, fromMs: startMs + 62.6 * minute }), 50);
+    expect(driver.anomalies().map(({ detector }) => detector)).toEqual(['silence']);
+  });
+
   it('tell a silence while it lasts, and its end', () => {
     const driver = new Driver({ live: true });
     driver.sendIn(ordinary({ seed: 4, minutes: 20, rate: 5 }), 50);

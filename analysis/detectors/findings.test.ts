@@ -117,4 +117,29 @@ describe('findings', () => {
     const debug = steady(14, 31, 'cache probe 7', 300, [[0, 60]]).map((one) => ({ ...one, severity: 5 }));
     expect(found(play(withMore(15, 90, debug)))).toEqual([]);
   });
+
+  it('take the errors that more traffic brings for no spike', () => {
+    const surge = (at: number): { volume: number } => ({ volume: at > 60 * minute && at < 68 * minute ? 6 : 1 });
+    expect(found(play(withMore(16, 90, [], { shape: surge })))).toEqual(['volume_surge']);
+  });
+
+  it('name a rare message that goes on, whatever lumps of it came before', () => {
+    const rare = steady(17, 22, 'index 7 rebuilt', 0.2, [[0, 90]]);
+    const lumps = [20, 35, 50].flatMap((at) =>
+      Array.from({ length: 20 }, (_, i) => ({ ...(rare[0] as TestRecord), timeMs: startMs + at * minute + i * 200 })),
+    );
+    const burst = steady(18, 22, 'index 7 rebuilt', 40, [[60, 64]]);
+    expect(found(play(withMore(19, 90, [...rare, ...lumps, ...burst])))).toEqual(['template_burst']);
+  });
+
+  it('follow the time at the end of a message with many numbers', () => {
+    const random = randomOf(20);
+    const records = Array.from({ length: 90 * 60 }, (_, second) => {
+      const took = 40 * (second > 3600 ? 2 : 1) * Math.exp(0.3 * (random() + random() - 1));
+      const others = Array.from({ length: 4 }, () => 1 + Math.floor(1000 * random()));
+      const timeMs = startMs + second * 1000;
+      return { timeMs, severity: 9, slot: 0, body: 'took', numbers: [...others, took] };
+    });
+    expect(found(play(records))).toEqual(['latency_shift']);
+  });
 });

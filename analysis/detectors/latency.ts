@@ -97,7 +97,9 @@ export class LatencyDetector {
     }
     if (this.tracks.blockEnds(window)) this.blockClosed(window, context);
     this.tracks.prune();
-    if (this.tracks.isFull) this.preferTimes(window, context);
+    // Reading texts is slow, and they seldom change.
+    if (this.tracks.isFull && (window.endMs / (window.endMs - window.startMs)) % 16 === 0)
+      this.preferTimes(window, context);
   }
 
   /** All tracks are taken: those that tell no times make way for a message that does. */

@@ -57,6 +57,11 @@ export class NewTemplateDetector {
     return this.slots.includes(slot);
   }
 
+  /** New, and about to be told if it goes on. */
+  isWaiting(slot: number): boolean {
+    return this.candidates.some((candidate) => candidate.slot === slot);
+  }
+
   /** The miner took a template that is told into this one. */
   isMerged(slot: number, context: StepContext): boolean {
     if (this.slots.length === 0) return false;

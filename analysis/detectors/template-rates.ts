@@ -256,7 +256,10 @@ export class TemplateRateDetector {
     const one = upperTailExponent(count, expected, variance);
     // What lasts for two windows may be weaker.
     const two = isLong ? upperTailExponent(both, 2 * expected, 2 * variance + 2 * expected * expected) - 1 : 0;
-    const exponent = Math.max(one, two) - Math.log10(1 + table.slots);
+    // Where it came in lumps before, counts say little, but lumps do not fill two windows.
+    const present = popCount((window.slotMarks[slot] as number) & 255) + table.get(slot, 'spread');
+    const even = isLong ? presenceExponent(present / 16, table.get(slot, 'presence') * growth) : 0;
+    const exponent = Math.max(one, two, even) - Math.log10(1 + table.slots);
     return exponent < tailExponent ? 0 : exponent;
   }
 
@@ -412,6 +415,18 @@ function isLasting(slot: number, window: WindowState, table: TemplateTable): boo
   if (spread >= 7 && (window.slotRecords[slot] as number) >= 12) return true;
   const before = table.get(slot, 'spread');
   return spread >= 4 && before >= 2 && spread + before >= 7;
+}
+
+/**
+ * −log10 of the chance that this share of two windows' eighths has records, where `usual` is the share that has: as of
+ * twelve, not sixteen, since neighbours are alike.
+ */
+function presenceExponent(share: number, usual: number): number {
+  const present = Math.floor(12 * share);
+  const chance = usual + 0.01;
+  if (present < 8 || chance >= share) return 0;
+  const ways = [1, 12, 66, 220, 495][12 - present] as number;
+  return Math.max(0, -Math.log10(ways) - present * Math.log10(chance));
 }
 
 /** "0.4/s", "3 per minute", "2 per hour": what is rare reads better over longer times. */

@@ -28,6 +28,8 @@ const columns = [
   'before',
   /** Eighths of the window before that had records. */
   'spread',
+  /** Mean share of the eighths of a window that have records. */
+  'presence',
   /** Highest severity class seen. */
   'class',
   /** All records, up to a million. */
@@ -100,7 +102,7 @@ export class TemplateTable {
       if (records > 0) {
         const severity = topClass((slotMarks[slot] as number) >> 8);
         if (severity > (rows[row + offset.class] as number)) rows[row + offset.class] = severity;
-        this.take(row, records, at, learn && !frozen(slot));
+        this.take(row, records, popCount((slotMarks[slot] as number) & 255), at, learn && !frozen(slot));
       } else if (at - (rows[row + offset.last] as number) > forgetWindows) this.clear(slot);
       rows[row + offset.before] = records;
       rows[row + offset.spread] = records === 0 ? 0 : popCount((slotMarks[slot] as number) & 255);
@@ -138,7 +140,7 @@ export class TemplateTable {
   }
 
   /** Records after `empty` windows without. Those windows count only now, so that a template that stops keeps its rate. */
-  private take(row: number, records: number, at: number, learn: boolean): void {
+  private take(row: number, records: number, spread: number, at: number, learn: boolean): void {
     const { rows } = this;
     const empty = Math.max(0, at - (rows[row + offset.last] as number) - 1);
     rows[row + offset.last] = at;
@@ -156,6 +158,8 @@ export class TemplateTable {
       const fade = (1 - rate) ** empty;
       const mean = (rows[row + offset.mean] as number) * fade;
       rows[row + offset.mean] = mean + rate * (records - mean);
+      const presence = (rows[row + offset.presence] as number) * fade;
+      rows[row + offset.presence] = presence + rate * (spread / 8 - presence);
       const variance = (rows[row + offset.variance] as number) * fade;
       rows[row + offset.variance] = variance + rate * ((records - before) ** 2 / 2 - variance);
     }

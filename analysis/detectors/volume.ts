@@ -134,7 +134,7 @@ export class VolumeDetector {
       Math.max(restartWindows, windowsMin) * sizeMs,
       exponent > 0 ? Math.ceil((sizeMs * tailExponent) / exponent) : Number.POSITIVE_INFINITY,
       longestFactor * this.longestPauseMs,
-      run > 0 ? (longestFactor * run + 1) * sizeMs : 0,
+      run * sizeMs > this.longestPauseMs ? (longestFactor * run + 1) * sizeMs : 0,
     );
     return { needMs, mean, exponent };
   }
