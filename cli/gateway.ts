@@ -149,6 +149,8 @@ function refusedOf({ admission, connections }: Gateway): Record<string, number> 
     refusedShare: share,
     refusedSourceQuota: sourceQuota,
     refusedServiceQuota: serviceQuota,
+    sourcesHeldNow: admission.held.sources,
+    quotaBucketsNow: admission.buckets,
     connectionsNow: connections.now,
     connectionsRefused: connections.refused,
   };

@@ -98,6 +98,11 @@ export class Admission {
       this.options.services.charge(service, ofService, size, nowMs);
   }
 
+  /** Sources and services of which quotas are counted. */
+  get buckets(): number {
+    return this.options.sources.size + this.options.services.size;
+  }
+
   get hasServiceQuotas(): boolean {
     return !this.options.services.isOff;
   }
