@@ -112,6 +112,7 @@ export class DetectorSet {
     this.knowledge = {
       isTold: (slot, context) =>
         this.newTemplate.isTold(slot) ||
+        this.newTemplate.isWaiting(slot) ||
         this.newTemplate.isMerged(slot, context) ||
         this.templateRates.isBursting(slot) ||
         // What is as new as the new message that is told belongs to it.
