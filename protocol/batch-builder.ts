@@ -19,6 +19,8 @@ export class RecordView {
   severityText = '';
   service = '';
   bytes: Uint8Array = new Uint8Array(0);
+  /** Bytes of its own, for rows. */
+  scratch: Uint8Array = new Uint8Array(0);
   bodyStart = 0;
   bodyEnd = 0;
   traceId = '';
@@ -196,33 +198,37 @@ export class BatchBuilder {
 }
 
 const encoder = new TextEncoder();
+/** A view's own bytes are kept up to this size; longer records get theirs anew. */
+const scratchBytesMax = 64 * 1024;
 
-/** Fills a view from a row: for parsers that make rows, and for tests. Missing time and service take the fallbacks. */
+/**
+ * Fills a view from a row: for parsers that make rows, and for tests. Missing time and service take the fallbacks. The view
+ * holds until it is filled again: its bytes are used again then.
+ */
 export function viewOf(
   record: LogRecord,
   fallback: { observedMs: number; service: string },
   view: RecordView,
 ): RecordView {
   view.clear();
-  const parts = [record.body];
   const pairs = record.attributes ?? noPairs;
-  for (let i = 0; i + 1 < pairs.length; i += 2) parts.push(pairs[i + 1] as string);
-  const encoded = parts.map((part) => encoder.encode(part));
-  let at = 0;
-  const bytes = new Uint8Array(encoded.reduce((sum, part) => sum + part.length, 0));
-  for (const [i, part] of encoded.entries()) {
-    bytes.set(part, at);
-    if (i > 0) {
-      view.attributeKeys[i - 1] = pairs[(i - 1) * 2] as string;
-      view.attributeStarts[i - 1] = at;
-      view.attributeEnds[i - 1] = at + part.length;
-    } else {
-      view.bodyEnd = part.length;
-    }
-    at += part.length;
-  }
+  let text = record.body;
+  for (let i = 1; i < pairs.length; i += 2) text += pairs[i] as string;
+  const bytes = scratchOf(view, text.length * 3);
   view.bytes = bytes;
-  view.attributeCount = encoded.length - 1;
+  // Nearly all text is ASCII: encoded at once, and where a character is, there is its byte.
+  const isAscii = encoder.encodeInto(text, bytes).written === text.length;
+  let at = isAscii ? record.body.length : encoder.encodeInto(record.body, bytes).written;
+  view.bodyEnd = at;
+  let count = 0;
+  for (let i = 0; i + 1 < pairs.length; i += 2, count++) {
+    const value = pairs[i + 1] as string;
+    view.attributeKeys[count] = pairs[i] as string;
+    view.attributeStarts[count] = at;
+    at += isAscii ? value.length : encoder.encodeInto(value, bytes.subarray(at)).written;
+    view.attributeEnds[count] = at;
+  }
+  view.attributeCount = count;
   view.observedMs = fallback.observedMs;
   view.timeMs = record.timeMs ?? fallback.observedMs;
   view.timeSubNs = record.timeMs === undefined ? 0 : (record.timeSubNs ?? 0);
@@ -236,4 +242,10 @@ export function viewOf(
   view.resource = record.resource ?? null;
   view.scope = record.scope ?? null;
   return view;
+}
+
+function scratchOf(view: RecordView, bytesMax: number): Uint8Array {
+  if (bytesMax > scratchBytesMax) return new Uint8Array(bytesMax);
+  if (view.scratch.length < bytesMax) view.scratch = new Uint8Array(Math.min(bytesMax * 2, scratchBytesMax));
+  return view.scratch;
 }

@@ -1,6 +1,6 @@
 /**
- * Requests as clients sent them: the agent's by its source (pkg/logs/client/http) and documentation, those of the npm
- * transports captured: @datadog/datadog-api-client 1.4x, which pino-datadog-transport sends with, and datadog-winston.
+ * Requests as clients send them: the agent by its source (pkg/logs/client/http) and documentation, the npm transport as
+ * pino-datadog-transport 3.0 sent it when it was tried against the receiver.
  */
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
