@@ -18,8 +18,8 @@ export interface ResendOptions {
   bus: Bus;
   /** Base URL of a gateway. */
   gatewayUrl: string;
-  /** Of Splunk HEC; '' = none is asked for. */
-  splunkToken: string;
+  /** Headers that clients of a receiver must send, by its name: tokens are not kept with letters. */
+  tokens: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 const timeoutMs = 30_000;
@@ -42,7 +42,7 @@ export const resendKey = ({ id }: StoredDeadLetter): string =>
 async function post(
   letter: StoredDeadLetter,
   { path, contentType, encoding }: NonNullable<StoredDeadLetter['resend']>,
-  { gatewayUrl, splunkToken }: ResendOptions,
+  { gatewayUrl, tokens }: ResendOptions,
 ): Promise<Resent> {
   const headers: Record<string, string> = {
     'idempotency-key': resendKey(letter),
@@ -50,7 +50,7 @@ async function post(
     [deadRetryHeader]: '1',
     ...(contentType === '' ? {} : { 'content-type': contentType }),
     ...(encoding === undefined ? {} : { 'content-encoding': encoding }),
-    ...(splunkToken === '' || letter.receiver !== 'splunk' ? {} : { authorization: `Splunk ${splunkToken}` }),
+    ...tokens[letter.receiver],
   };
   let response: Response;
   try {

@@ -148,8 +148,8 @@ async function retry(ctx: CommandContext, cluster: ClusterSetup, wanted: Wanted)
   const [{ readDeadLetter }, { resend }] = await Promise.all([import('#bus/mod.ts'), import('./dead-resend.ts')]);
   const { bus, config, settings } = cluster;
   const sequences = wanted.ids.length > 0 ? wanted.ids : (await find(cluster, wanted)).sequences;
-  const [splunkToken = ''] = config.gateway.splunkTokens.split(/[\s,]+/).filter((token) => token !== '');
-  const options = { bus, gatewayUrl: ctx.args.string('gateway') ?? settings.urls.gateway, splunkToken };
+  const gatewayUrl = ctx.args.string('gateway') ?? settings.urls.gateway;
+  const options = { bus, gatewayUrl, tokens: tokensOf(config) };
   const totals = { taken: 0, refused: 0, later: 0 };
   const failed: { id: number; outcome: string; why: string }[] = [];
   for (const id of sequences) {
@@ -171,6 +171,19 @@ async function retry(ctx: CommandContext, cluster: ClusterSetup, wanted: Wanted)
       );
   }
   return totals.taken === sequences.length && sequences.length > 0 ? exitCodes.ok : exitCodes.nothing;
+}
+
+/** One of the tokens that the configuration of this machine names. */
+function tokensOf({ gateway }: ClusterSetup['config']): Record<string, Record<string, string>> {
+  const header = (name: string, tokens: string, prefix = ''): Record<string, string> => {
+    const [token] = tokens.split(/[\s,]+/).filter((one) => one !== '');
+    return token === undefined ? {} : { [name]: `${prefix}${token}` };
+  };
+  return {
+    splunk: header('authorization', gateway.splunkTokens, 'Splunk '),
+    datadog: header('dd-api-key', gateway.datadogKeys),
+    firehose: header('x-amz-firehose-access-key', gateway.firehoseKeys),
+  };
 }
 
 async function purge(ctx: CommandContext, cluster: ClusterSetup, wanted: Wanted): Promise<number> {

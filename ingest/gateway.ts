@@ -192,7 +192,8 @@ export class Gateway {
     const bytesWhole = Number(request.headers['content-length'] ?? Number.NaN);
     this.context.dead.put({
       reason: 'too_long',
-      detail: `a body to ${request.url.slice(0, 200)} is over ${bytesMax} bytes and was not read`,
+      // Without its query, which may hold a token.
+      detail: `a body to ${request.url.split('?', 1)[0]?.slice(0, 200)} is over ${bytesMax} bytes and was not read`,
       receiver: this.receiverOf.get(request.routeOptions.url ?? '') ?? 'http',
       source: request.ip,
       service: '',

@@ -28,6 +28,9 @@ const config = {
   gateway: { pendingBytesMax: 16 * mib },
   receivers: { pendingBytesMax: 16 * mib },
 };
+const expectedAnswers: ReadonlySet<string> = new Set(['200', '204', '429', '503']);
+/** A connection may be closed as idle at the moment that it is used again. */
+const otherAnswersShareMax = 0.001;
 /** Share of requests of neighbours that must be taken, at once or when they come again as they are told. */
 const successShareMin = 0.99;
 
@@ -139,9 +142,13 @@ export function problemsOf({ lost, beside, memory, noisy, offeredTimes }: Overlo
     problems.push(`Only ${(beside.successShare * 100).toFixed(2)} % of the neighbours' requests were taken.`);
   for (const { name, isFlat, mibPerMinute } of memory)
     if (!isFlat) problems.push(`The memory of ${name} grows by ${mibPerMinute} MiB a minute.`);
-  const statuses = new Set(noisy.flatMap((one) => Object.keys(one.statuses)));
-  for (const status of statuses)
-    if (!['200', '204', '429', '503', 'busy'].includes(status)) problems.push(`The noisy source met ${status}.`);
+  const answers = new Map<string, number>();
+  for (const one of noisy)
+    for (const [status, count] of Object.entries(one.statuses)) answers.set(status, (answers.get(status) ?? 0) + count);
+  answers.delete('busy');
+  const others = [...answers].filter(([status]) => !expectedAnswers.has(status));
+  if (total(new Map(others)) > total(answers) * otherAnswersShareMax)
+    problems.push(`The noisy source met ${others.map(([status, count]) => `${status} ${count} times`).join(', ')}.`);
   if (offeredTimes < overloadFactor * 0.9) problems.push(`Only ${offeredTimes} times what can be taken was offered.`);
   return problems;
 }
