@@ -13,8 +13,8 @@ import { type FileOffset, keyOf } from './offsets.ts';
 import type { OpenHandles } from './open-handles.ts';
 
 /** First bytes that tell one file from another, and those before the place where we are. */
-const headBytesMax = 256;
-const tailBytesMax = 64;
+export const headBytesMax = 256;
+export const tailBytesMax = 64;
 const readBytes = 256 * 1024;
 /** A change within this time of the last look may leave size and time as they were, ms. */
 const unsettledMs = 100;
@@ -26,8 +26,11 @@ export type ReadOutcome =
   /** Read on, and no line is complete; there may be more. */
   | { kind: 'progress' }
   | { kind: 'nothing' }
-  /** Other content stands there now; `rest` is the unfinished line of what was before. */
-  | { kind: 'replaced'; rest: CutLines }
+  /**
+   * Other content stands there now. `rest` is the unfinished line of what was before, which was read up to `before.offset`
+   * and handed out up to `to`.
+   */
+  | { kind: 'replaced'; rest: CutLines; before: FileOffset; to: number }
   /** Neither text nor a file any more. */
   | { kind: 'foreign' };
 
@@ -64,8 +67,6 @@ export class FollowedFile {
   private cutter: LineCutter | undefined;
   private head: Buffer = Buffer.alloc(0);
   private tail: Buffer = Buffer.alloc(0);
-  /** The bytes before the last place where half a line was cut off. */
-  private cutTail: { at: number; tail: Buffer } = { at: 0, tail: Buffer.alloc(0) };
   private look: Look | undefined;
 
   constructor(path: string, facts: BigIntStats) {
@@ -98,6 +99,12 @@ export class FollowedFile {
     return (this.cutter?.pending ?? 0) > 0 && Date.now() - this.modifiedMs >= forMs;
   }
 
+  /** How far it was read, its first bytes, and those before that place. */
+  get print(): { position: number; head: Buffer; tail: Buffer } {
+    const { position, head, tail } = this;
+    return { position, head, tail };
+  }
+
   forgetLook(): void {
     this.look = undefined;
   }
@@ -122,26 +129,24 @@ export class FollowedFile {
     return this.handle;
   }
 
-  /** Goes on where a stored entry says, if it is about what the file holds now. */
-  async resume(handle: FileHandle, entry: FileOffset): Promise<boolean> {
-    if (entry.bornNs !== '0' && this.bornNs !== '0' && entry.bornNs !== this.bornNs) return false;
+  /**
+   * Goes on where a stored entry says, if it is about what the file holds now. `copied`: the entry is that of another file,
+   * which this one is a copy of if it holds the same.
+   */
+  async resume(handle: FileHandle, entry: FileOffset, copied = false): Promise<boolean> {
+    if (copied && entry.headBytes < headBytesMax) return false;
+    if (!copied && entry.bornNs !== '0' && this.bornNs !== '0' && entry.bornNs !== this.bornNs) return false;
     const { size } = await handle.stat();
-    if (size < Math.max(entry.offset, entry.cut ?? 0)) return false;
+    if (size < Math.max(entry.offset, entry.tailAt, entry.cut ?? 0)) return false;
     const head = await bytesAt(handle, 0, entry.headBytes);
     if (head.length !== entry.headBytes || hashOf(head) !== entry.headHash) return false;
-    if (!(await this.endsAsStored(handle, entry))) return false;
+    const tail = await bytesAt(handle, entry.tailAt - entry.tailBytes, entry.tailBytes);
+    if (tail.length !== entry.tailBytes || hashOf(tail) !== entry.tailHash) return false;
     this.id = entry.id;
     this.registered = true;
     this.cut = entry.cut;
     await this.seek(handle, entry.offset);
     return true;
-  }
-
-  /** Where the last bytes were not kept, a line ends before the offset at least. */
-  private async endsAsStored(handle: FileHandle, { offset, tailHash, tailBytes }: FileOffset): Promise<boolean> {
-    if (offset === 0) return true;
-    if (tailHash !== '') return hashOf(await bytesAt(handle, offset - tailBytes, tailBytes)) === tailHash;
-    return (await bytesAt(handle, Math.max(offset - 2, 0), Math.min(offset, 2))).includes(10);
   }
 
   /** Leaves out what lies before a place. */
@@ -202,7 +207,6 @@ export class FollowedFile {
     const atCut = this.cut !== null && this.position >= this.cut;
     if (atCut) {
       this.cut = null;
-      this.cutTail = { at: this.position, tail: this.tail };
       const rest = cutter.flush();
       cut.lines.push(...rest.lines);
       cut.starts.push(...rest.starts);
@@ -245,6 +249,8 @@ export class FollowedFile {
 
   /** Other content is read from its start, under another name. */
   private replaced(): ReadOutcome {
+    const before = this.entry(this.position, this.cut);
+    const { to } = this;
     const rest = this.cutter?.flush() ?? { lines: [], starts: [] };
     this.id = newId();
     this.registered = false;
@@ -255,22 +261,19 @@ export class FollowedFile {
     this.tail = Buffer.alloc(0);
     this.encoding = undefined;
     this.cutter = undefined;
-    return { kind: 'replaced', rest };
+    return { kind: 'replaced', rest, before, to };
   }
 
   /** The unfinished last line of a file that nobody writes any more. */
   finish(): { cut: CutLines; to: number } | undefined {
     if (this.cutter === undefined || this.cutter.pending === 0) return undefined;
-    this.cutTail = { at: this.position, tail: this.tail };
     const cut = this.cutter.flush();
     this.cutter = lineCutter(this.encoding ?? 'utf8', this.position);
     return { cut, to: this.position };
   }
 
   entry(offset: number, cut: number | null): FileOffset {
-    const { device, inode, bornNs, id, path, head, cutTail } = this;
-    // Elsewhere a line ends before the offset, which has to do.
-    const tail = offset === this.position ? this.tail : offset === cutTail.at ? cutTail.tail : Buffer.alloc(0);
+    const { device, inode, bornNs, id, path, head, tail, position } = this;
     return {
       device,
       inode,
@@ -280,14 +283,15 @@ export class FollowedFile {
       cut: cut !== null && cut > offset ? cut : null,
       headBytes: head.length,
       headHash: hashOf(head),
-      tailHash: tail.length > 0 ? hashOf(tail) : '',
+      tailAt: position,
       tailBytes: tail.length,
+      tailHash: hashOf(tail),
       path,
     };
   }
 }
 
-async function bytesAt(handle: FileHandle, at: number, bytes: number): Promise<Buffer> {
+export async function bytesAt(handle: FileHandle, at: number, bytes: number): Promise<Buffer> {
   if (bytes === 0) return Buffer.alloc(0);
   const buffer = Buffer.alloc(bytes);
   const { bytesRead } = await handle.read(buffer, 0, bytes, at);

@@ -1,6 +1,6 @@
 /**
  * How far each followed file was read and acknowledged, in a JSON file. A file is known by device, inode, time of birth
- * and fingerprints of its first bytes and of those before the offset: a name says nothing after a rotation, an inode
+ * and fingerprints of its first bytes and of the last that were read: a name says nothing after a rotation, an inode
  * nothing after a truncation or reuse.
  */
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
@@ -22,9 +22,10 @@ export interface FileOffset {
   /** How many of the first bytes the fingerprint covers; a young file has few. */
   headBytes: number;
   headHash: string;
-  /** Of the last bytes before the offset; '' where they were not at hand. */
-  tailHash: string;
+  /** The same for the last bytes of what was read, acknowledged or not: they end at `tailAt`. */
+  tailAt: number;
   tailBytes: number;
+  tailHash: string;
   /** Where it was last seen: for people, and to look beside for its rotated form. */
   path: string;
 }
@@ -59,7 +60,12 @@ export class OffsetStore {
       const state = JSON.parse(text) as { version: number; files: FileOffset[] };
       if (state.version !== version) throw new Error(`version ${state.version}`);
       for (const file of state.files) {
-        if (!Number.isSafeInteger(file.offset) || typeof file.headHash !== 'string' || typeof file.id !== 'string')
+        if (
+          !Number.isSafeInteger(file.offset) ||
+          typeof file.headHash !== 'string' ||
+          typeof file.tailHash !== 'string' ||
+          typeof file.id !== 'string'
+        )
           throw new Error('a broken entry');
         this.byFile.set(keyOf(file), file);
       }

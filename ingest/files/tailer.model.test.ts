@@ -6,6 +6,7 @@
 import {
   appendFileSync,
   closeSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -170,6 +171,17 @@ class World {
       while (statSync(this.path(name)).size <= size && this.lines < before + 400) this.append(name);
   }
 
+  /** What was written last is in the copy alone. */
+  private async copyAndTruncate(name: string): Promise<void> {
+    this.complete(name);
+    await this.settle();
+    if (this.tailer === null || this.places.has(name) || statSync(this.path(name)).size < 300) return;
+    if (this.random(2) === 0) this.append(name);
+    copyFileSync(this.path(name), `${this.path(name)}.${this.lines}`);
+    truncateSync(this.path(name), 0);
+    this.append(name);
+  }
+
   private async remove(name: string): Promise<void> {
     this.complete(name);
     await this.settle();
@@ -210,7 +222,7 @@ class World {
   async step(): Promise<void> {
     const name = this.names[this.random(this.names.length)] as string;
     const there = existsSync(this.path(name));
-    const roll = this.random(20);
+    const roll = this.random(21);
     this.history.push(`${name} ${roll} @${this.lines + 1}`);
     if (roll < 8) this.append(name);
     else if (roll < 11) this.appendHalf(name);
@@ -221,6 +233,7 @@ class World {
     else if (roll === 16 && this.tailer !== null) await this.retarget();
     else if (roll === 17) await sleep(this.random(15));
     else if (roll === 18) await this.stop();
+    else if (roll === 19 && there) await this.copyAndTruncate(name);
     else if (this.tailer === null) this.start();
   }
 

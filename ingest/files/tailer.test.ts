@@ -174,6 +174,72 @@ describe('FileTailer', () => {
   });
 });
 
+describe('FileTailer, copies', () => {
+  const many = (from: number, to: number): string =>
+    Array.from({ length: to - from }, (_, i) => `line ${from + i} of a log\n`).join('');
+  const numbers = (reader: Reader): number[] =>
+    reader.lines.map((line) => Number(line.split(' ')[1])).sort((a, b) => a - b);
+  const upTo = (end: number): number[] => Array.from({ length: end }, (_, i) => i);
+
+  it.each(['oven.log', 'oven*'])(
+    'reads what was not read before a truncation in the copy, following %s',
+    async (name) => {
+      writeFileSync(log, many(0, 50));
+      const reader = new Reader([join(directory, name)], true, { goneKeptMs: 50 });
+      await reader.until('line 49 of a log');
+      // All between two looks.
+      appendFileSync(log, many(50, 60));
+      copyFileSync(log, `${log}.1`);
+      writeFileSync(log, many(60, 200));
+      await reader.until('line 199 of a log');
+      await reader.until('line 59 of a log');
+      expect(numbers(reader)).toEqual(upTo(200));
+      await reader.stop();
+      const second = new Reader([join(directory, name)]);
+      appendFileSync(log, many(200, 201));
+      await second.until('line 200 of a log');
+      expect(numbers(second)).toEqual([200]);
+    },
+  );
+
+  it('does the same where it was truncated while nobody followed', async () => {
+    writeFileSync(log, many(0, 50));
+    const first = new Reader([`${log}*`]);
+    await first.until('line 49 of a log');
+    await first.stop();
+    appendFileSync(log, many(50, 60));
+    copyFileSync(log, `${log}-20260101`);
+    writeFileSync(log, many(60, 90));
+    const second = new Reader([`${log}*`]);
+    await second.until('line 89 of a log');
+    await second.until('line 59 of a log');
+    expect(numbers(second)).toEqual(upTo(90).slice(50));
+  });
+
+  it('reads a copy of a file that goes on as little as the copy itself grows', async () => {
+    writeFileSync(log, many(0, 50));
+    const reader = new Reader([`${log}*`]);
+    await reader.until('line 49 of a log');
+    copyFileSync(log, `${log}.bak`);
+    appendFileSync(log, many(50, 52));
+    await reader.until('line 51 of a log');
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    appendFileSync(`${log}.bak`, many(52, 53));
+    await reader.until('line 52 of a log');
+    expect(numbers(reader)).toEqual(upTo(53));
+  });
+
+  it('takes no file for a copy that only begins the same', async () => {
+    const banner = `${'#'.repeat(300)}\n`;
+    writeFileSync(log, `${banner}one\n`);
+    writeFileSync(`${log}.err`, `${banner}two\nthree\n`);
+    const reader = new Reader([`${log}*`]);
+    await reader.until('three');
+    await reader.until('one');
+    expect(reader.lines.filter((line) => line.startsWith('#'))).toHaveLength(2);
+  });
+});
+
 describe('FileTailer, odd files', () => {
   const text = (lines: string[], encoding: 'utf16le' | 'utf16be'): Buffer => {
     const bytes = Buffer.from(`\uFEFF${lines.join('\r\n')}\r\n`, 'utf16le');

@@ -11,7 +11,8 @@
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { FollowedFile } from './followed-file.ts';
+import { copiesOf, copyState, originalsOf } from './copies.ts';
+import { FollowedFile, headBytesMax } from './followed-file.ts';
 import type { Line } from './line-splitter.ts';
 import { keyOf, type FileOffset, OffsetStore } from './offsets.ts';
 import { OpenHandles } from './open-handles.ts';
@@ -99,6 +100,8 @@ export class FileTailer {
   private readonly finder: PathFinder;
   private readonly handles: OpenHandles;
   private readonly files = new Map<string, FollowedFile>();
+  /** The same by path, as of the last look. */
+  private byPath = new Map<string, FollowedFile>();
   /** Keys of files that may have something new; those whose name is gone come first. */
   private due = new Set<string>();
   /** Files that are no text, by key: looked at again when they change. */
@@ -183,9 +186,11 @@ export class FileTailer {
       case 'progress':
         file.quietSinceMs = 0;
         return;
-      case 'replaced':
-        yield { source, ...outcome.rest, to: 0, cut: true, last: true };
+      case 'replaced': {
+        const copied = await this.takeUpCopy(outcome.before, outcome.to);
+        yield { source, ...(copied ? { lines: [], starts: [] } : outcome.rest), to: 0, cut: true, last: true };
         return;
+      }
       case 'foreign':
         await this.drop(file);
         return;
@@ -320,6 +325,7 @@ export class FileTailer {
       due.add(key);
     }
     this.due = new Set([...due, ...this.due]);
+    this.byPath = new Map([...this.files.values()].map((file) => [file.path, file]));
     for (const [key, found] of present) {
       const known = this.files.get(key);
       if (known === undefined) {
@@ -374,6 +380,13 @@ export class FileTailer {
           await this.handles.close(file);
           return;
         }
+        if (entry !== undefined) await this.takeUpCopy(entry, entry.offset);
+        const copy = await this.copyState(path, handle);
+        if (copy === 'open') {
+          await this.handles.close(file);
+          return;
+        }
+        if (copy === 'read') await file.seek(handle, Number(facts.size));
         if (entry === undefined && this.first && this.options.from === 'end')
           await file.seek(handle, Number(facts.size));
       }
@@ -385,7 +398,52 @@ export class FileTailer {
     this.foreign.delete(key);
     this.mended(path);
     this.files.set(key, file);
+    this.byPath.set(path, file);
     this.due.add(key);
+  }
+
+  /** What a new file is to those that it may be a copy of. */
+  private async copyState(path: string, handle: FileHandle): Promise<'other' | 'read' | 'open'> {
+    for (const original of originalsOf(path)) {
+      const file = this.byPath.get(original);
+      const other = file === undefined ? undefined : await this.open(file).catch(() => undefined);
+      if (file === undefined || other === undefined) continue;
+      const state = await copyState(handle, file, other);
+      if (state !== 'other') return state;
+    }
+    return 'other';
+  }
+
+  /**
+   * Goes on in the copy that was made before a file was truncated: under the same name, since it holds the same.
+   * @param before what was read of it
+   * @param from where to go on
+   */
+  private async takeUpCopy(before: FileOffset, from: number): Promise<boolean> {
+    if (before.headBytes < headBytesMax) return false;
+    for (const path of await copiesOf(before.path)) {
+      const facts = factsOf(path, () => undefined);
+      if (facts?.isFile() !== true || facts.size < before.tailAt) continue;
+      const key = keyOfFacts(facts);
+      if (this.files.has(key)) continue;
+      const covered = this.finder.covers(path);
+      const file = new FollowedFile(covered ? path : before.path, facts);
+      file.openPath = path;
+      const handle = await file.open(this.handles).catch(() => undefined);
+      if (handle === undefined || !(await file.resume(handle, before, true))) {
+        await this.handles.close(file);
+        continue;
+      }
+      await file.seek(handle, from);
+      if (!covered) file.goneSinceMs = performance.now();
+      this.files.set(key, file);
+      this.due = new Set([key, ...this.due]);
+      // Where nothing is left to read in it, that is to be known as well.
+      this.store.set(file.entry(from, null));
+      await this.store.save();
+      return true;
+    }
+    return false;
   }
 
   /** Files that were rotated away while nobody followed: they lie beside their old name, with lines still unread. */
