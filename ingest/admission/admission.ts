@@ -25,6 +25,9 @@ export class Refusal extends LogweirError {
 /** How long who is told to wait for room is asked to, ms. */
 const roomRetryMs = 1_000;
 
+/** How often it is looked whether there is room for who is read as it sends, ms. */
+const roomLookMs = 10;
+
 export interface AdmissionOptions {
   /** Bytes of requests that are not answered: bodies as they came, and unpacked. */
   bytesMax: number;
@@ -71,6 +74,13 @@ export class Admission {
     const name = this.held.nameOf(source);
     this.held.add(name, bytes);
     return () => this.held.add(name, -bytes);
+  }
+
+  /** How long nothing more is read of a request that is taken as it comes, ms: its sender waits instead of being refused. */
+  pauseMs(source: string): number {
+    const { records, sources, now } = this.options;
+    const waitMs = sources.isOff ? 0 : sources.waitMs(source, now());
+    return waitMs === 0 && records.share(source) !== 'fits' ? roomLookMs : waitMs;
   }
 
   /** Services that must wait. */

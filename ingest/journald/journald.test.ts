@@ -10,6 +10,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { CollectedDeadLetters } from '#bus/mod.ts';
 import { recordBytesMax } from '#protocol/mod.ts';
+import { parseRates, Quotas } from '../admission/mod.ts';
 import { emptyCounts, readRecords } from '../mod.ts';
 import { resolveInputs } from '../files/mod.ts';
 import { openGateway, type TestGateway } from '../testing/gateway.ts';
@@ -308,6 +309,22 @@ describe('POST /upload', () => {
       expect(await world.records()).toHaveLength(400);
     } finally {
       open = true;
+      await world.stop();
+    }
+  });
+});
+
+describe('a quota', () => {
+  it('makes an upload slower instead of refusing it', async () => {
+    const quotas = { sources: new Quotas(parseRates('*=40')), services: new Quotas([]) };
+    const world = await openGateway({ ...withPort, quotas });
+    try {
+      const many = Buffer.concat(Array.from({ length: 120 }, (_, i) => entry(i, `MESSAGE=${i}`)));
+      const startedMs = performance.now();
+      expect((await upload(world, many)).status).toBe(202);
+      expect(performance.now() - startedMs).toBeGreaterThan(900);
+      expect(await world.records()).toHaveLength(120);
+    } finally {
       await world.stop();
     }
   });

@@ -22,7 +22,7 @@ export interface UploadRead {
 
 /** What an upload may hold: an entry that is not whole, and the chunk that came. */
 const heldBytes = entryBytesMax + 64 * 1024;
-const lookEveryMs = 10;
+const lookEveryMsMax = 250;
 /** An entry that has begun must go on within this; between entries a sender may be quiet. */
 const stalledMs = 30_000;
 const idleMs = 3_600_000;
@@ -37,7 +37,7 @@ export async function takeUpload(
   chunks: AsyncIterable<Uint8Array>,
   source: string,
 ): Promise<UploadRead> {
-  const { publisher, counts, clock, dead, gate } = context;
+  const { publisher, counts, clock, dead, gate, admission, turns } = context;
   counts.requests++;
   const release = context.hold(heldBytes, source);
   const ticket = new Ticket();
@@ -75,11 +75,15 @@ export async function takeUpload(
   try {
     for await (const chunk of chunks) {
       counts.bytes += chunk.length;
-      reader.push(chunk);
       watch.pause();
-      // The sender waits as long as the stream is behind: the kernel's buffers fill, and nothing more is held here.
-      while (publisher.full && ticket.failure === null)
-        await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+      const before = read.taken;
+      await turns.run(source, () => reader.push(chunk));
+      admission.charge(source, read.taken - before, chunk.length, null);
+      // The sender waits as long as it must: the kernel's buffers fill, and nothing more is held here.
+      for (let waitMs = 0; ticket.failure === null; await new Promise((resolve) => setTimeout(resolve, waitMs))) {
+        waitMs = Math.min(admission.pauseMs(source), lookEveryMsMax);
+        if (waitMs === 0) break;
+      }
       if (ticket.failure !== null) throw ticket.failure;
       watch.start(reader.openBytes > 0 ? stalledMs : idleMs);
     }
