@@ -206,19 +206,25 @@ function readSecret(text: string, word: string, sign: number, spans: Span[]): nu
   const quote = at > opening ? text[at - 1] : '';
   let start = at;
   let end = valueEnd(text, start, quote);
+  const isCookie = /^cookie/i.test(word);
   const isScheme = scheme.test(text.slice(start, end)) && text[end] === ' ';
   if (isScheme) {
     start = skipBlanks(text, end);
     end = valueEnd(text, start, quote);
-  } else if (/^cookie/i.test(word)) end = lineEnd(text, start, quote);
+  } else if (isCookie) end = lineEnd(text, start, quote);
   const value = text.slice(start, end);
   if (value === '' || noSecret.test(value)) return end;
   // A working directory, not a password.
   if (/^pwd$/i.test(word) && value.startsWith('/')) return end;
-  if (weakWord.test(word) && !isScheme && (value.length < 8 || !/\d/.test(value))) return end;
+  if (isCookie && !value.includes('=')) return end;
+  if (weakWord.test(word) && !isScheme && !isCookie && !looksLikeToken(value)) return end;
   spans.push({ start, end, kind: isScheme || weakWord.test(word) ? 'token' : 'password' });
   return end;
 }
+
+/** `token=Token{a64f992` and `invalid token: expired` are no secrets. */
+const looksLikeToken = (value: string): boolean =>
+  value.length >= 8 && /\d/.test(value) && /^[\w.~+/=%:-]+$/.test(value);
 
 function skipBlanks(text: string, at: number): number {
   const most = at + blanksMax;
@@ -280,10 +286,16 @@ const scanCards: Scan = (text, spans) => {
     let end = at;
     while (isDigit(text.charCodeAt(end))) end++;
     const before = text.charCodeAt(at - 1);
-    if (!isWord(before) && before !== 46) {
+    // Behind a minus sign it is a number or a part of an id.
+    if (!isWord(before) && before !== 46 && before !== 45) {
       // Grouped ones begin with four digits.
       const last = end - at >= 13 ? end : end - at === 4 ? groupsEnd(text, at) : at;
-      if (last - at >= 13 && endsWell(text, last) && isCard(text.slice(at, last).replace(/[ -]/g, ''))) {
+      if (
+        last - at >= 13 &&
+        endsWell(text, last) &&
+        !isIdBefore(text, at) &&
+        isCard(text.slice(at, last).replace(/[ -]/g, ''), last > end)
+      ) {
         spans.push({ start: at, end: last, kind: 'card' });
         end = last;
       }
@@ -317,18 +329,24 @@ function endsWell(text: string, end: number): boolean {
 }
 
 /** Digits of an issuer that exists (ISO/IEC 7812), of its length, with the right check digit. */
-function isCard(digits: string): boolean {
+function isCard(digits: string, grouped: boolean): boolean {
   const { length } = digits;
   const two = Number(digits.slice(0, 2));
   const four = Number(digits.slice(0, 4));
+  // In one piece, 19 digits are ids and times far more often than cards; Visa's of 13 are no more.
   const fits =
-    (digits[0] === '4' && (length === 13 || length === 16 || length === 19)) ||
+    (digits[0] === '4' && length === 16) ||
     (length === 16 && ((two >= 51 && two <= 55) || (four >= 2221 && four <= 2720))) ||
     (length === 15 && (two === 34 || two === 37)) ||
     (length === 14 && (two === 30 || two === 36 || two === 38)) ||
-    (length >= 16 && (four === 6011 || two === 65 || two === 62 || two === 35));
+    (four === 6011 && length === 16) ||
+    ((two === 65 || two === 62 || two === 35) && (length === 16 || (length === 19 && grouped)));
   return fits && luhn(digits);
 }
+
+/** `SpanID: 4…`, `trace=4…`: one id of ten has the right check digit. */
+const isIdBefore = (text: string, at: number): boolean =>
+  /(?:id|trace|span)\W{0,3}$/i.test(text.slice(Math.max(0, at - 8), at));
 
 function luhn(digits: string): boolean {
   let sum = 0;

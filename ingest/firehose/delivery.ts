@@ -16,6 +16,7 @@ import { hasKey, recordOfLine, recordOfObject } from '../mapping/object.ts';
 import { fillView } from '../mapping/record.ts';
 import { resourceOf } from '../mapping/resource.ts';
 import { recordsMax, tooManyRecords } from '../otlp/limits.ts';
+import type { LineOptions, RecordWithLines } from '../pipeline/gate.ts';
 
 export interface Delivery {
   requestId: string;
@@ -90,10 +91,14 @@ export function takeDelivery(
     read.rejected++;
     bury(reason, raw);
   };
-  const take = (record: LogRecord | { reject: string }, resource: readonly string[], raw: () => Uint8Array): void => {
+  const take = (
+    record: RecordWithLines | { reject: string },
+    resource: readonly string[],
+    raw: () => Uint8Array,
+  ): void => {
     const reason = 'reject' in record ? record.reject : fillView(described(record, resource, facts), nowMs, view);
     if (reason !== '') fail(reason, raw());
-    else add(view);
+    else add(view, 'reject' in record ? undefined : record.raw);
   };
   for (const part of delivery.parts) {
     if (!Buffer.isBuffer(part)) {
@@ -102,12 +107,12 @@ export function takeDelivery(
     }
     const { spans, rest } = part[0] === 0x7b ? jsonSpans(part, recordsMax) : { spans: [], rest: 0 };
     for (const { start, end } of spans) takeJson(part.subarray(start, end), take, nowMs);
-    if (rest >= 0 && rest < part.length) takeLines(part.subarray(rest), take, nowMs);
+    if (rest >= 0 && rest < part.length) takeLines(part.subarray(rest), take, nowMs, add.lines?.(''));
   }
   return read;
 }
 
-type Take = (record: LogRecord | { reject: string }, resource: readonly string[], raw: () => Uint8Array) => void;
+type Take = (record: RecordWithLines | { reject: string }, resource: readonly string[], raw: () => Uint8Array) => void;
 
 function takeJson(text: Buffer, take: Take, nowMs: number): void {
   let value: unknown;
@@ -174,10 +179,10 @@ function serviceOfGroup(group: string): string {
   return ofAws?.[1] ?? group.replace(/^\/+/, '');
 }
 
-function takeLines(text: Buffer, take: Take, nowMs: number): void {
-  const parser = new LineParser({ observedMs: nowMs });
+function takeLines(text: Buffer, take: Take, nowMs: number, lines: LineOptions = {}): void {
+  const parser = new LineParser({ observedMs: nowMs, ...lines });
   const emit = ({ format: _format, lines: _lines, ...parsed }: ParsedRecord): void => {
-    const record: LogRecord = { ...parsed };
+    const record: RecordWithLines = { ...parsed };
     if (record.service === unknownService) delete record.service;
     take(record, [], () => Buffer.from(record.body));
   };
