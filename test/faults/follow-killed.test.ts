@@ -134,7 +134,12 @@ it('brings every line of rotated files once, though its process is killed again 
       applications.halfLines = kill < kills / 3;
       const { child } = startFollowing();
       const exited = once(child, 'exit');
-      await sleep(700 + random.below(2_300));
+      // A process that is still starting has nothing to lose: some of them are killed there, too.
+      const { lastSequence } = await bus.streams.info(streams.logs);
+      const untilMs = Date.now() + (kill % 4 === 3 ? random.below(2_000) : 15_000);
+      while ((await bus.streams.info(streams.logs)).lastSequence === lastSequence && Date.now() < untilMs)
+        await sleep(10);
+      await sleep(random.below(1_200));
       child.kill('SIGKILL');
       await exited;
       if (random.next() < 0.3) await sleep(random.below(800));
