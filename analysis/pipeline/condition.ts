@@ -3,11 +3,34 @@ import { severityNumberOf } from '#protocol/mod.ts';
 import { fieldRef } from './field.ts';
 import type { Item, Origin } from './item.ts';
 import { linearPattern } from './linear.ts';
-import { flag, group, isGroup, shown, text, texts, wrong } from './reading.ts';
+import { choice, flag, group, isGroup, shown, text, texts, wrong } from './reading.ts';
 
 export interface Condition {
+  /** Asks for the line as it came. */
+  readonly readsLine: boolean;
   meets(item: Item): boolean;
 }
+
+/** What a record may have come by. */
+export const receiverNames = [
+  'file',
+  'ingest',
+  'otlpHttp',
+  'otlpGrpc',
+  'loki',
+  'elasticsearch',
+  'splunk',
+  'datadog',
+  'firehose',
+  'journald',
+  'syslog',
+  'gelf',
+  'forward',
+  'nats',
+] as const;
+
+const receiversOf = (raw: unknown, path: string): string[] =>
+  texts(raw, path).map((name, i) => choice(name, Array.isArray(raw) ? `${path}[${i}]` : path, receiverNames));
 
 const keys = ['service', 'receiver', 'file', 'severityMin', 'severityMax', 'body', 'line', 'fields'] as const;
 const fieldKeys = ['equals', 'matches', 'exists'] as const;
@@ -18,7 +41,9 @@ export function condition(when: unknown, unless: unknown, path: string): Conditi
   const must = when === undefined ? [] : tests(when, `${path}.when`);
   const mustNot = unless === undefined ? [] : tests(unless, `${path}.unless`);
   if (must.length === 0 && mustNot.length === 0) return null;
+  const readsLine = [when, unless].some((one) => isGroup(one) && one['line'] !== undefined);
   return {
+    readsLine,
     meets(item) {
       for (const test of must) if (!test(item)) return false;
       return mustNot.length === 0 || !mustNot.every((test) => test(item));
@@ -36,7 +61,7 @@ function tests(raw: unknown, path: string): Test[] {
     found.push((item) => globs(item.service));
   }
   if (given['receiver'] !== undefined) {
-    const names = texts(given['receiver'], `${path}.receiver`);
+    const names = receiversOf(given['receiver'], `${path}.receiver`);
     found.push((item) => names.includes(item.origin.receiver));
   }
   if (given['file'] !== undefined) {
@@ -122,7 +147,7 @@ export function sourceCondition(raw: unknown, path: string): (source: LineSource
   if (raw === undefined) return () => true;
   const given = group(raw, path, ['service', 'receiver', 'file']);
   const service = given['service'] === undefined ? undefined : globsOf(given['service'], `${path}.service`);
-  const receivers = given['receiver'] === undefined ? undefined : texts(given['receiver'], `${path}.receiver`);
+  const receivers = given['receiver'] === undefined ? undefined : receiversOf(given['receiver'], `${path}.receiver`);
   const file = given['file'] === undefined ? undefined : fileGlobs(given['file'], `${path}.file`);
   return (source) =>
     (service === undefined || service(source.service)) &&

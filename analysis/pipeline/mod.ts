@@ -1,4 +1,5 @@
 /** The parsing pipeline: records in, records and outcomes out. The folder's one entry point. */
+export { receiverNames } from './condition.ts';
 export type { Table } from './enrich-step.ts';
 export { Item, type Origin } from './item.ts';
 export { compilePipeline, Pipeline, type PipelineParts, type StepCount } from './pipeline.ts';

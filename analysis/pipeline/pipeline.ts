@@ -69,8 +69,7 @@ export class Pipeline {
   constructor(steps: readonly PlacedStep[], foldingOf: FoldingOf) {
     this.steps = steps;
     this.foldingOf = foldingOf;
-    // Conditions may ask for the line as well.
-    this.needsRaw = steps.some(({ kind, when }) => kind === 'parse' || when !== null);
+    this.needsRaw = steps.some(({ kind, when }) => kind === 'parse' || when?.readsLine === true);
     for (const [i, { step }] of steps.entries())
       if (step instanceof RedactStep) step.coversRaw = steps.slice(i).some(({ kind }) => kind === 'parse');
     this.redacting = steps.some(({ kind }) => kind === 'redact');

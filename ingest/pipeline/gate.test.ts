@@ -1,10 +1,12 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { receiverNames } from '#analysis/pipeline/mod.ts';
 import { CollectedDeadLetters } from '#bus/mod.ts';
 import { LogweirError, type LogRecord, recordBytesMax, RecordView, viewOf } from '#protocol/mod.ts';
 import { NdjsonScanner } from '../ndjson.ts';
+import { listeningReceivers, receiverServers, receivers } from '../receivers/mod.ts';
 import { Gate, openGate, type Source } from './gate.ts';
 import { openPipeline } from './open.ts';
 import { readTable } from './tables.ts';
@@ -111,6 +113,22 @@ describe('Gate', () => {
     const many = gate.passRecord(record({ attributes: Array.from({ length: 260 }, (_, i) => `a${i}`) }), source);
     expect(many?.attributes).toHaveLength(256);
     expect(many?.attributes?.at(-2)).toBe('attributes.rest');
+  });
+});
+
+describe('receivers that conditions may name', () => {
+  it('are those that there are', () => {
+    const all = [...receivers, ...receiverServers, ...listeningReceivers].map(({ name }) => name);
+    expect([...receiverNames].sort()).toEqual([...new Set(['file', 'nats', ...all])].sort());
+    const page = readFileSync(new URL('../../docs/pipeline.md', import.meta.url), 'utf8');
+    const listed = /^\| `receiver` \| it came by one of these: (.*) \|$/m
+      .exec(page)?.[1]
+      ?.replaceAll('`', '')
+      .split(', ');
+    expect(listed?.sort()).toEqual([...receiverNames].sort());
+    expect(() => gateOf([{ when: { receiver: ['sislog'] }, drop: true }])).toThrow(
+      'pipeline.steps[0].when.receiver[0] is "sislog"',
+    );
   });
 });
 
