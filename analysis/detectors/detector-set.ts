@@ -178,7 +178,7 @@ export class DetectorSet {
     if (config.multivariate.enabled)
       this.multivariate.windowClosed(window, this.latency.shift, this.isAnyOpen, context);
     if (config.unusualSequence.enabled)
-      this.unusual.windowClosed(window, this.isOpen || this.pairs.isOpen || this.newValue.isOpen, context);
+      this.unusual.windowClosed(window, this.isOpen || this.newValue.isOpen, this.pairs.isOpen, context);
     if (config.newValue.enabled)
       this.newValue.windowClosed(window, this.isAnyOpen || this.multivariate.isOpen, context);
     this.learn(window, context);
@@ -203,7 +203,8 @@ export class DetectorSet {
       isTold: volume.isOpen,
       usualErrors: history.mean('errorCount'),
     };
-    this.pairs.windowClosed(window, table, volume.isOpen || this.unusual.isOpen, context);
+    const isMissing = (a: number, b: number): boolean => this.unusual.isMissingOne(a, b);
+    this.pairs.windowClosed(window, table, volume.isOpen || this.unusual.isOpen, isMissing, context);
     const told: BurstErrors = {
       isTold: (slot) => this.isTold(slot) || (this.errors.isOpen && this.evidence.mayBeError(slot)),
       mayBe: (slot) => !this.errors.isOpen && this.evidence.mayBeError(slot),

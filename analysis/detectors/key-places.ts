@@ -60,6 +60,11 @@ export class KeyPlaces {
     this.votes.delete(slot);
   }
 
+  /** There are new messages to look at. */
+  lookSoon(): void {
+    this.idleLooks = 0;
+  }
+
   look(slot: number, bytes: Uint8Array, values: PlaceValues): void {
     if (++this.looked > looksMax) {
       this.isLooking = false;

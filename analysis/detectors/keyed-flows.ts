@@ -1,8 +1,8 @@
 /**
  * The lines of a service by key: what comes with what, in which order, and whether the keys of late keep to it.
  *
- * F1  A key is over when it is silent for far longer than keys pause. It is judged by what the keys before it were like,
- *     and learned from; odd ones no more than a few while oddities pile up.
+ * F1  A key is over when it is silent for far longer than keys pause. It is judged by what the keys before it were like.
+ *     What it is like counts as usual only once no evidence piles up.
  * F2  A rule is one step and another that nearly all keys with it have, or have after it. Evidence against it is the
  *     likelihood ratio of far more odd keys than usual against as many as usual, summed and never below zero (CUSUM).
  * F3  Keys that end within 5 s count as a few, however many: a restart cuts all that are under way.
@@ -54,8 +54,11 @@ interface Step {
   tickKeys: number;
 }
 
-/** Evidence against a rule. */
+/** What speaks against a rule. */
 interface Evidence {
+  /** Keys that it rests on, and the odd ones among them. */
+  usualSeen: number;
+  usualOdd: number;
   sum: number;
   /** Keys since the sum left zero, and the odd ones; those of the present tick. */
   seen: number;
@@ -70,8 +73,8 @@ interface Evidence {
 interface Rule {
   a: number;
   b: number;
+  /** Keys with both, those with a first line of `a` before that of `b`, and after it. */
   both: number;
-  /** Of these, with a first line of `a` before that of `b`, and after it. */
   before: number;
   after: number;
   missing: Evidence;
@@ -169,6 +172,16 @@ export class KeyedFlows {
       (x, y) => this.rank(y.a) - this.rank(x.a) || y.missing.sum - x.missing.sum,
     );
     return this.tell(rule as Rule, 'missing', new Set(over.map(({ b }) => b)).size - 1);
+  }
+
+  /** Evidence that one of two messages stays away. */
+  isMissing(a: number, b: number): boolean {
+    return this.rules.some(
+      (rule) =>
+        rule.missing.sum > 0 &&
+        ((this.slotOf(rule.a) === a && this.slotOf(rule.b) === b) ||
+          (this.slotOf(rule.a) === b && this.slotOf(rule.b) === a)),
+    );
   }
 
   /** The same, of steps that were told before; null where they are as usual. */
@@ -308,12 +321,18 @@ export class KeyedFlows {
 
   private judge(flow: Flow): void {
     const { steps, atMs, key } = flow;
-    if (flow.isForeign || steps.some((step) => this.isYoung(step))) return;
-    for (const a of steps) (this.steps[a] as Step).tickKeys++;
+    if (flow.isForeign) return;
+    const isChanged = steps.some((step) => this.isYoung(step));
+    if (!isChanged) for (const a of steps) (this.steps[a] as Step).tickKeys++;
     for (const rule of this.rules) {
       const i = steps.indexOf(rule.a);
       if (i < 0) continue;
       const j = steps.indexOf(rule.b);
+      if (isChanged) {
+        rule.missing.usualSeen++;
+        if (j < 0) rule.missing.usualOdd++;
+        continue;
+      }
       if (j < 0) {
         note(rule.missing, key);
         continue;
@@ -330,14 +349,18 @@ export class KeyedFlows {
   }
 
   private learn({ steps, atMs }: Flow): void {
-    // What piles up is not what is usual, until it is forgiven.
-    if (this.rules.some((rule) => this.isAgainst(rule, steps, atMs))) return;
     for (const a of steps) (this.steps[a] as Step).keys++;
     for (let i = 0; i < steps.length; i++)
       for (let j = 0; j < steps.length; j++) {
         if (i === j) continue;
         const [a, b] = [steps[i] as number, steps[j] as number];
-        const rule = this.index[a * stepsMax + b] ?? this.newRule(a, b);
+        let rule = this.index[a * stepsMax + b];
+        if (rule === undefined) {
+          // Of the keys before this one none had both.
+          rule = this.newRule(a, b);
+          rule.missing.usualSeen = (this.steps[a] as Step).keys;
+          rule.missing.usualOdd = rule.missing.usualSeen - 1;
+        }
         rule.both++;
         if ((atMs[i] as number) < (atMs[j] as number)) rule.before++;
         else if ((atMs[i] as number) > (atMs[j] as number)) rule.after++;
@@ -352,52 +375,39 @@ export class KeyedFlows {
     }
   }
 
-  private isAgainst({ a, b, missing, swapped }: Rule, steps: readonly number[], atMs: readonly number[]): boolean {
-    const limit = this.threshold / 2;
-    if (missing.sum < limit && swapped.sum < limit) return false;
-    const i = steps.indexOf(a);
-    if (i < 0) return false;
-    const j = steps.indexOf(b);
-    return j < 0 ? missing.sum >= limit : swapped.sum >= limit && (atMs[i] as number) > (atMs[j] as number);
-  }
-
   /** Takes the evidence of the tick that is over. */
   private weigh(): void {
     const nowMs = this.tick * tickMs;
-    for (const rule of this.rules) {
-      const { keys, tickKeys } = this.steps[rule.a] as Step;
-      rule.missing.tickSeen = tickKeys;
-      if (tickKeys > 0) this.add(rule.missing, keys - rule.both, keys, nowMs);
-      if (rule.swapped.tickSeen > 0) this.add(rule.swapped, rule.after, rule.before + rule.after, nowMs);
+    for (const { a, missing, swapped } of this.rules) {
+      missing.tickSeen = (this.steps[a] as Step).tickKeys;
+      if (missing.tickSeen > 0) this.add(missing, nowMs);
+      if (swapped.tickSeen > 0) this.add(swapped, nowMs);
     }
     for (const step of this.steps) step.tickKeys = 0;
   }
 
-  /** @param odd keys that were odd before, of so many */
-  private add(evidence: Evidence, odd: number, of: number, nowMs: number): void {
+  private add(evidence: Evidence, nowMs: number): void {
     const { tickSeen, tickOdd } = evidence;
     evidence.tickSeen = 0;
     evidence.tickOdd = 0;
-    const usual = usualShare(odd, of);
-    if (of < keysMin || usual > oddMax) {
-      clear(evidence);
+    evidence.seen += tickSeen;
+    evidence.odd += tickOdd;
+    const usual = usualShare(evidence);
+    if (evidence.usualSeen < keysMin || usual > oddMax || (tickOdd === 0 && evidence.sum === 0)) {
+      settle(evidence);
       return;
     }
-    if (tickOdd === 0 && evidence.sum === 0) return;
     const base = Math.max(oddMin, usual);
     const many = Math.max(0.1, 20 * base);
     const ratio = tickOdd * Math.log(many / base) + (tickSeen - tickOdd) * Math.log((1 - many) / (1 - base));
     if (evidence.sum === 0) evidence.sinceMs = nowMs;
     evidence.sum += Math.min(ratio, this.threshold / (ticksMin - 0.5));
-    evidence.seen += tickSeen;
-    evidence.odd += tickOdd;
-    if (evidence.sum <= 0) clear(evidence);
+    if (evidence.sum <= 0) settle(evidence);
     else evidence.sum = Math.min(evidence.sum, excessMax * this.threshold);
   }
 
   private tell(rule: Rule, kind: OddFlows['kind'], others: number): OddFlows {
     const { sum, seen, odd, sinceMs, examples } = rule[kind];
-    const { keys } = this.steps[rule.a] as Step;
     return {
       kind,
       a: this.slotOf(rule.a),
@@ -405,8 +415,7 @@ export class KeyedFlows {
       isAfter: rule.before > rule.after,
       odd,
       seen,
-      usualShare:
-        kind === 'missing' ? usualShare(keys - rule.both, keys) : usualShare(rule.after, rule.before + rule.after),
+      usualShare: usualShare(rule[kind]),
       exponent: sum / Math.LN10,
       sinceMs,
       examples: examples.slice(),
@@ -443,10 +452,10 @@ export class KeyedFlows {
   }
 }
 
-const evidenceNumbers = ['sum', 'seen', 'odd', 'tickSeen', 'tickOdd', 'sinceMs'] as const;
+const evidenceNumbers = ['usualSeen', 'usualOdd', 'sum', 'seen', 'odd', 'tickSeen', 'tickOdd', 'sinceMs'] as const;
 
 function noEvidence(): Evidence {
-  return { sum: 0, seen: 0, odd: 0, tickSeen: 0, tickOdd: 0, sinceMs: 0, examples: [] };
+  return { usualSeen: 0, usualOdd: 0, sum: 0, seen: 0, odd: 0, tickSeen: 0, tickOdd: 0, sinceMs: 0, examples: [] };
 }
 
 function clear(evidence: Evidence): void {
@@ -454,12 +463,23 @@ function clear(evidence: Evidence): void {
   if (evidence.examples.length > 0) evidence.examples = [];
 }
 
+/** What came since the sum left zero was nothing but usual. */
+function settle(evidence: Evidence): void {
+  evidence.usualSeen += evidence.seen;
+  evidence.usualOdd += evidence.odd;
+  if (evidence.usualSeen > agedKeys) {
+    evidence.usualSeen /= 2;
+    evidence.usualOdd /= 2;
+  }
+  clear(evidence);
+}
+
 function note(evidence: Evidence, key: string): void {
   evidence.tickOdd++;
   if (evidence.examples.length < examplesMax) evidence.examples.push(key);
 }
 
-const usualShare = (odd: number, of: number): number => (Math.max(0, odd) + 0.5) / (of + 1);
+const usualShare = ({ usualSeen, usualOdd }: Evidence): number => (usualOdd + 0.5) / (usualSeen + 1);
 
 const bucketOf = (ms: number): number => (ms < 1 ? 0 : Math.min(buckets - 1, 32 - Math.clz32(Math.min(ms, 2 ** 31))));
 

@@ -24,6 +24,9 @@ const couplingMax = 0.3;
 /** Where so strongly coupled that nothing else need speak for it. */
 const couplingSure = 0.2;
 const recordsMin = 20;
+/** Windows of which new templates are remembered: those that a pair is judged by, and a few before. */
+const birthWindows = 9;
+const birthsBefore = 4;
 
 interface Pair {
   /** The one that comes first, as far as known. */
@@ -62,6 +65,7 @@ export interface PairsSnapshot {
     /** 16-bit counts as bytes, slot after slot. */
     rings: Uint8Array;
     windows: number;
+    births: number[];
     pairs: { numbers: number[]; recent: number[]; broken: boolean }[];
     incident: IncidentSnapshot | null;
   };
@@ -72,6 +76,8 @@ export class PairDetector {
   /** Per slot: counts of the last windows, newest last. */
   private rings = new Map<number, Uint16Array<ArrayBuffer>>();
   private windows = 0;
+  /** New templates of the last windows, newest first. */
+  private births: number[] = [];
   private pairs: Pair[] = [];
   private incident: Incident | null = null;
   /** Per slot: 1 where it is in a pair. A memo of `pairs`. */
@@ -114,11 +120,23 @@ export class PairDetector {
     }
   }
 
-  /** @param isTold a finding about the whole service is open: no template comes as it should. */
-  windowClosed(window: WindowState, table: TemplateTable, isTold: boolean, context: StepContext): void {
+  /**
+   * @param isTold a finding about the whole service is open: no template comes as it should.
+   * @param isMissing ids say that one of the two still stays away, though counts agree by chance
+   */
+  windowClosed(
+    window: WindowState,
+    table: TemplateTable,
+    isTold: boolean,
+    isMissing: (a: number, b: number) => boolean,
+    context: StepContext,
+  ): void {
     if (!this.config.enabled) return;
     this.keep(window, table);
-    for (const pair of this.pairs) this.judge(pair, window, table, isTold, context);
+    this.births = [window.newTemplates, ...this.births.slice(0, birthWindows - 1)];
+    for (const pair of this.pairs)
+      if (pair.broken) this.goOn(pair, window, isMissing(pair.a, pair.b), context);
+      else this.judge(pair, window, table, isTold, context);
     if (this.incident !== null && !this.pairs.some(({ broken }) => broken)) this.close(context);
     if (++this.windows % searchEvery === 0 && !isTold && this.incident === null) this.search();
   }
@@ -143,6 +161,7 @@ export class PairDetector {
       slots: [...this.rings.keys()],
       rings: new Uint8Array(rings.buffer),
       windows: this.windows,
+      births: this.births.slice(),
       pairs: this.pairs.map((pair) => ({
         numbers: learnedNumbers.map((key) => pair[key]),
         recent: pair.recent.slice(),
@@ -156,6 +175,7 @@ export class PairDetector {
     const rings = new Uint16Array(Uint8Array.from(learned.rings).buffer);
     this.rings = new Map(learned.slots.map((slot, i) => [slot, rings.slice(i * ringWindows, (i + 1) * ringWindows)]));
     this.windows = learned.windows;
+    this.births = learned.births.slice();
     const moved = doublesFrom(moving);
     this.pairs = learned.pairs.map(({ numbers, recent, broken }, i) => {
       const pair = pairOf(0, 0);
@@ -231,10 +251,6 @@ export class PairDetector {
   private judge(pair: Pair, window: WindowState, table: TemplateTable, isTold: boolean, context: StepContext): void {
     const a = window.slotRecords[pair.a] ?? 0;
     const b = window.slotRecords[pair.b] ?? 0;
-    if (pair.broken) {
-      this.goOn(pair, a, b, window, context);
-      return;
-    }
     pair.recent.unshift(a, b);
     if (pair.recent.length > 12) pair.recent.length = 12;
     if (isTold) {
@@ -255,7 +271,8 @@ export class PairDetector {
       // Far more of one than usual is no lack of the other.
       if (more > 3 * (i / 2 + 1) * table.get(sumA > sumB ? pair.a : pair.b, 'mean') + 5) return;
       // A template that the miner took into another, or that has other words now, is no missing message.
-      if (window.newTemplates > 0 || hasMoved(sumA > sumB ? pair.b : pair.a, window, context.host)) {
+      const births = this.births.slice(0, i / 2 + birthsBefore).some((count) => count > 0);
+      if (births || hasMoved(sumA > sumB ? pair.b : pair.a, window, context.host)) {
         pair.seen = 1;
         pair.recent = [];
         return;
@@ -302,9 +319,11 @@ export class PairDetector {
     this.incident.write(context);
   }
 
-  private goOn(pair: Pair, a: number, b: number, window: WindowState, context: StepContext): void {
+  private goOn(pair: Pair, window: WindowState, isMissing: boolean, context: StepContext): void {
+    const a = window.slotRecords[pair.a] ?? 0;
+    const b = window.slotRecords[pair.b] ?? 0;
     const most = Math.max(a, b);
-    const isWhole = Math.min(a, b) >= 0.7 * most - 1 && most > 1;
+    const isWhole = Math.min(a, b) >= 0.7 * most - 1 && most > 1 && !isMissing;
     if (isWhole || most === 0) {
       pair.wholeWindows += isWhole ? 5 : 1;
       if (pair.wholeWindows < 10) return;

@@ -11,13 +11,16 @@ import { KeyPlaces, type KeyPlacesSnapshot } from './key-places.ts';
 import { fnvOf, KeyedFlows, type KeyedFlowsSnapshot, type OddFlows } from './keyed-flows.ts';
 import { scoreOf } from './tails.ts';
 
-/** Windows in which the told rule gets no worse that end an incident. */
+/** Windows without an odd key, though as many keys came as would have had several, that end an incident; or so many. */
 const endWindows = 4;
+const idleWindowsMax = 20;
+const missedMin = 5;
 /** What has lasted for so long is what is usual. */
 const lastsMaxMs = 3_600_000;
 /** New messages that may stand in for a missing one, for how long, and their records for each of those missing. */
 const newMax = 16;
 const newMs = 30 * 60_000;
+const nearMs = 2 * 60_000;
 const insteadShare = 0.5;
 const warning = 13;
 const keyBytesMax = 64;
@@ -27,8 +30,11 @@ interface Told {
   kind: OddFlows['kind'];
   a: number;
   b: number;
+  /** Odd keys, and all when the last of those came. */
   odd: number;
+  seen: number;
   quietWindows: number;
+  idleWindows: number;
 }
 
 export interface UnusualSequenceSnapshot {
@@ -97,8 +103,16 @@ export class UnusualSequenceDetector {
     );
   }
 
-  /** @param explained another finding is open, which may be why keys are odd */
-  windowClosed(window: WindowState, explained: boolean, context: StepContext): void {
+  /** Evidence that one of two messages stays away. */
+  isMissingOne(a: number, b: number): boolean {
+    return this.flows.isMissing(a, b);
+  }
+
+  /**
+   * @param explained another finding is open, which may be why keys are odd
+   * @param isBroken a broken pair is told, which is the same by other means
+   */
+  windowClosed(window: WindowState, explained: boolean, isBroken: boolean, context: StepContext): void {
     const { flows } = this;
     for (const [slot, { atMs }] of this.fresh) if (window.endMs - atMs > newMs) this.fresh.delete(slot);
     this.isTooFast = window.logCount > (this.config.recordsPerSecondMax * (window.endMs - window.startMs)) / 1000;
@@ -111,6 +125,7 @@ export class UnusualSequenceDetector {
       flows.forgive();
       return;
     }
+    if (isBroken) return;
     const odd = flows.oddest();
     if (odd === null) return;
     // What the miner took into another template, or what has other words now, is no missing message.
@@ -146,6 +161,7 @@ export class UnusualSequenceDetector {
 
   private begin({ templateSlot, severityNumber }: ObservedEvent, timeMs: number): void {
     this.places.forget(templateSlot);
+    this.places.lookSoon();
     this.flows.forget(templateSlot);
     this.fresh.delete(templateSlot);
     if (severityNumber >= warning) return;
@@ -153,8 +169,9 @@ export class UnusualSequenceDetector {
     this.fresh.set(templateSlot, { atMs: timeMs, records: 0 });
   }
 
-  private hasInstead({ odd }: OddFlows): boolean {
-    for (const { records } of this.fresh.values()) if (records >= insteadShare * odd) return true;
+  private hasInstead({ odd, sinceMs }: OddFlows): boolean {
+    for (const { atMs, records } of this.fresh.values())
+      if (atMs >= sinceMs - nearMs && records >= insteadShare * odd) return true;
     return false;
   }
 
@@ -163,7 +180,7 @@ export class UnusualSequenceDetector {
     const id = templateInfo(context.host, b)?.id ?? '';
     const name = kind === 'missing' ? 'sequence_broken' : 'unusual_sequence';
     this.incident = Incident.open(context, name, id, Math.min(odd.sinceMs, window.endMs));
-    this.told = { kind, a, b, odd: odd.odd, quietWindows: 0 };
+    this.told = { kind, a, b, odd: odd.odd, seen: odd.seen, quietWindows: 0, idleWindows: 0 };
     for (const slot of [a, b])
       this.incident.row.influencers.push({
         kind: 'event',
@@ -176,14 +193,16 @@ export class UnusualSequenceDetector {
   private goOn(incident: Incident, window: WindowState, context: StepContext): void {
     const told = this.told as Told;
     const odd = this.flows.stillOdd(told);
-    const isWorse = odd !== null && odd.odd > told.odd;
-    told.quietWindows = isWorse ? 0 : told.quietWindows + 1;
-    if (isWorse) {
+    told.idleWindows++;
+    if (odd === null || (odd.seen - told.seen) * (odd.odd / odd.seen) >= missedMin) told.quietWindows++;
+    if (odd !== null && odd.odd > told.odd) {
       told.odd = odd.odd;
-      this.describe(incident, { ...odd, others: 0 }, window, context);
+      told.seen = odd.seen;
+      told.quietWindows = told.idleWindows = 0;
+      this.describe(incident, odd, window, context);
     }
     const isUsual = window.endMs - incident.row.startMs > lastsMaxMs;
-    if (told.quietWindows < endWindows && !isUsual) return;
+    if (told.quietWindows < endWindows && told.idleWindows < idleWindowsMax && !isUsual) return;
     if (isUsual) this.flows.startOver();
     else this.flows.forgive();
     this.close(context);

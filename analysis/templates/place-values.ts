@@ -37,8 +37,7 @@ export class PlaceValues {
       this.places[this.count] = place - 1;
       this.froms[this.count] = froms[t]!;
       this.tos[this.count] = tos[t]!;
-      const isMeasure =
-        t + 1 < tokens && kinds[t + 1] === kindWord && unitFactor(bytes, froms[t + 1]!, tos[t + 1]!) > 0;
+      const isMeasure = t + 1 < tokens && kinds[t + 1] === kindWord && isUnit(bytes, scanner, t + 1);
       this.measures[this.count++] = isMeasure ? 1 : 0;
     }
     if (place !== places.length) this.count = 0;
@@ -55,4 +54,11 @@ export class PlaceValues {
     measures.set(this.measures);
     this.measures = measures;
   }
+}
+
+/** A unit of time or size, and not a key as in `status=200 bytes=17`. */
+function isUnit(bytes: Uint8Array, { froms, tos, tokens }: LineScanner, t: number): boolean {
+  if (unitFactor(bytes, froms[t]!, tos[t]!) === 0) return false;
+  const after = t + 1 < tokens ? bytes[froms[t + 1]!]! : 0;
+  return after !== 0x3d && after !== 0x3a;
 }
