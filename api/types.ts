@@ -123,6 +123,9 @@ export interface AnomalyEvidence extends AnomalySummary {
   influencers: Influencer[];
   /** Bodies, cut short. */
   samples: string[];
+  /** Of the first records that made it, at most 5 of each. */
+  traceIds: string[];
+  hosts: string[];
   watermarkMs: number;
   lateCount: number;
   receipt: LatencyReceipt;

@@ -119,6 +119,8 @@ function readable(anomaly: Anomaly): Record<string, unknown> {
     subject,
     influencers,
     samples,
+    traceIds: anomaly.traceIds ?? [],
+    hosts: anomaly.hosts ?? [],
     anomalyId,
     startMs: anomaly.startMs,
     endMs: anomaly.endMs,

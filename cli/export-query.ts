@@ -41,7 +41,7 @@ export const exportTables: Readonly<Record<string, ExportTable>> = {
     time: 'WindowStart',
     services: byService,
     order: 'WindowStart, AnomalyId',
-    structured: ['Influencers', 'Samples'],
+    structured: ['Influencers', 'Samples', 'TraceIds', 'Hosts'],
   },
   alerts: {
     name: 'alerts',

@@ -98,6 +98,9 @@ export interface Anomaly {
   influencers: Influencer[];
   /** Up to 3 bodies, each cut to 512 characters. */
   samples: string[];
+  /** Of the first records that made it, at most 5 of each; left out where none are known. */
+  traceIds?: string[];
+  hosts?: string[];
   /** Event-time watermark it was decided on, in ms. */
   watermarkMs: number;
   lateCount: number;

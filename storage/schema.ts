@@ -188,6 +188,13 @@ const incidentColumns = [
   finalView('incidents'),
 ];
 
+/** Whose records made a finding. */
+const anomalyEvidence = [
+  `ALTER TABLE ${database}.anomalies_versions
+  ADD COLUMN IF NOT EXISTS TraceIds Array(String) AFTER Samples, ADD COLUMN IF NOT EXISTS Hosts Array(String) AFTER TraceIds`,
+  finalView('anomalies'),
+];
+
 const finals = ['windows', 'templates', 'anomalies', 'alerts', 'incidents'] as const;
 
 /** Steps in order; a step that was released never changes. */
@@ -211,6 +218,7 @@ const migrations: readonly { version: number; statements: readonly string[] }[] 
     ],
   },
   { version: 2, statements: incidentColumns },
+  { version: 3, statements: anomalyEvidence },
 ];
 
 export const schemaVersion = migrations.at(-1)?.version ?? 0;

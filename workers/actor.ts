@@ -22,12 +22,15 @@ import {
 } from '#analysis/detectors/mod.ts';
 import { type MaskedLines, TemplateMiner, templateDefaults } from '#analysis/templates/mod.ts';
 import {
+  type Anomaly,
+  futureSkewMsMax,
   liveLane,
   type ModelFigures,
   type StringCursor,
   type TemplateRow,
   type ToldCorrection,
 } from '#protocol/mod.ts';
+import { Evidence, type EvidenceState } from './evidence.ts';
 import type { PartitionCorrections } from './partition-corrections.ts';
 import { SlotSet } from './slot-set.ts';
 import type { InParts } from './parts.ts';
@@ -68,6 +71,7 @@ interface MovingState {
   touched: number[];
   analysis: unknown;
   novelty: NoveltyState;
+  evidence: EvidenceState;
 }
 
 /** [version, severity, severity number, its confidence, category, its confidence, confidence, chance of an error] */
@@ -132,6 +136,7 @@ export class ServiceActor implements InParts {
   private corrections: CorrectionBook;
   private readonly analysis: ServiceAnalysis;
   private readonly classes: (CachedClass | undefined)[] = [];
+  private readonly evidence: Evidence;
   private readonly taught: number[];
   /** Memo of `classes` and the miner's ids. */
   private readonly answers: (SlotAnswer | undefined)[] = [];
@@ -177,6 +182,7 @@ export class ServiceActor implements InParts {
       moving === undefined
         ? new ServiceAnalysis(context.config, identity, host)
         : ServiceAnalysis.restore(context.config, identity, host, { times, moving: moving.analysis, learned });
+    this.evidence = new Evidence(moving?.evidence);
     this.taught = moving?.taught.slice() ?? [];
     this.touched = new SlotSet(moving?.touched);
     for (const [slot, kept] of (classes ?? []).entries()) {
@@ -264,6 +270,34 @@ export class ServiceActor implements InParts {
 
   private learnCorrections(rules: readonly ToldCorrection[]): void {
     for (const { text, severity, category } of rules) this.classifier.learn(text, { severity, category }, true);
+  }
+
+  /** Notes the trace and host of the record last observed, where there is room for it. */
+  noteEvidence(timeMs: number, streamTimeMs: number, host: string): void {
+    // One record from 2099 takes no place that others need.
+    if (timeMs - streamTimeMs > futureSkewMsMax) return;
+    const { evidence, event, severityNumber, trace } = this;
+    if (trace.start === trace.end && host === '') return;
+    if (!evidence.wants(timeMs, event.templateSlot, severityNumber)) return;
+    const traceId = Buffer.from(trace.bytes.buffer, trace.bytes.byteOffset + trace.start, trace.end - trace.start);
+    evidence.note(timeMs, event.templateSlot, severityNumber, traceId.toString(), host);
+  }
+
+  /** Gives findings of this service, from an index on, the trace ids and hosts of their records. */
+  giveEvidence(anomalies: readonly Anomaly[], from: number): void {
+    for (let at = from; at < anomalies.length; at++) {
+      const anomaly = anomalies[at] as Anomaly;
+      if (anomaly.service !== this.service || anomaly.lane !== this.lane) continue;
+      const textOf = (slot: number): string => this.textOf(slot);
+      if (this.evidence.give(anomaly, textOf)) this.rowsVersion++;
+    }
+  }
+
+  /** As influencers have it. */
+  private textOf(slot: number): string {
+    if (!this.miner.has(slot)) return '';
+    const text = this.miner.textOf(this.miner.resolve(slot));
+    return text.length > 300 ? `${text.slice(0, 299)}…` : text;
   }
 
   /** Adds how classification fares here to the sums of many. */
@@ -426,6 +460,7 @@ export class ServiceActor implements InParts {
       touched: this.touched.slots(),
       analysis: this.analysis.movingState(),
       novelty: this.novelty.snapshot(),
+      evidence: this.evidence.snapshot(),
     };
   }
 

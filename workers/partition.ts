@@ -30,6 +30,7 @@ import {
   type WindowRow,
 } from '#protocol/mod.ts';
 import { type ActorContext, type ActorSnapshot, type ClassifyMeter, noMeter, ServiceActor } from './actor.ts';
+import { BatchHosts } from './batch-hosts.ts';
 import { EnrichmentBuilder } from './enrichment.ts';
 import { keepRows } from './keep-rows.ts';
 import { KnownKeys } from './known-keys.ts';
@@ -217,6 +218,7 @@ export class Partition {
     // Made for the batch as it came: where rows were dropped, bodies are scanned here.
     const masked = batch.rows === incoming.rows ? (message.masked ?? null) : null;
     const lines = masked === null ? null : new MaskedLines(masked);
+    const hosts = batch.resource === null ? null : new BatchHosts(batch.resource);
     const traces = batch.traceId === null ? null : { bytes: batch.traceId, cursor: new StringCursor(batch.traceId) };
     for (let row = 0; row < rows; row++) {
       body.advance();
@@ -243,6 +245,8 @@ export class Partition {
         section.sequence,
         findings,
       );
+      if (traces !== null || hosts?.any === true)
+        actor.noteEvidence(millisecondsAt(batch.time, row), this.streamMs, hosts?.of(row) ?? '');
       enrichment.add(actor.answer);
       const count = services[serviceIndex] as ServiceCount;
       count.rows++;
@@ -252,6 +256,7 @@ export class Partition {
     for (const actor of used) {
       const closed = findings.windows.length;
       actor.flush(section.sequence, findings);
+      actor.giveEvidence(findings.anomalies, 0);
       const all = closesWindow(section, actor, closed);
       push(section.templates, actor.templateRows(section.sequence, all));
     }
@@ -261,7 +266,9 @@ export class Partition {
   private takeTick(section: Section, findings: Findings): void {
     for (const [key, actor] of this.actors) {
       const before = findings.windows.length;
+      const found = findings.anomalies.length;
       actor.tick(this.streamMs, section.sequence, findings);
+      actor.giveEvidence(findings.anomalies, found);
       if (findings.windows.length > before) push(section.templates, actor.templateRows(section.sequence, true));
       if (this.streamMs - actor.lastSeenStreamMs > forgetAfterMs) this.forget(key, actor);
     }
@@ -279,7 +286,9 @@ export class Partition {
   private endLane(lane: string, section: Section, findings: Findings): void {
     for (const [key, actor] of this.actors) {
       if (actor.lane !== lane) continue;
+      const found = findings.anomalies.length;
       actor.end(section.sequence, findings);
+      actor.giveEvidence(findings.anomalies, found);
       push(section.templates, actor.templateRows(section.sequence, true));
       this.forget(key, actor);
     }
@@ -344,7 +353,9 @@ export class Partition {
     this.rawConfig = raw;
     this.config = parseAnalysisConfig(raw, 'analysis');
     for (const [key, actor] of this.actors) {
+      const found = findings.anomalies.length;
       actor.end(section.sequence, findings);
+      actor.giveEvidence(findings.anomalies, found);
       push(section.templates, actor.templateRows(section.sequence, true));
       this.replace(key, ServiceActor.withConfig(actor, this.context));
     }

@@ -1,5 +1,6 @@
 /**
- * What findings of different services may have in common, read from samples and influencers. One scanner for all logs:
+ * What findings of different services may have in common: the traces and hosts of their records, and what samples and
+ * influencers name. One scanner for all logs:
  * a token is an identifier, a host or address, or a word, by its shape.
  */
 import type { Anomaly } from '#protocol/mod.ts';
@@ -25,11 +26,15 @@ export function cluesOf({
   samples,
   influencers,
   description,
-}: Pick<Anomaly, 'samples' | 'influencers' | 'description'>): Clues {
+  traceIds = [],
+  hosts: named = [],
+}: Pick<Anomaly, 'samples' | 'influencers' | 'description' | 'traceIds' | 'hosts'>): Clues {
   const ids = new Set<string>();
   const hosts = new Set<string>();
   const words = new Set<string>();
   const texts = new Set<string>();
+  for (const id of traceIds) add(ids, id.toLowerCase(), idsMax);
+  for (const host of named) if (!nobody.has(host)) add(hosts, host.toLowerCase(), hostsMax);
   for (const text of [...samples, ...influencers.map(({ name }) => name), description]) {
     for (const raw of text.slice(0, textLengthMax).toLowerCase().split(separators)) {
       const token = trimmed(raw);

@@ -94,6 +94,8 @@ export function seedAnomalies(nowMs: number): AnomalyEvidence[] {
           { kind: 'feature', name: 'errorCount', share: 0.61 },
           { kind: 'severity', name: 'ERROR', share: 0.48 },
         ],
+        traceIds: ['4bf92f3577b34da6a3ce929d0e0e4736'],
+        hosts: ['node-1'],
         samples: [bodies[1]?.[0] as string, bodies[0]?.[0] as string, hostileBodies[0] as string],
         watermarkMs: decidedAtMs - 2000,
         lateCount: index === 1 ? 3 : 0,

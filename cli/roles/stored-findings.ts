@@ -55,7 +55,9 @@ export async function storedTemplates(clickHouse: ClickHouse): Promise<Stored<Te
   return new Map(rows.map((row) => [templateKey(row.service, row.lane, row.templateId), row]));
 }
 
-interface StoredAnomaly extends Omit<Anomaly, 'influencers'> {
+interface StoredAnomaly extends Omit<Anomaly, 'influencers' | 'traceIds' | 'hosts'> {
+  traceIds: string[];
+  hosts: string[];
   influencers: { Kind: Anomaly['influencers'][number]['kind']; Name: string; Share: number }[];
 }
 
@@ -65,13 +67,19 @@ export async function storedAnomalies(clickHouse: ClickHouse): Promise<Stored<An
     `SELECT AnomalyId AS anomalyId, ServiceName AS service, Lane AS lane, Detector AS detector, Subject AS subject,
       ${ms('WindowStart')} AS startMs, ${ms('WindowEnd')} AS endMs, ${ms('DetectedAt')} AS decidedAtMs, Score AS score,
       Actual AS actual, Typical AS typical, Description AS description, Influencers AS influencers, Samples AS samples,
+      TraceIds AS traceIds, Hosts AS hosts,
       ${ms('Watermark')} AS watermarkMs, LateCount AS lateCount, Revised AS revised, Version AS version,
       ${ms('ReceiptEvent')} AS eventMs FROM logweir.anomalies`,
   );
   return new Map(
     rows.map((row) => {
       const influencers = row.influencers.map(({ Kind: kind, Name: name, Share: share }) => ({ kind, name, share }));
-      return [row.anomalyId, { ...row, influencers }];
+      const { traceIds, hosts, ...rest } = row;
+      const evidence = {
+        ...(traceIds.length > 0 ? { traceIds } : {}),
+        ...(hosts.length > 0 ? { hosts } : {}),
+      };
+      return [row.anomalyId, { ...rest, ...evidence, influencers }];
     }),
   );
 }

@@ -87,6 +87,7 @@ export async function anomaly(clickHouse: ClickHouse, id: string): Promise<Anoma
     rowsOf<AnomalyEvidence & { receiptEventMs: number; receiptGatewayMs: number }>(
       clickHouse,
       `SELECT ${summaryColumns}, arrayMap(one -> CAST((one.1, one.2, one.3), 'Tuple(kind String, name String, share Float64)'), Influencers) AS influencers, Samples AS samples,
+       TraceIds AS traceIds, Hosts AS hosts,
          ${millis('Watermark')} AS watermarkMs, LateCount AS lateCount,
          ${millis('ReceiptEvent')} AS receiptEventMs, ${millis('ReceiptGateway')} AS receiptGatewayMs
        FROM logweir.anomalies WHERE AnomalyId = {id:String}`,

@@ -74,6 +74,9 @@ export interface AnomalySummary {
 export interface AnomalyEvidence extends AnomalySummary {
   influencers: Influencer[];
   samples: string[];
+  /** Of the first records that made it, at most 5 of each. */
+  traceIds: string[];
+  hosts: string[];
   watermarkMs: number;
   lateCount: number;
   /** 0 = not recorded: an anomaly that raised no alert has no `processingMs` and `detectedMs`. */

@@ -187,6 +187,18 @@ export const anomalyFields = versioned<{ anomaly: Anomaly; gatewayMs: number }>(
     ({ anomaly }) => anomaly.samples,
     (out, sample) => out.string(sample),
   ),
+  list(
+    'TraceIds',
+    'Array(String)',
+    ({ anomaly }) => anomaly.traceIds ?? [],
+    (out, id) => out.string(id),
+  ),
+  list(
+    'Hosts',
+    'Array(String)',
+    ({ anomaly }) => anomaly.hosts ?? [],
+    (out, host) => out.string(host),
+  ),
   moment('Watermark', ({ anomaly }) => anomaly.watermarkMs),
   count('LateCount', ({ anomaly }) => anomaly.lateCount),
   truth('Revised', ({ anomaly }) => anomaly.revised),

@@ -2,9 +2,10 @@
 import type { AnomalyEvidence, LatencyReceipt } from '#api/types.ts';
 import { count, duration, percent, utc, visible, words } from '../format.ts';
 import { Time } from '../parts/bits.tsx';
+import type { SetView } from '../state/use-view.ts';
 import { TemplateText } from '../views/template-text.tsx';
 
-export function Evidence({ anomaly }: { anomaly: AnomalyEvidence }) {
+export function Evidence({ anomaly, setView }: { anomaly: AnomalyEvidence; setView: SetView }) {
   return (
     <>
       {anomaly.influencers.length > 0 && (
@@ -34,6 +35,30 @@ export function Evidence({ anomaly }: { anomaly: AnomalyEvidence }) {
               {visible(sample)}
             </pre>
           ))}
+        </section>
+      )}
+      {anomaly.traceIds.length + anomaly.hosts.length > 0 && (
+        <section>
+          <h3>Whose records</h3>
+          <ul class="sources">
+            {anomaly.traceIds.map((id) => (
+              <li key={id}>
+                trace{' '}
+                <button
+                  type="button"
+                  class="link mono"
+                  onClick={() => setView({ tab: 'logs', trace: id, service: '', anomaly: '' })}
+                >
+                  {visible(id)}
+                </button>
+              </li>
+            ))}
+            {anomaly.hosts.map((host) => (
+              <li key={host}>
+                host <span class="mono">{visible(host)}</span>
+              </li>
+            ))}
+          </ul>
         </section>
       )}
       <Receipt receipt={anomaly.receipt} />

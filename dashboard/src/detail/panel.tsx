@@ -61,7 +61,7 @@ function Detail({ detail, setView }: { detail: AnomalyDetail; setView: SetView }
         {duration(Math.max(0, anomaly.endMs - anomaly.startMs))}
       </p>
       <Versus actual={anomaly.actual} typical={anomaly.typical} />
-      <Evidence anomaly={anomaly} />
+      <Evidence anomaly={anomaly} setView={setView} />
       <NearbyLogs detail={detail} setView={setView} />
     </>
   );
