@@ -11,6 +11,7 @@
  * B5 Unfinished messages of all connections together are bounded; the connection that goes over it is ended.
  */
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
+import process from 'node:process';
 import { createServer, isIPv6, type Server, type Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
 import type { Cancel, Time } from '#bus/mod.ts';
@@ -191,7 +192,7 @@ export class Listener {
       this.options.countWait(address);
       return;
     }
-    listening.datagram?.(data, address, (reply) => socket.send(reply, port, address, () => {}));
+    this.safely(() => listening.datagram?.(data, address, (reply) => socket.send(reply, port, address, () => {})));
   }
 
   private accept(socket: Socket): void {
@@ -287,7 +288,7 @@ export class Listener {
   /** The client is gone and what it sent is done. */
   private release(connection: Connection): void {
     this.detached.delete(connection);
-    connection.conversation?.end();
+    this.safely(() => connection.conversation?.end());
     connection.conversation = null;
     this.note(connection);
   }
@@ -298,11 +299,7 @@ export class Listener {
     if (conversation === null) return;
     counts.bytes += chunk.length;
     connection.activeMs = time.now();
-    try {
-      conversation.take(chunk);
-    } catch (error) {
-      if (!(error instanceof ConversationEnd)) throw error;
-      counts[error.reason]++;
+    if (!this.safely(() => conversation.take(chunk))) {
       this.end(connection);
       return;
     }
@@ -321,6 +318,20 @@ export class Listener {
     if (conversation.busy === true) {
       connection.socket.pause();
       time.soon(() => this.goOn(connection));
+    }
+  }
+
+  /** False where the work failed. What is wrong with one sender's bytes, or with our reading of them, ends nobody else. */
+  private safely(work: () => void): boolean {
+    const { counts, name } = this.options;
+    try {
+      work();
+      return true;
+    } catch (error) {
+      if (error instanceof ConversationEnd) counts[error.reason]++;
+      else if (counts.failures++ === 0)
+        process.emitWarning(`The receiver ${name} failed: ${(error as Error).stack ?? ''}`);
+      return false;
     }
   }
 
@@ -362,7 +373,7 @@ export class Listener {
   private sweep(): void {
     const { limits, counts, listening, time } = this.options;
     const now = time.now();
-    listening.sweep?.();
+    this.safely(() => listening.sweep?.());
     for (const connection of this.connections.values()) {
       if (connection.paused) continue;
       const idle = now - connection.activeMs > limits.idleMs;
@@ -375,7 +386,7 @@ export class Listener {
 
   /** Takes what may be a last message, and ends the connection. */
   private finish(connection: Connection): void {
-    connection.conversation?.end();
+    this.safely(() => connection.conversation?.end());
     this.end(connection);
   }
 

@@ -83,6 +83,8 @@ export interface ListenerCounts {
   timedOut: number;
   /** Connections ended because unfinished messages together took too much memory. */
   overfull: number;
+  /** Messages on which the receiver itself failed: a bug, which costs its sender alone. */
+  failures: number;
   /** How often reading was paused because the stream was behind. */
   pauses: number;
   /** Connections paused, and datagrams dropped, as their sender held more than its share, or had sent more than its quota. */
@@ -103,6 +105,7 @@ export function noListenerCounts(): ListenerCounts {
     refused: 0,
     timedOut: 0,
     overfull: 0,
+    failures: 0,
     pauses: 0,
     overShare: 0,
     overQuota: 0,

@@ -123,13 +123,14 @@ export class Sockets {
       result[`${name}ConnectionsNow`] = listener.connectionsNow;
     }
     if (this.options.nats === true) {
-      const { records, bytes, malformed, tooLong, dropped, overShare, overQuota } = this.natsCounts;
+      const { records, bytes, malformed, tooLong, dropped, failures, overShare, overQuota } = this.natsCounts;
       Object.assign(result, {
         natsRecords: records,
         natsBytes: bytes,
         natsMalformed: malformed,
         natsTooLong: tooLong,
         natsDropped: dropped,
+        natsFailures: failures,
         natsOverShare: overShare,
         natsOverQuota: overQuota,
       });

@@ -99,6 +99,8 @@ export class FuzzWorld {
       await of.purge(streams.logs, lastSequence + 1);
     }
     this.dead.letters.splice(0, Math.max(0, this.dead.letters.length - deadLettersKept));
+    for (const [name, count] of Object.entries(sockets.sockets.counters()))
+      if (name.endsWith('Failures') && count > 0) throw new Error(`a receiver failed by itself: ${name}`);
     const [error] = this.escaped;
     if (error !== undefined)
       throw new Error(

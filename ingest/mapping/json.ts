@@ -16,6 +16,15 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/**
+ * A number that was sent as one or as text, NaN for anything else. `Number()` of what a stranger sent is no way to know:
+ * it throws at an object that calls something else `toString`.
+ */
+export function numberOf(value: unknown): number {
+  if (typeof value === 'number') return value;
+  return typeof value === 'string' && value.trim() !== '' ? Number(value) : Number.NaN;
+}
+
 /** As an attribute: text as it is, what is no text as JSON would write it, '' for nothing. @throws RangeError where it is nested thousands deep. */
 export function valueText(value: unknown): string {
   switch (typeof value) {

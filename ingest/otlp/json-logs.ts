@@ -3,7 +3,7 @@
  * Source: opentelemetry.io/docs/specs/otlp, "JSON Protobuf Encoding".
  */
 import { eventTimeMsMax, LogweirError, type LogRecord, severityNumberOf } from '#protocol/mod.ts';
-import { isObject, jsonBytes, type JsonObject, parseJson, valueText } from '../mapping/json.ts';
+import { isObject, jsonBytes, type JsonObject, parseJson, valueText, numberOf } from '../mapping/json.ts';
 import { type Resource, resourceOf } from '../mapping/resource.ts';
 import { anyValueDepthMax } from './any-value.ts';
 import { observedOf, recordsMax, resourceBytesMax, scopePairs, tooManyRecords } from './limits.ts';
@@ -91,7 +91,7 @@ function recordOf(
   const spanId = idIn(value, 16, 'spanId', 'span_id');
   if (traceId === undefined) add('trace_id', valueText(field(value, 'traceId', 'trace_id')));
   if (spanId === undefined) add('span_id', valueText(field(value, 'spanId', 'span_id')));
-  const flags = Number(value['flags'] ?? 0);
+  const flags = numberOf(value['flags'] ?? 0);
   const dropped = valueText(field(value, 'droppedAttributesCount', 'dropped_attributes_count'));
   if (dropped !== '0') add('otel.dropped_attributes_count', dropped);
   add('event.name', textIn(value, 'eventName', 'event_name'));
@@ -162,7 +162,7 @@ function plainOf(value: unknown, depth: number): unknown {
   if (!isObject(value)) return value ?? null;
   const number = field(value, 'intValue', 'int_value') ?? field(value, 'doubleValue', 'double_value');
   if (number !== undefined) {
-    const exact = Number(number);
+    const exact = numberOf(number);
     return depth > 0 && typeof number === 'string' && Number.isSafeInteger(exact) ? exact : number;
   }
   const text = field(value, 'stringValue', 'string_value') ?? field(value, 'bytesValue', 'bytes_value');
@@ -181,7 +181,7 @@ function plainOf(value: unknown, depth: number): unknown {
 function numberOfSeverity(sent: unknown): number {
   if (sent === undefined || sent === null) return 0;
   if (typeof sent === 'string' && sent.startsWith('SEVERITY_NUMBER_')) return severityNumberOf(sent.slice(16));
-  const number = Number(sent);
+  const number = numberOf(sent);
   return Number.isInteger(number) && number >= 0 && number <= 24 ? number : -1;
 }
 

@@ -143,6 +143,12 @@ describe('fields', () => {
     });
   });
 
+  it('reads a level that is none as a field like any other', () => {
+    for (const level of [{ toString: 1 }, [[[]]], { valueOf: null, toString: null }, true])
+      expect(gelfRecord({ short_message: 'a', level }, 0)).toMatchObject({ body: 'a', severityNumber: 0 });
+    expect(gelfRecord({ short_message: 'a', level: '3' }, 0)).toMatchObject({ severityNumber: 17 });
+  });
+
   it('takes the long message where it is the short one and more', () => {
     const trace = 'boom\n  at a\n  at b';
     expect(gelfRecord({ short_message: 'boom', full_message: trace }, 0)).toMatchObject({

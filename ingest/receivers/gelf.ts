@@ -7,6 +7,7 @@ import { parseJsonObject } from '#analysis/formats/mod.ts';
 import { type LogRecord, recordBytesMax } from '#protocol/mod.ts';
 import { ByteQueue } from '../byte-queue.ts';
 import type { Conversation, Listening, ListeningReceiver } from '../listening.ts';
+import { numberOf } from '../mapping/json.ts';
 import { type RecordSink, resendJson } from '../record-sink.ts';
 import { withConventions } from './collector-fields.ts';
 
@@ -89,7 +90,7 @@ export function gelfRecord(value: unknown, nowMs: number): LogRecord | null {
   const fields = Object.create(null) as Record<string, unknown>;
   if (timestamp !== undefined) fields['timestamp'] = timestamp;
   if (host !== undefined) fields['host'] = host;
-  const keyword = severities[Number(level) as 0];
+  const keyword = severities[numberOf(level) as 0];
   if (keyword !== undefined) fields['severity'] = keyword;
   // The long form repeats the short one as a rule, and has the stack trace behind it.
   const text = isText(short) ? short : isText(full) ? full : undefined;

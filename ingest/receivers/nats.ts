@@ -45,7 +45,20 @@ function listenForLogs(bus: Bus, sink: RecordSink): () => void {
         return;
       }
       const request = new SinkRequest();
-      const result = take(data, subject.slice(subjects.incoming.length), sink, request);
+      let result: ReturnType<typeof take>;
+      try {
+        result = take(data, subject.slice(subjects.incoming.length), sink, request);
+      } catch (error) {
+        // A bug of ours, which costs its sender alone.
+        sink.counts.failures++;
+        const failed = {
+          code: 'RECORD_REJECTED',
+          message: `It cannot be read: ${(error as Error).message}`,
+          retry: false,
+        };
+        answer?.(encode({ accepted: 0, rejected: 0, error: failed }));
+        return;
+      }
       if (answer === undefined) return;
       request.ticket.done().then(
         () => answer(encode(result)),

@@ -3,9 +3,10 @@ import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { connect as connectTls } from 'node:tls';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { recordBytesMax } from '#protocol/mod.ts';
 import { testCertificate } from '../certificate.fixture.ts';
+import { RecordSink } from '../record-sink.ts';
 import { connectTo, mutated, openSockets, randomOf, sendTo, until, type World } from '../sockets.fixture.ts';
 
 const worlds: World[] = [];
@@ -59,6 +60,27 @@ describe("util-linux's logger", () => {
         'syslog.msgid': 'PAY',
         'timeQuality.tzKnown': '1',
       });
+  });
+});
+
+describe('a receiver that fails', () => {
+  it('costs the sender alone, and is counted', async () => {
+    const world = await openSockets('syslog');
+    const take = vi.spyOn(RecordSink.prototype, 'add').mockImplementationOnce(() => {
+      throw new TypeError('a bug');
+    });
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    try {
+      await sendTo(world.port('syslog'), '<34>Nov 21 10:00:00 h a: lost\n');
+      await sendTo(world.port('syslog'), '<34>Nov 21 10:00:00 h a: taken\n');
+      expect((await world.settled(1)).map(({ body }) => body)).toEqual(['taken']);
+      expect(world.sockets.counts('syslog').failures).toBe(1);
+      expect(warned).toHaveBeenCalledOnce();
+    } finally {
+      take.mockRestore();
+      warned.mockRestore();
+      await world.stop();
+    }
   });
 });
 

@@ -3,7 +3,7 @@ import { LineParser, type ParsedRecord } from '#analysis/formats/mod.ts';
 import { type LogRecord, RecordView, recordBytesMax, severityNumberOf, unknownService } from '#protocol/mod.ts';
 import { type Bury, noBury } from '../bury.ts';
 import type { Add } from '../intake.ts';
-import { isObject, jsonBytes, type JsonObject, parseJson, valueText } from '../mapping/json.ts';
+import { isObject, jsonBytes, type JsonObject, parseJson, valueText, numberOf } from '../mapping/json.ts';
 import { hasKey, recordOfLine, recordOfObject } from '../mapping/object.ts';
 import { fillView } from '../mapping/record.ts';
 import { resourceOf } from '../mapping/resource.ts';
@@ -149,7 +149,7 @@ function applyFields(
     resource.push(...(found.resource ?? []));
   }
   const text = valueText(severityText);
-  const number = Number(severityNumber ?? Number.NaN);
+  const number = numberOf(severityNumber);
   if (text !== '') record.severityText = text;
   if (Number.isInteger(number) && number >= 0 && number <= 24) record.severityNumber = number;
   else if (text !== '') record.severityNumber = severityNumberOf(text);
