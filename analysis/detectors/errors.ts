@@ -47,7 +47,7 @@ const unsureLumpMs = 15_000;
 /** Errors that are more than a lump, however fast they come. */
 const hugeMin = 60;
 /** A spike jumps: at least so many times what chance needs a minute, and the excess of the two minutes before. */
-const jumpOverFire = 1.3;
+const jumpOverFire = 1.5;
 const jumpOverBefore = 4;
 /** Windows before a spike that must not have risen: those that the sliding span does not reach, whatever its place. */
 const beforeFrom = 2;

@@ -117,7 +117,8 @@ function run(scenario: LabelledWorld): { anomalies: Anomaly[]; records: number; 
     if (batch !== null) send(nowMs, encodeLogsMessage({ kind: 'batch', batch }));
   };
   const passTo = (timeMs: number): void => {
-    for (; nextTickMs <= timeMs; nextTickMs += 5_000) {
+    // The end of the world is no silence.
+    for (; nextTickMs <= Math.min(timeMs, scenario.toMs); nextTickMs += 1_000) {
       flush();
       send(nextTickMs, tick);
     }

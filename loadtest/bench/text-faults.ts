@@ -88,8 +88,11 @@ export function makeTextFault(
       const muted = random.pick(steady);
       return fault(between(Math.max(6, 1 / muted.rate), 25), muted.rate, { muted });
     }
-    case 'silence':
-      return rate < 0.3 ? null : fault(between(2, 10), rate, { rate: 0 });
+    case 'silence': {
+      const minutes = between(2, 10);
+      // So long without a word must be next to impossible, however they come in clumps.
+      return (rate / service.clump) * minutes * 60 < 30 ? null : fault(minutes, rate, { rate: 0 });
+    }
     case 'template_burst':
       return service.rare.length === 0
         ? null
