@@ -6,7 +6,7 @@ import { createServer, type ListenOptions, type Server } from 'node:net';
 
 /** Connections that wait to be accepted, as far as the kernel allows it. */
 export const backlogMax = 4_096;
-const socketsPerPort = 8;
+const socketsPerPort = 32;
 /** Elsewhere sockets cannot share a port, or the last one gets everything. */
 const canShare = process.platform === 'linux';
 
