@@ -52,6 +52,7 @@ class World {
   private readonly halves = new Map<string, Buffer>();
   /** Where the writer of a file goes on though it was truncated; undefined: at its end. */
   private readonly places = new Map<string, number>();
+  private readonly telling = new Set<string>();
   private tailer: FileTailer | null = null;
   private reading: Promise<void> = Promise.resolve();
   private lines = 0;
@@ -82,7 +83,10 @@ class World {
         if (known !== undefined && known !== text) this.conflicts.push(`${place}: ${known} and ${text}`);
         this.came.set(place, text);
       }
-      if (this.random(3) > 0) await source.commit(to);
+      // What copies are known by is kept once there is enough of it.
+      const telling = to >= 256 && !this.telling.has(source.id);
+      if (telling) this.telling.add(source.id);
+      if (telling || this.random(3) > 0) await source.commit(to);
     }
   }
 

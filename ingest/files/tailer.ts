@@ -425,7 +425,10 @@ export class FileTailer {
       const facts = factsOf(path, () => undefined);
       if (facts?.isFile() !== true || facts.size < before.tailAt) continue;
       const key = keyOfFacts(facts);
-      if (this.files.has(key)) continue;
+      const known = this.files.get(key);
+      if (known?.isOther(facts) === false) continue;
+      // Of a deleted file, whose inode the copy was given, nothing more can come.
+      if (known !== undefined) await this.drop(known);
       const covered = this.finder.covers(path);
       const file = new FollowedFile(covered ? path : before.path, facts);
       file.openPath = path;
