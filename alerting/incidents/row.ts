@@ -166,11 +166,11 @@ function orderText(services: readonly ServiceView[], times = false): string {
 
 function sentence(services: readonly ServiceView[], clues: readonly IncidentClue[], worst: Finding): string {
   if (services.length === 1) return withService(worst);
-  const shared = clues.filter(({ kind }) => kind !== 'mention' && kind !== 'text').slice(0, 3);
+  const shared = sharedTexts(clues);
   const named = clues.filter(({ kind }) => kind === 'mention').slice(0, 2);
   return [
     orderText(services, true),
-    ...(shared.length > 0 ? [`shared: ${shared.map(clueText).join(', ')}`] : []),
+    ...(shared.length > 0 ? [`shared: ${shared.join(', ')}`] : []),
     ...named.map(({ value, services: by }) => `${value} is named by ${listOfNames(by)}`),
     `worst: ${worst.service} ${worst.detector} ${Math.round(worst.score)}`,
   ].join('; ');
@@ -180,9 +180,15 @@ function withService({ service, description }: Finding): string {
   return description.startsWith(`${service}:`) ? description : `${service}: ${description}`;
 }
 
-function clueText({ kind, value }: IncidentClue): string {
-  if (kind === 'host') return `host ${value}`;
-  return `id ${value.length > idShownMax ? `${value.slice(0, idShownMax)}…` : value}`;
+/** `host db-3`, `3 ids, such as 4bf92f3577b3…`. */
+function sharedTexts(clues: readonly IncidentClue[]): string[] {
+  const shortened = (value: string): string => (value.length > idShownMax ? `${value.slice(0, idShownMax)}…` : value);
+  const ids = clues.filter(({ kind }) => kind === 'id').map(({ value }) => shortened(value));
+  const hosts = clues.filter(({ kind }) => kind === 'host').map(({ value }) => value);
+  return [
+    ...(ids.length > 1 ? [`${ids.length} ids, such as ${ids[0]}`] : ids.map((id) => `id ${id}`)),
+    ...hosts.slice(0, 2).map((host) => `host ${host}`),
+  ];
 }
 
 function listOf(services: readonly ServiceView[]): string {
