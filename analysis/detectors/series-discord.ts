@@ -2,30 +2,22 @@
  * How far the last rows are, as a stretch, from the most similar stretch of the past (a left matrix profile without
  * z-normalisation, so that level counts as well as shape).
  */
+import { historyRows, type Past } from './series-past.ts';
 
-/** Rows of past in which a similar stretch is looked for. */
-const historyRows = 4000;
 /** Lengths of the stretches, in rows. */
 export const stretchRows = [8, 32, 64] as const;
-const longest = 64;
 
 export class Discord {
-  /** The last rows, twice the history long, moved down when full: reading backwards needs no wrapping. */
-  private readonly values = new Float64Array(2 * (historyRows + longest));
-  private length = 0;
+  private readonly past: Past;
   /** Per stretch and lag: sum of squared differences between the last stretch and the one that many rows before. */
   private readonly sums = stretchRows.map(() => new Float64Array(historyRows + 1));
 
-  /**
-   * Root mean square distance of the last stretch of each length; NaN while there is no earlier one.
-   * @param value whole: sums of squares of whole numbers stay exact, so a restored state continues bit for bit
-   */
-  observe(value: number, distances: Float64Array): void {
-    if (this.length === this.values.length) {
-      this.values.copyWithin(0, this.length - historyRows - longest);
-      this.length = historyRows + longest;
-    }
-    this.values[this.length++] = value;
+  constructor(past: Past) {
+    this.past = past;
+  }
+
+  /** Root mean square distance of the last stretch of each length, the newest row with it; NaN while there is no earlier one. */
+  observe(distances: Float64Array): void {
     for (let s = 0; s < stretchRows.length; s++) distances[s] = this.advance(s);
   }
 
@@ -33,8 +25,8 @@ export class Discord {
   private advance(s: number): number {
     const rows = stretchRows[s] as number;
     const sums = this.sums[s] as Float64Array;
-    const values = this.values;
-    const now = this.length - 1;
+    const values = this.past.values;
+    const now = this.past.length - 1;
     const value = values[now] as number;
     const leaving = now - rows;
     const lags = Math.min(historyRows, now);
@@ -59,14 +51,10 @@ export class Discord {
     return nearest === Infinity ? Number.NaN : Math.sqrt(nearest / rows);
   }
 
-  snapshot(): number[] {
-    return [...this.values.subarray(Math.max(0, this.length - historyRows - longest), this.length)];
-  }
-
-  restore(values: readonly number[]): void {
-    this.values.set(values);
-    this.length = values.length;
-    const now = this.length - 1;
+  /** From the past, which was restored before. */
+  restore(): void {
+    const values = this.past.values;
+    const now = this.past.length - 1;
     for (const [s, rows] of stretchRows.entries()) {
       const sums = (this.sums[s] as Float64Array).fill(0);
       for (let lag = 1; lag <= Math.min(historyRows, now); lag++) {

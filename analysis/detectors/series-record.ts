@@ -137,20 +137,85 @@ export interface HighestSnapshot {
   inBlock: number;
 }
 
+/** Numbers this near to a peak belong to it. */
+const peakRows = 64;
+const peaksMax = 8;
+/** A peak counts for so many numbers. */
+const peakLifeRows = 16_384;
+
+/** The highest peaks of the last 16,000 numbers or so; what is high for a while is one peak. */
+export class Peaks {
+  /** Highest first. */
+  private values: number[] = [];
+  private rows: number[] = [];
+  private row = 0;
+
+  get highest(): number {
+    return this.values[0] ?? -Infinity;
+  }
+
+  /** The highest again as long as there is no other. */
+  get second(): number {
+    return this.values[1] ?? this.highest;
+  }
+
+  add(value: number): void {
+    const row = this.row++;
+    for (let i = this.rows.length - 1; i >= 0; i--) if (row - (this.rows[i] as number) > peakLifeRows) this.remove(i);
+    const near = this.rows.findIndex((peak) => row - peak <= peakRows);
+    if (near >= 0) {
+      if (value < (this.values[near] as number)) return;
+      this.remove(near);
+    } else if (this.values.length === peaksMax) {
+      if (value <= (this.values[peaksMax - 1] as number)) return;
+      this.remove(peaksMax - 1);
+    }
+    let at = this.values.length;
+    while (at > 0 && (this.values[at - 1] as number) < value) at--;
+    this.values.splice(at, 0, value);
+    this.rows.splice(at, 0, row);
+  }
+
+  private remove(at: number): void {
+    this.values.splice(at, 1);
+    this.rows.splice(at, 1);
+  }
+
+  snapshot(): PeaksSnapshot {
+    return { values: this.values.slice(), rows: this.rows.slice(), row: this.row };
+  }
+
+  restore(state: PeaksSnapshot): void {
+    this.values = state.values.slice();
+    this.rows = state.rows.slice();
+    this.row = state.row;
+  }
+}
+
+export interface PeaksSnapshot {
+  values: number[];
+  rows: number[];
+  row: number;
+}
+
 /** Numbers before the first verdict. */
 const learnedMin = 100;
 /** The sample covers some 4,000 numbers. */
 const sampleSize = 128;
 const sampleStrideMax = 32;
+/** Share of the second highest peak in the mark, and how much lower than the highest it may be. */
+const secondShare = 0.7;
+const secondMin = 0.1;
 
 /**
- * Place of a number on the way from the median to the highest ever seen: 1 equals the record. Numbers that come
- * by chance beat the record once in as many rows as there were, whatever their distribution; that is what makes
- * different views of different series comparable, and what a deviation in units of spread does not give.
+ * Place of a number on the way from the median to the highest peaks of the past: a weighted geometric mean of the two
+ * highest, so that one incident does not set the measure for all that follow. Numbers that come by chance go beyond
+ * their peaks once or twice in as many rows as there were, whatever their distribution; that is what makes different
+ * views of different series comparable, and what a deviation in units of spread does not give.
  */
 export class HighMark {
   private readonly sample = new Sample(sampleSize, sampleStrideMax);
-  private readonly highest = new Highest();
+  private readonly peaks = new Peaks();
   private learned = 0;
 
   /** @param value ≥ 0; NaN where there is nothing to say: 0, and nothing learned. */
@@ -159,26 +224,32 @@ export class HighMark {
     let ratio = 0;
     if (this.learned >= learnedMin) {
       const middle = this.sample.quantile(0.5);
-      if (value > middle) ratio = (value - middle) / Math.max(this.highest.value - middle, 1e-3 * middle, 1e-9);
+      if (value > middle) ratio = (value - middle) / this.reach(middle);
     } else this.learned++;
     this.sample.add(value);
-    this.highest.add(value);
+    this.peaks.add(value);
     return ratio;
   }
 
+  private reach(middle: number): number {
+    const highest = Math.max(this.peaks.highest - middle, 1e-3 * middle, 1e-9);
+    const second = Math.max(this.peaks.second - middle, secondMin * highest);
+    return Math.max(highest * (second / highest) ** secondShare, 1e-3 * middle, 1e-9);
+  }
+
   snapshot(): HighMarkSnapshot {
-    return { sample: this.sample.snapshot(), highest: this.highest.snapshot(), learned: this.learned };
+    return { sample: this.sample.snapshot(), peaks: this.peaks.snapshot(), learned: this.learned };
   }
 
   restore(state: HighMarkSnapshot): void {
     this.sample.restore(state.sample);
-    this.highest.restore(state.highest);
+    this.peaks.restore(state.peaks);
     this.learned = state.learned;
   }
 }
 
 export interface HighMarkSnapshot {
   sample: SampleSnapshot;
-  highest: HighestSnapshot;
+  peaks: PeaksSnapshot;
   learned: number;
 }

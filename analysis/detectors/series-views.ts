@@ -1,7 +1,9 @@
 /** A value of a series as one looks at it: several short-lived figures, each of which may be unusual by itself. */
 import { Discord, stretchRows } from './series-discord.ts';
+import { Past } from './series-past.ts';
 import { Highest, type HighestSnapshot, Sample, type SampleSnapshot } from './series-record.ts';
 import { Season, type SeasonSnapshot, seasonViews } from './series-season.ts';
+import { Surprise } from './series-surprise.ts';
 
 /** Rows that moving figures look back at most: a mean of 12 against the 96 before it. */
 const ringRows = 128;
@@ -12,9 +14,17 @@ const deviationMax = 1e12;
 
 const meanRows = [6, 12, 24, 48, 96] as const;
 const spreadRows = [12, 48] as const;
-const quietShare = 0.9;
+/** Rows in which a value usually moves; the spread below which it does not, and what keeps the view above 0. */
+const calmRows = 12;
+const calmSpread = 0.002;
+const calmBase = 7;
+/** Rows over which surprise is averaged: that of one row is mostly chance. */
+const surpriseRows = [6, 24] as const;
+/** Levels this near are about the same, in spreads for what is usual. */
+const surpriseTolerance = 0.1;
 
-export const viewsTotal = 3 + meanRows.length + spreadRows.length + 2 + stretchRows.length + 1 + seasonViews.length;
+export const viewsTotal =
+  3 + meanRows.length + spreadRows.length + 3 + stretchRows.length + seasonViews.length + surpriseRows.length;
 
 export class SeriesViews {
   /** Of some 4,000 values. */
@@ -25,9 +35,11 @@ export class SeriesViews {
   /** Deviation of the last rows: as it is, and on a logarithmic scale in `unit`s. */
   private readonly deviations = new Float64Array(ringRows);
   private readonly levels = new Float64Array(ringRows);
-  /** Rows since the value was last among the highest tenth of its past. */
-  private quietRows = 0;
-  private readonly discord = new Discord();
+  private readonly past = new Past();
+  private readonly discord = new Discord(this.past);
+  private readonly surprise = new Surprise(this.past, surpriseTolerance / unit);
+  /** Surprise of the last rows, in `unit`s. */
+  private readonly surprises = new Float64Array(ringRows);
   private readonly season = new Season();
   private readonly distances = new Float64Array(stretchRows.length);
   private readonly seasonMeans = new Float64Array(seasonViews.length);
@@ -36,9 +48,6 @@ export class SeriesViews {
   /** Fills in the views of the next row, each ≥ 0, or NaN where it has nothing to say. */
   observe(timeMs: number, value: number, views: Float64Array): void {
     let at = 0;
-    const quiet = this.rows >= 50 && value <= this.usual.quantile(quietShare);
-    this.quietRows = quiet ? this.quietRows + 1 : 0;
-    views[at++] = Math.log1p(this.quietRows);
     const deviation = this.deviationOf(value);
     const level = Math.round(Math.asinh(deviation) / unit);
     const before = this.rows === 0 ? deviation : this.deviation(0);
@@ -51,13 +60,17 @@ export class SeriesViews {
     views[at++] = Math.abs(deviation - before);
     for (const rows of meanRows) views[at++] = Math.abs(this.mean(0, rows));
     for (const rows of spreadRows) views[at++] = this.rows > rows ? this.spread(rows) : Number.NaN;
+    views[at++] = this.rows > calmRows ? calmBase - Math.log(this.spread(calmRows) + calmSpread) : Number.NaN;
     views[at++] = this.rows >= 108 ? Math.abs(this.mean(0, 12) - this.mean(12, 96)) : Number.NaN;
     views[at++] = this.rows >= 6 ? Math.abs(this.deviationMean(0) - this.deviationMean(3)) : Number.NaN;
-    this.discord.observe(level, this.distances);
+    this.past.push(level);
+    this.discord.observe(this.distances);
     for (const distance of this.distances) views[at++] = distance * unit;
     for (const [i, { rows }] of seasonViews.entries()) this.seasonMeans[i] = this.mean(0, rows);
     this.season.observe(timeMs, this.seasonMeans, this.seasonDistances);
     for (const distance of this.seasonDistances) views[at++] = distance;
+    this.surprises[(this.rows - 1) % ringRows] = Math.round(this.surprise.observe() / unit);
+    for (const rows of surpriseRows) views[at++] = this.rows > rows ? this.surpriseMean(rows) : Number.NaN;
   }
 
   /** From the median of the past, in units of its spread. */
@@ -88,6 +101,12 @@ export class SeriesViews {
     return (sum * unit) / rows;
   }
 
+  private surpriseMean(rows: number): number {
+    let sum = 0;
+    for (let row = this.rows - rows; row < this.rows; row++) sum += this.surprises[row % ringRows] as number;
+    return (sum * unit) / rows;
+  }
+
   private spread(rows: number): number {
     let sum = 0;
     let squares = 0;
@@ -107,8 +126,8 @@ export class SeriesViews {
       rows: this.rows,
       deviations: [...this.deviations],
       levels: [...this.levels],
-      quietRows: this.quietRows,
-      discord: this.discord.snapshot(),
+      surprises: [...this.surprises],
+      past: this.past.snapshot(),
       season: this.season.snapshot(),
     };
   }
@@ -120,8 +139,10 @@ export class SeriesViews {
     this.rows = state.rows;
     this.deviations.set(state.deviations);
     this.levels.set(state.levels);
-    this.quietRows = state.quietRows;
-    this.discord.restore(state.discord);
+    this.surprises.set(state.surprises);
+    this.past.restore(state.past);
+    this.discord.restore();
+    this.surprise.restore();
     this.season.restore(state.season);
   }
 }
@@ -133,7 +154,7 @@ export interface SeriesViewsSnapshot {
   rows: number;
   deviations: number[];
   levels: number[];
-  quietRows: number;
-  discord: number[];
+  surprises: number[];
+  past: number[];
   season: SeasonSnapshot;
 }

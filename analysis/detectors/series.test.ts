@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SeriesDetector, type SeriesSnapshot } from './mod.ts';
-import { Sample } from './series-record.ts';
+import { Peaks, Sample } from './series-record.ts';
 import { randomOf } from './test-stream.ts';
 
 const stepMs = 300_000;
@@ -38,12 +38,20 @@ describe('SeriesDetector finds', () => {
     expect(within(alarms, 1000, 2400).length).toBeLessThanOrEqual(6);
   });
 
+  it('an incident that is half as large as an earlier one', () => {
+    const wave = daily(noise(6));
+    const alarms = alarmsOf(
+      series(4000, (row) => wave(row) + (row >= 2000 && row < 2010 ? 240 : row >= 3000 && row < 3010 ? 120 : 0)),
+    );
+    expect(within(alarms, 3000, 3012)).not.toEqual([]);
+  });
+
   it.each([
     ['a step up', (row: number, random: () => number) => random() + (row >= 2000 ? 8 : 0), 3],
     ['a step down', (row: number, random: () => number) => random() - (row >= 2000 ? 8 : 0), 3],
     ['a slow rise', (row: number, random: () => number) => 20 + random() + Math.max(0, row - 2000) * 0.04, 120],
     ['more variation', (row: number, random: () => number) => random() * (row >= 2000 ? 5 : 1), 12],
-    ['a flat line', (row: number, random: () => number) => (row >= 2000 ? 0.3 : random()), 250],
+    ['a flat line', (row: number, random: () => number) => (row >= 2000 ? 0.3 : random()), 24],
     ['a missing peak', (row: number, random: () => number) => random() + (row % 8 === 0 && row < 2000 ? 30 : 0), 250],
     [
       'another rhythm',
@@ -160,6 +168,17 @@ describe('a score of SeriesDetector', () => {
     }
     expect(within(found, 3500, 3507)).not.toEqual([]);
     expect(within(found, 1000, 3500).length).toBeLessThanOrEqual(8);
+  });
+});
+
+describe('Peaks', () => {
+  it('counts what is high for a while once, and forgets', () => {
+    const peaks = new Peaks();
+    for (let i = 0; i < 20_000; i++) peaks.add(i === 1000 ? 9 : i > 1000 && i < 1050 ? 8 : i === 3000 ? 5 : 1);
+    expect([peaks.highest, peaks.second]).toEqual([1, 1]);
+    const early = new Peaks();
+    for (let i = 0; i < 5000; i++) early.add(i === 1000 ? 9 : i > 1000 && i < 1050 ? 8 : i === 3000 ? 5 : 1);
+    expect([early.highest, early.second]).toEqual([9, 5]);
   });
 });
 

@@ -1,21 +1,22 @@
 /**
  * Anomalies in a numeric series, row by row: a score rests on the rows before it and on nothing else, not on the
- * length of the series, its scale or its dates. Eighteen views of a row (value, change, short means and spreads,
- * similarity to earlier stretches and to the same time of earlier days, quiet) are each measured against the highest
- * that they ever showed, and combined without weights: weights learned from labelled series did not hold on others.
+ * length of the series, its scale or its dates. Twenty views of a row (value, change, short means, spreads,
+ * calm, similarity to earlier stretches and to the same time of earlier days, surprise after the rows before it) are each
+ * measured against the highest peaks that they showed, and combined without weights: weights learned from labelled
+ * series did not hold on others.
  */
 import { HighMark, type HighMarkSnapshot } from './series-record.ts';
 import { SeriesViews, type SeriesViewsSnapshot, viewsTotal } from './series-views.ts';
 
 /** Between the mean of the views (0) and the highest one (∞). */
-const sharpness = 7;
+const sharpness = 3;
 const ratioMax = 4;
 /** Combined ratio that is an alarm, score 0.5. */
-const alarmRatio = 0.74;
+const alarmRatio = 0.62;
 /** An incident is over after this share of the rows so far, within bounds, without another alarm. */
 const restRowsMin = 30;
 const restRowsMax = 500;
-const restShare = 0.025;
+const restShare = 0.0125;
 /** What is left of the score of a row that is no alarm, or no news. */
 const quietFactor = 0.4;
 
