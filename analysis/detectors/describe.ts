@@ -22,6 +22,13 @@ export function span(ms: number): string {
   return `${Math.round(ms / 360_000) / 10} h`;
 }
 
+/** "0.4/s", "3 per minute", "2 per hour": what is rare reads better over longer times. */
+export function perTime(perSecond: number): string {
+  if (perSecond >= 0.2 || perSecond <= 0) return `${figure(perSecond)}/s`;
+  if (perSecond >= 0.004) return `${figure(perSecond * 60)} per minute`;
+  return `${figure(perSecond * 3600)} per hour`;
+}
+
 /** Time of day in UTC: "02:14:07". */
 export function clock(ms: number): string {
   return new Date(ms).toISOString().slice(11, 19);

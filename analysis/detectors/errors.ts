@@ -6,7 +6,7 @@
  */
 import { type ObservedEvent, sampleOf, type WindowState } from '#analysis/windows/mod.ts';
 import type { DetectorsConfig } from './config.ts';
-import { clock, figure, mostly, span, times } from './describe.ts';
+import { clock, mostly, perTime, span, times } from './describe.ts';
 import { highExponent, type History, type Usual, varianceOf } from './history.ts';
 import {
   entriesOf,
@@ -415,8 +415,8 @@ export class ErrorDetector {
     const lasting = span(Math.max(this.sliding.bucketMs, row.endMs - row.startMs));
     row.description =
       row.detector === 'error_creep'
-        ? `errors rose slowly to ${figure(row.actual)}/s from a typical ${figure(row.typical)}/s over ${lasting}, ${times(row.actual, row.typical)}${mostly(row.influencers)}${this.firstSeen(context)}`
-        : `errors ${figure(row.actual)}/s against a typical ${figure(row.typical)}/s for ${lasting} since ${clock(row.startMs)}${mostly(row.influencers)}${this.firstSeen(context)}`;
+        ? `errors rose slowly to ${perTime(row.actual)} from a typical ${perTime(row.typical)} over ${lasting}, ${times(row.actual, row.typical)}${mostly(row.influencers)}${this.firstSeen(context)}`
+        : `errors ${perTime(row.actual)} against a typical ${perTime(row.typical)} for ${lasting} since ${clock(row.startMs)}${mostly(row.influencers)}${this.firstSeen(context)}`;
     incident.write(context);
     this.writtenBucket = Math.floor(timeMs / this.sliding.bucketMs);
   }

@@ -84,7 +84,7 @@ describe('findings', () => {
     const slow = (at: number): number => Math.max(0, Math.min(1, (at - 60 * minute) / (40 * minute)));
     const errors = play(withMore(9, 100, [], { shape: (at: number) => ({ errors: 1 + 14 * slow(at) }) }));
     expect(found(errors)).toEqual(['error_creep']);
-    expect(errors.anomalies()[0]?.description).toMatch(/^errors rose slowly to .+\/s from a typical .+\/s over /);
+    expect(errors.anomalies()[0]?.description).toMatch(/^errors rose slowly to \S+ ?.* from a typical .+ over /);
     // 2 % every 5 minutes.
     const creep = (at: number): number => 1.02 ** Math.max(0, (at - 60 * minute) / (5 * minute));
     const times = play(withMore(10, 120, [], { shape: (at: number) => ({ latency: creep(at) }) }));

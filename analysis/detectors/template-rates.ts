@@ -5,7 +5,7 @@
  */
 import { classes, type WindowState } from '#analysis/windows/mod.ts';
 import type { DetectorsConfig } from './config.ts';
-import { figure, span } from './describe.ts';
+import { perTime, span } from './describe.ts';
 import { countOf } from './history.ts';
 import { hasMoved, Incident, type IncidentSnapshot, type StepContext, templateInfo, templateText } from './incident.ts';
 import { lowerTailExponent, scoreOf, upperTailExponent } from './tails.ts';
@@ -427,11 +427,4 @@ function presenceExponent(share: number, usual: number): number {
   if (present < 8 || chance >= share) return 0;
   const ways = [1, 12, 66, 220, 495][12 - present] as number;
   return Math.max(0, -Math.log10(ways) - present * Math.log10(chance));
-}
-
-/** "0.4/s", "3 per minute", "2 per hour": what is rare reads better over longer times. */
-function perTime(perSecond: number): string {
-  if (perSecond >= 0.2) return `${figure(perSecond)}/s`;
-  if (perSecond >= 0.004) return `${figure(perSecond * 60)} per minute`;
-  return `${figure(perSecond * 3600)} per hour`;
 }
