@@ -211,14 +211,14 @@ export class History {
   }
 
   /** Largest and least sum of so many windows in a row, the last ones left out, which may belong to what is judged. */
-  extremes(field: HistoryField, windows: number): { most: number; least: number } {
+  extremes(field: HistoryField, windows: number, lag = extremesLag): { most: number; least: number } {
     let sum = 0;
     let most = 0;
     let least = Number.POSITIVE_INFINITY;
-    for (let back = extremesLag; back < this.size; back++) {
+    for (let back = lag; back < this.size; back++) {
       sum += this.value(field, back);
-      if (back >= extremesLag + windows) sum -= this.value(field, back - windows);
-      if (back < extremesLag + windows - 1) continue;
+      if (back >= lag + windows) sum -= this.value(field, back - windows);
+      if (back < lag + windows - 1) continue;
       most = Math.max(most, sum);
       least = Math.min(least, sum);
     }

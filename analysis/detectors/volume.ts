@@ -8,7 +8,7 @@
 import type { WindowState } from '#analysis/windows/mod.ts';
 import type { DetectorsConfig } from './config.ts';
 import { figure, mostly, percent, span, times } from './describe.ts';
-import { countOf, highExponent, type History, lowExponent, type Usual } from './history.ts';
+import { countOf, highExponent, type History, type HistoryField, lowExponent, type Usual } from './history.ts';
 import { entriesOf, Incident, type IncidentSnapshot, type StepContext, topTemplates } from './incident.ts';
 import { lowerTailExponent, scoreOf } from './tails.ts';
 
@@ -34,6 +34,8 @@ export interface VolumeSnapshot {
 
 /** Windows that a sum may span. */
 const spans = [1, 2, 4] as const;
+/** And for a surge in what comes in clumps, which chance swells for less long. */
+const longSpan = 8;
 type Extremes = readonly { most: number; least: number }[];
 /** A change that comes back so soon is the same one. */
 const resumeMs = 5 * 60_000;
@@ -192,7 +194,7 @@ export class VolumeDetector {
     const field = history.mean('plainCount') < 0.2 * history.mean('logCount') ? 'logCount' : 'plainCount';
     const count = Math.max(0, countOf(window, field) - told);
     this.recent.unshift(count);
-    if (this.recent.length > 4) this.recent.pop();
+    if (this.recent.length > longSpan) this.recent.pop();
     const { warmupWindows } = this.config.volumeDrop;
     if (history.size < warmupWindows) return;
     const usual = history.usual(field);
@@ -212,7 +214,8 @@ export class VolumeDetector {
       ...(hourly === null ? [] : [hourly.low]),
     ]);
     if (drop > 0 && isLower) this.open('volume_drop', drop, window, count, usual, context);
-    const surge = this.surgeExponent(window, usual, extremes, [...levels, ...(hourly === null ? [] : [hourly.high])]);
+    const others = [...levels, ...(hourly === null ? [] : [hourly.high])];
+    const surge = this.surgeExponent(window, usual, extremes, others) || this.longSurge(field, usual, others, history);
     if (surge > 0 && isHigher && !single(count - usual.local, surge))
       this.open('volume_surge', surge, window, count, usual, context);
   }
@@ -317,6 +320,18 @@ export class VolumeDetector {
       if (exponent >= tailExponent) best = Math.max(best, exponent);
     }
     return best;
+  }
+
+  /** Four minutes against what was before them. */
+  private longSurge(field: HistoryField, usual: Usual, others: number[], history: History): number {
+    const { enabled, tailExponent, factorMin } = this.config.volumeSurge;
+    if (!enabled || this.recent.length < longSpan) return 0;
+    const sum = this.sumOf(longSpan);
+    const local = history.span(field, longSpan, 2 * longSpan) / longSpan;
+    const most = history.extremes(field, longSpan, longSpan).most;
+    if (sum < factorMin * longSpan * Math.max(usual.mean, local, ...others) || sum < 1.25 * most) return 0;
+    const exponent = highExponent(sum, longSpan, { ...usual, local }, others);
+    return exponent >= tailExponent ? exponent : 0;
   }
 
   private open(
