@@ -134,7 +134,7 @@ beforeAll(async () => {
       template('t5', 'service-1', 99, { mergedInto: 't4' }),
     ],
     anomalies: [
-      anomaly('a1', 0),
+      anomaly('a1', 0, { traceIds: ['4bf92f35', "it's"], hosts: ['node-1'] }),
       anomaly('a2', 1),
       anomaly('a3', 1, { service: 'service-1', detector: 'sequence_match', subject: 'login → fail' }),
       anomaly('a4', 59, { endMs: startMs + 59 * minuteMs }),
@@ -351,7 +351,12 @@ describe('findings', () => {
       receipt: { eventMs: startMs, detectedMs: startMs + 3 },
       revised: false,
     });
-    expect(await queries.anomaly('a5')).toMatchObject({ receipt: { eventMs: startMs + 5, processingMs: 0 } });
+    expect(await queries.anomaly('a1')).toMatchObject({ traceIds: ['4bf92f35', "it's"], hosts: ['node-1'] });
+    expect(await queries.anomaly('a5')).toMatchObject({
+      traceIds: [],
+      hosts: [],
+      receipt: { eventMs: startMs + 5, processingMs: 0 },
+    });
     expect(await queries.anomaly('nope')).toBeNull();
   });
 
