@@ -121,6 +121,8 @@ export class KeyedFlows {
   private tick = 0;
   /** Memo of `rules`: by a × stepsMax + b. */
   private index: (Rule | undefined)[] = [];
+  /** Of the key being judged: place of each step in it, or −1. */
+  private readonly places = new Int8Array(stepsMax);
   /** Memo of `steps`; −1: none. */
   private stepBySlot: number[] = [];
 
@@ -324,10 +326,13 @@ export class KeyedFlows {
     if (flow.isForeign) return;
     const isChanged = steps.some((step) => this.isYoung(step));
     if (!isChanged) for (const a of steps) (this.steps[a] as Step).tickKeys++;
+    const { places } = this;
+    places.fill(-1);
+    for (let i = 0; i < steps.length; i++) places[steps[i] as number] = i;
     for (const rule of this.rules) {
-      const i = steps.indexOf(rule.a);
+      const i = places[rule.a] as number;
       if (i < 0) continue;
-      const j = steps.indexOf(rule.b);
+      const j = places[rule.b] as number;
       if (isChanged) {
         rule.missing.usualSeen++;
         if (j < 0) rule.missing.usualOdd++;
