@@ -34,6 +34,8 @@ const waitUnknownMs = 60_000;
 const [waitMinMs, waitMaxMs] = [5_000, 600_000];
 const examplesMax = 3;
 const endBytes = 10;
+const keyBytesMax = 64;
+const decoder = new TextDecoder();
 
 interface Flow {
   key: string;
@@ -131,10 +133,11 @@ export class KeyedFlows {
     this.threshold = tailExponent * Math.LN10;
   }
 
-  /** A line of a key. `key` gives its text, where it is a new one. */
-  observe(slot: number, hash: number, timeMs: number, key: () => string): void {
+  /** A line of the key in bytes [from, to). Hot where ids are followed; see loadtest/bench/partition.bench.ts. */
+  observe(slot: number, bytes: Uint8Array, from: number, to: number, timeMs: number): void {
     const tick = Math.floor(timeMs / tickMs);
     if (tick > this.tick) this.passTo(tick);
+    const hash = fnvOf(bytes, from, to);
     if (hash % this.thin !== 0) return;
     let flow = this.flows.get(hash);
     if (flow === undefined) {
@@ -143,7 +146,8 @@ export class KeyedFlows {
         for (const one of this.flows.keys()) if (one % this.thin !== 0) this.flows.delete(one);
         if (hash % this.thin !== 0 || this.flows.size >= keysMax) return;
       }
-      flow = { key: key(), steps: [], atMs: [], lastMs: timeMs, isForeign: false };
+      const key = decoder.decode(bytes.subarray(from, Math.min(to, from + keyBytesMax)));
+      flow = { key, steps: [], atMs: [], lastMs: timeMs, isForeign: false };
       this.flows.set(hash, flow);
     } else {
       this.pauses[bucketOf(timeMs - flow.lastMs)]!++;

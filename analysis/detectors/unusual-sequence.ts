@@ -8,7 +8,7 @@ import type { DetectorsConfig } from './config.ts';
 import { figure, percent } from './describe.ts';
 import { hasMoved, Incident, type IncidentSnapshot, type StepContext, templateInfo, templateText } from './incident.ts';
 import { KeyPlaces, type KeyPlacesSnapshot } from './key-places.ts';
-import { fnvOf, KeyedFlows, type KeyedFlowsSnapshot, type OddFlows } from './keyed-flows.ts';
+import { KeyedFlows, type KeyedFlowsSnapshot, type OddFlows } from './keyed-flows.ts';
 import { scoreOf } from './tails.ts';
 
 /** Windows without an odd key, though as many keys came as would have had several, that end an incident; or so many. */
@@ -23,8 +23,6 @@ const newMs = 30 * 60_000;
 const nearMs = 2 * 60_000;
 const insteadShare = 0.5;
 const warning = 13;
-const keyBytesMax = 64;
-const decoder = new TextDecoder();
 
 interface Told {
   kind: OddFlows['kind'];
@@ -81,7 +79,7 @@ export class UnusualSequenceDetector {
     }
     const { trace } = event;
     if (trace !== undefined && trace.end > trace.start) {
-      this.follow(slot, trace.bytes, trace.start, trace.end, timeMs);
+      this.flows.observe(slot, trace.bytes, trace.start, trace.end, timeMs);
       return;
     }
     const place = places.placeOf(slot);
@@ -92,15 +90,9 @@ export class UnusualSequenceDetector {
     for (let i = 0; i < values.count; i++) {
       if (values.places[i] !== place) continue;
       const [from, to] = [values.froms[i] as number, values.tos[i] as number];
-      if (to > from) this.follow(slot, event.bytes, from, to, timeMs);
+      if (to > from) this.flows.observe(slot, event.bytes, from, to, timeMs);
       return;
     }
-  }
-
-  private follow(slot: number, bytes: Uint8Array, from: number, to: number, timeMs: number): void {
-    this.flows.observe(slot, fnvOf(bytes, from, to), timeMs, () =>
-      decoder.decode(bytes.subarray(from, Math.min(to, from + keyBytesMax))),
-    );
   }
 
   /** Evidence that one of two messages stays away. */
