@@ -9,30 +9,30 @@
  * F4  A key with a step that is new here, or with one that is not kept, says nothing of others: the flow has changed.
  */
 import { doubleBytes, doublesFrom } from '#protocol/number-bytes.ts';
+import {
+  agedKeys,
+  clear,
+  type Evidence,
+  evidenceNumbers,
+  keysMin,
+  noEvidence,
+  note,
+  usualShare,
+  weigh,
+} from './flow-evidence.ts';
 
 /** Keys at a time; beyond it every second one is followed, by its hash, then every fourth … */
 const keysMax = 128;
 /** Messages of a service that are told apart. */
 const stepsMax = 24;
 export const tickMs = 5_000;
-/** Counts are halved at so many keys, so that they follow the service. */
-const agedKeys = 4_096;
-/** Keys that a rule rests on, and the share of odd ones that it may have. */
-const keysMin = 60;
-const oddMax = 0.02;
-const oddMin = 0.002;
 /** A step is new for so long, or until it has been seen in `keysMin` keys. */
 const youngMs = 30 * 60_000;
-/** Ticks that evidence must come from. */
-const ticksMin = 5;
-/** Evidence is no more than this many times what is told. */
-const excessMax = 3;
 /** Pauses within keys: by powers of two of ms; how many must be known, and the wait until then. */
 const buckets = 30;
 const pausesMin = 200;
 const waitUnknownMs = 60_000;
 const [waitMinMs, waitMaxMs] = [5_000, 600_000];
-const examplesMax = 3;
 const endBytes = 10;
 const keyBytesMax = 64;
 const decoder = new TextDecoder();
@@ -54,21 +54,6 @@ interface Step {
   keys: number;
   /** Of the present tick. */
   tickKeys: number;
-}
-
-/** What speaks against a rule. */
-interface Evidence {
-  /** Keys that it rests on, and the odd ones among them. */
-  usualSeen: number;
-  usualOdd: number;
-  sum: number;
-  /** Keys since the sum left zero, and the odd ones; those of the present tick. */
-  seen: number;
-  odd: number;
-  tickSeen: number;
-  tickOdd: number;
-  sinceMs: number;
-  examples: string[];
 }
 
 /** Of keys with step `a`: what they have of step `b`. */
@@ -389,30 +374,10 @@ export class KeyedFlows {
     const nowMs = this.tick * tickMs;
     for (const { a, missing, swapped } of this.rules) {
       missing.tickSeen = (this.steps[a] as Step).tickKeys;
-      if (missing.tickSeen > 0) this.add(missing, nowMs);
-      if (swapped.tickSeen > 0) this.add(swapped, nowMs);
+      if (missing.tickSeen > 0) weigh(missing, nowMs, this.threshold);
+      if (swapped.tickSeen > 0) weigh(swapped, nowMs, this.threshold);
     }
     for (const step of this.steps) step.tickKeys = 0;
-  }
-
-  private add(evidence: Evidence, nowMs: number): void {
-    const { tickSeen, tickOdd } = evidence;
-    evidence.tickSeen = 0;
-    evidence.tickOdd = 0;
-    evidence.seen += tickSeen;
-    evidence.odd += tickOdd;
-    const usual = usualShare(evidence);
-    if (evidence.usualSeen < keysMin || usual > oddMax || (tickOdd === 0 && evidence.sum === 0)) {
-      settle(evidence);
-      return;
-    }
-    const base = Math.max(oddMin, usual);
-    const many = Math.max(0.1, 20 * base);
-    const ratio = tickOdd * Math.log(many / base) + (tickSeen - tickOdd) * Math.log((1 - many) / (1 - base));
-    if (evidence.sum === 0) evidence.sinceMs = nowMs;
-    evidence.sum += Math.min(ratio, this.threshold / (ticksMin - 0.5));
-    if (evidence.sum <= 0) settle(evidence);
-    else evidence.sum = Math.min(evidence.sum, excessMax * this.threshold);
   }
 
   private tell(rule: Rule, kind: OddFlows['kind'], others: number): OddFlows {
@@ -460,35 +425,6 @@ export class KeyedFlows {
     return rule;
   }
 }
-
-const evidenceNumbers = ['usualSeen', 'usualOdd', 'sum', 'seen', 'odd', 'tickSeen', 'tickOdd', 'sinceMs'] as const;
-
-function noEvidence(): Evidence {
-  return { usualSeen: 0, usualOdd: 0, sum: 0, seen: 0, odd: 0, tickSeen: 0, tickOdd: 0, sinceMs: 0, examples: [] };
-}
-
-function clear(evidence: Evidence): void {
-  evidence.sum = evidence.seen = evidence.odd = evidence.sinceMs = 0;
-  if (evidence.examples.length > 0) evidence.examples = [];
-}
-
-/** What came since the sum left zero was nothing but usual. */
-function settle(evidence: Evidence): void {
-  evidence.usualSeen += evidence.seen;
-  evidence.usualOdd += evidence.odd;
-  if (evidence.usualSeen > agedKeys) {
-    evidence.usualSeen /= 2;
-    evidence.usualOdd /= 2;
-  }
-  clear(evidence);
-}
-
-function note(evidence: Evidence, key: string): void {
-  evidence.tickOdd++;
-  if (evidence.examples.length < examplesMax) evidence.examples.push(key);
-}
-
-const usualShare = ({ usualSeen, usualOdd }: Evidence): number => (usualOdd + 0.5) / (usualSeen + 1);
 
 const bucketOf = (ms: number): number => (ms < 1 ? 0 : Math.min(buckets - 1, 32 - Math.clz32(Math.min(ms, 2 ** 31))));
 
