@@ -86,7 +86,8 @@ function natsPlan({ config, ports, dataDir }: PlanOptions, program: string): Pro
   const file = join(dataDir, 'nats', 'nats.conf');
   const { logsBytesMax, resultsBytesMax, anomaliesBytesMax, alertsBytesMax, deadBytesMax } = config.streams;
   // Checkpoints, models and KV buckets live beside the streams.
-  const fileBytesMax = logsBytesMax + resultsBytesMax + anomaliesBytesMax + alertsBytesMax + deadBytesMax + 16 * 1024 ** 3;
+  const fileBytesMax =
+    logsBytesMax + resultsBytesMax + anomaliesBytesMax + alertsBytesMax + deadBytesMax + 16 * 1024 ** 3;
   const content = natsSettings({ host: loopback, port: ports.nats, storeDir: join(dataDir, 'nats'), fileBytesMax });
   return {
     name: 'nats-server',

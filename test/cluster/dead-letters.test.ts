@@ -26,8 +26,8 @@ it('keeps, lists, shows and sends again what could not be taken', async () => {
     accepted: number;
   };
   expect(accepted).toBe(1);
-  const { gelf } = cluster.file.processes['gateway']?.facts['ports'] as { gelf: number };
-  const socket = connect(gelf, '127.0.0.1', () => socket.end('{"short_message":\0'));
+  const ports = cluster.file.processes['gateway']?.facts['ports'] as { gelf: number };
+  const socket = connect(ports.gelf, '127.0.0.1', () => socket.end('{"short_message":\0'));
   socket.resume();
   const bus = await connectNats({ url: cluster.file.urls.nats, name: 'test' });
   bus.tell('logs.in', Buffer.from('a line that names no service'));
