@@ -23,6 +23,13 @@ describe('rehearse', () => {
     expect(notifications).toEqual([{ day: '2030-01-01', channel: 'ops', count: 4 }]);
   });
 
+  it('fires once for a finding whose versions are further apart than alerts stay quiet', () => {
+    const versions = [0, 10, 20, 30].map((minute) => at(minute, { anomalyId: 'creep', open: minute < 30 }));
+    const { alerts, notifications } = rehearse([...versions, at(60)], config());
+    expect(alerts.map(({ anomaly }) => anomaly.anomalyId)).toEqual(['creep', 'a60']);
+    expect(notifications).toEqual([{ day: '2030-01-01', channel: 'ops', count: 4 }]);
+  });
+
   it('keeps to silences and to what is said of files read later', () => {
     const silences = [{ name: 'night', match: { service: 'checkout' }, until: '2030-01-01T12:10:00Z' }];
     const found = [at(0), at(20), at(40, { lane: 'ingest-1', service: 'web' })];

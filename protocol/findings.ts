@@ -106,6 +106,8 @@ export interface Anomaly {
   lateCount: number;
   /** An anomaly that late records changed says so. */
   revised: boolean;
+  /** It goes on, and a version that says otherwise will follow, however much later. Left out: nothing is said of it. */
+  open?: boolean;
   version: number;
   /** Event time of the record (last of the window) that triggered it; first hop of the latency receipt. */
   eventMs: number;

@@ -1,10 +1,24 @@
-/** An alert's life: it fires at its first finding, folds repeats, rises with their score, resolves after quiet time. */
+/**
+ * An alert's life: it fires at its first finding, folds repeats, rises with their score, and resolves after quiet time,
+ * which begins when no finding of it goes on any more. More said of a finding whose alert is over fires nothing, unless
+ * it became graver than people were told.
+ */
 import type { AlertTransition, Anomaly, Receipt } from '#protocol/mod.ts';
 import type { Draft } from './draft.ts';
 import { forget, joinGroups, resolveInGroups } from './groups.ts';
 import { alertIdOf, fingerprintOf } from './ids.ts';
 import { groupKeyOf, routesOf, suppressionOf } from './match.ts';
-import { type Alert, alertsMax, sampleLengthMax, samplesMax, severities, severityOf } from './types.ts';
+import {
+  type Alert,
+  alertsMax,
+  type DecideConfig,
+  openMaxMs,
+  type Severity,
+  sampleLengthMax,
+  samplesMax,
+  severities,
+  severityOf,
+} from './types.ts';
 import { viewOf } from './view.ts';
 
 export function onFinding(draft: Draft, anomaly: Anomaly, receipt: Receipt): void {
@@ -22,6 +36,8 @@ export function onFinding(draft: Draft, anomaly: Anomaly, receipt: Receipt): voi
   // Late records changed a finding whose alert is over: that is about the past, and nobody has to get up for it.
   if (anomaly.revised && anomaly.lane === 'live' && draft.nowMs - anomaly.decidedAtMs > draft.config.resolveAfterMs)
     return;
+  const settled = draft.settled.get(anomaly.anomalyId);
+  if (settled !== undefined && rankOf(severityOf(anomaly.score)) <= rankOf(settled.severity)) return;
   fire(draft, fingerprint, anomaly, receipt);
 }
 
@@ -36,6 +52,7 @@ function fire(draft: Draft, fingerprint: string, anomaly: Anomaly, receipt: Rece
     subject: anomaly.subject,
     ...evidenceOf(anomaly),
     anomalyId: anomaly.anomalyId,
+    openId: anomaly.open === true ? anomaly.anomalyId : '',
     sinceMs: anomaly.startMs,
     untilMs: anomaly.endMs,
     count: 1,
@@ -54,11 +71,15 @@ function fire(draft: Draft, fingerprint: string, anomaly: Anomaly, receipt: Rece
 
 function refresh(draft: Draft, known: Alert, anomaly: Anomaly, receipt: Receipt): void {
   const higher = anomaly.score > known.score;
-  const rises = higher && severities.indexOf(severityOf(anomaly.score)) > severities.indexOf(known.severity);
+  const rises = higher && rankOf(severityOf(anomaly.score)) > rankOf(known.severity);
+  const { anomalyId } = anomaly;
+  // A finding that the alert went over from may have more to say, but is told.
+  if (anomalyId !== known.anomalyId) draft.settle(known.anomalyId, { severity: known.severity });
   const alert: Alert = {
     ...known,
     ...(higher ? evidenceOf(anomaly) : {}),
-    anomalyId: anomaly.anomalyId,
+    anomalyId,
+    openId: anomaly.open === true ? anomalyId : known.openId === anomalyId ? '' : known.openId,
     untilMs: Math.max(known.untilMs, anomaly.endMs),
     sinceMs: Math.min(known.sinceMs, anomaly.startMs),
     lastSeenMs: draft.nowMs,
@@ -76,7 +97,7 @@ function refresh(draft: Draft, known: Alert, anomaly: Anomaly, receipt: Receipt)
 export function resolve(draft: Draft, alert: Alert, atMs: number): void {
   const suppressedBy = suppressionOf(draft, draft.config, alert);
   const resolved: Alert = { ...alert, transition: alert.transition + 1 };
-  draft.dropAlert(alert.fingerprint);
+  drop(draft, alert);
   draft.totals.resolved++;
   draft.tell(transitionOf(draft, resolved, 'resolved', atMs, suppressedBy));
   resolveInGroups(draft, alert, viewOf(resolved, 'resolved'), suppressedBy !== '');
@@ -87,12 +108,26 @@ function evictOldest(draft: Draft): void {
   const oldest = draft.alerts.values().next().value;
   if (oldest === undefined) return;
   const suppressedBy = suppressionOf(draft, draft.config, oldest);
-  draft.dropAlert(oldest.fingerprint);
+  drop(draft, oldest);
   draft.totals.evicted++;
   const description = `${oldest.description} (closed early: more than ${alertsMax} alerts at once)`;
   const closed = { ...oldest, transition: oldest.transition + 1, description };
   draft.tell(transitionOf(draft, closed, 'resolved', draft.nowMs, suppressedBy));
   forget(draft, oldest, suppressedBy !== '');
+}
+
+function drop(draft: Draft, { fingerprint, anomalyId, openId, severity }: Alert): void {
+  draft.dropAlert(fingerprint);
+  for (const id of new Set([openId, anomalyId])) if (id !== '') draft.settle(id, { severity });
+}
+
+/** When an alert is over if nothing more is heard, ms. */
+export function endOf({ openId, lastSeenMs }: Alert, { resolveAfterMs }: DecideConfig): number {
+  return lastSeenMs + (openId === '' ? resolveAfterMs : Math.max(openMaxMs, resolveAfterMs));
+}
+
+function rankOf(severity: Severity): number {
+  return severities.indexOf(severity);
 }
 
 function evidenceOf(

@@ -3,7 +3,7 @@ import { pack, unpack } from '#protocol/mod.ts';
 import { configOf, finding, Play, startMs } from '../testing/fixtures.ts';
 import { decide } from './decide.ts';
 import { type AlertingSnapshot, emptyState, restoreState, snapshotOf } from './state.ts';
-import { type AlertingEvent, alertsMax, outboxMax, viewsMax } from './types.ts';
+import { type AlertingEvent, alertsMax, openMaxMs, outboxMax, settledMax, viewsMax } from './types.ts';
 
 const minute = 60_000;
 const resolveAfter = 5 * minute;
@@ -54,7 +54,7 @@ describe('an alert', () => {
 
   it('has a new id when it fires again, and the same id in a replay', () => {
     const events = (play: Play): string[] => {
-      play.find(0, {}).find(resolveAfter + minute, {});
+      play.find(0, {}).find(resolveAfter + minute, { anomalyId: 'b' });
       return play.transitions.map(({ alertId, state }) => `${alertId} ${state}`);
     };
     const first = events(new Play(configOf()));
@@ -75,6 +75,50 @@ describe('an alert', () => {
     const play = new Play(configOf({ notifyBackfill: true }));
     play.find(0, {}, { service: 'cart' }, { detector: 'silence' }, { subject: 'x' }, { lane: 'job-1' });
     expect(play.state.alerts.size).toBe(5);
+  });
+
+  it('fires once for a finding that goes on, however rarely more is said of it, and resolves after its end', () => {
+    const play = new Play(configOf()).find(0, { open: true });
+    for (const at of [6, 12, 25, 170]) play.find(at * minute, { open: true });
+    play.find(180 * minute, { open: false }).tick(200 * minute);
+    expect(play.changed()).toEqual(['0 checkout firing 1', `${180 * minute + resolveAfter} checkout resolved 2`]);
+    expect(play.state.alerts.size).toBe(0);
+  });
+
+  it('resolves a day after the last word of a finding whose end never comes, and hears no more of it', () => {
+    const play = new Play(configOf()).find(0, { open: true }).tick(openMaxMs - 1);
+    expect(play.changed()).toEqual(['0 checkout firing 1']);
+    play.tick(openMaxMs).find(openMaxMs + minute, { open: true });
+    expect(play.changed()).toEqual([`${openMaxMs} checkout resolved 2`]);
+  });
+
+  it('goes on as long as the finding that goes on, whatever else joins it', () => {
+    const play = new Play(configOf()).find(0, { open: true }).find(minute, { anomalyId: 'b', open: true });
+    play.find(2 * minute, { open: true }).find(3 * minute, { anomalyId: 'b', open: false });
+    play.tick(60 * minute);
+    expect(play.changed()).toEqual(['0 checkout firing 1']);
+    play.find(61 * minute, { open: false }).tick(90 * minute);
+    expect(play.changed()).toEqual([`${61 * minute + resolveAfter} checkout resolved 2`]);
+  });
+
+  it('does not fire again for what is said of its findings after it was resolved, unless that is graver', () => {
+    const play = new Play(configOf()).find(0, { score: 60 }).find(minute, { anomalyId: 'b', score: 55 });
+    play.find(20 * minute, { score: 70 }).find(20 * minute, { anomalyId: 'b', score: 60 });
+    expect(play.changed()).toEqual(['0 checkout firing 1', `${minute + resolveAfter} checkout resolved 2`]);
+    play.find(21 * minute, { score: 99 });
+    expect(play.changed()).toEqual([`${21 * minute} checkout firing 1`]);
+  });
+
+  it('goes on where another is resolved that was heard of later', () => {
+    const play = new Play(configOf())
+      .find(0, { open: true })
+      .find(minute, { service: 'cart' })
+      .tick(60 * minute);
+    expect(play.changed()).toEqual([
+      '0 checkout firing 1',
+      `${minute} cart firing 1`,
+      `${minute + resolveAfter} cart resolved 2`,
+    ]);
   });
 
   it('is not raised by a revision of something long over', () => {
@@ -362,6 +406,14 @@ describe('bounds', () => {
     expect(play.state.totals.evicted).toBe(1);
     expect(play.state.groups.size).toBeLessThanOrEqual(alertsMax);
   });
+
+  it('remember only so many findings whose alerts are over, the latest', () => {
+    const play = new Play(configOf({ channels: [], routes: [] }));
+    const many = (from: number) => Array.from({ length: 1_000 }, (_, i) => ({ anomalyId: `a${from + i}` }));
+    for (let at = 0; at <= 5; at++) play.find(at, ...many(1_000 * at));
+    expect(play.state.settled.size).toBe(settledMax);
+    expect([...play.state.settled.keys()].at(-1)).toBe('a5998');
+  });
 });
 
 describe('time', () => {
@@ -441,6 +493,17 @@ describe('state', () => {
       ({ state } = straight);
     }
     expect(state.totals.fired).toBeGreaterThan(3);
+  });
+
+  it('is taken on from versions that did not say what goes on', () => {
+    const { state } = new Play(configOf()).find(0, {});
+    const { settled: _, alerts, ...rest } = snapshotOf(state);
+    const [[fingerprint, { openId: __, ...alert }]] = alerts as [[string, { openId: string }]];
+    const play = new Play(configOf(), restoreState({ ...rest, alerts: [[fingerprint, alert]] }));
+    play.find(minute, { open: true }).tick(60 * minute);
+    expect(play.changed()).toEqual([]);
+    play.find(61 * minute, { open: false }).tick(70 * minute);
+    expect(play.changed()).toEqual([`${61 * minute + resolveAfter} checkout resolved 2`]);
   });
 
   it('that was decided on stays as it was', () => {

@@ -3,7 +3,7 @@
  * about what was due before it, each at its own time and in order, so that a replay of the same findings decides the
  * same however its ticks fell, as long as no tick is ahead of a finding that is still to come.
  */
-import { onFinding, resolve } from './alerts.ts';
+import { endOf, onFinding, resolve } from './alerts.ts';
 import { sendSummary, summaryDueMs } from './channels.ts';
 import { Draft } from './draft.ts';
 import { flush, reconsiderUntold } from './groups.ts';
@@ -111,10 +111,16 @@ function bringAbout(draft: Draft, due: Due): void {
 function earliest(draft: Draft): Due | null {
   let due: Due | null = null;
   let atMs = Number.POSITIVE_INFINITY;
-  // Alerts stand in the order in which they were last seen: the first is the first to be quiet for long enough.
-  const alert = draft.alerts.values().next().value;
-  if (alert !== undefined) {
-    atMs = alert.lastSeenMs + draft.config.resolveAfterMs;
+  // Alerts stand in the order in which they were last seen: the first of a kind is the first to be quiet for long enough.
+  const kinds = new Set<boolean>();
+  for (const alert of draft.alerts.values()) {
+    if (kinds.size === 2) break;
+    const isOpen = alert.openId !== '';
+    if (kinds.has(isOpen)) continue;
+    kinds.add(isOpen);
+    const endMs = endOf(alert, draft.config);
+    if (endMs >= atMs) continue;
+    atMs = endMs;
     due = { kind: 'end', atMs, alert };
   }
   for (const { id, untilMs } of draft.silences.values()) {

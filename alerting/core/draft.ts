@@ -1,17 +1,20 @@
 /** A state in the making: maps are copied when first written, so that the state decided on stays as it was. */
 import type { AlertTransition, Anomaly } from '#protocol/mod.ts';
 import { advanceIncidents, type IncidentsState, incidentOf } from '../incidents/mod.ts';
-import type {
-  Alert,
-  AlertingState,
-  ChannelState,
-  DecideConfig,
-  Effect,
-  Failure,
-  Group,
-  Notification,
-  Silence,
-  Totals,
+import {
+  type Alert,
+  type AlertingState,
+  type ChannelState,
+  type DecideConfig,
+  type Effect,
+  type Failure,
+  type Group,
+  type Notification,
+  openMaxMs,
+  type Settled,
+  type Silence,
+  settledMax,
+  type Totals,
 } from './types.ts';
 
 class CopyOnWrite<V> {
@@ -47,6 +50,7 @@ export class Draft {
     channels: CopyOnWrite<ChannelState>;
     silences: CopyOnWrite<Silence>;
     outbox: CopyOnWrite<Notification>;
+    settled: CopyOnWrite<Settled>;
   };
 
   constructor(state: AlertingState, config: DecideConfig, deferring: boolean) {
@@ -62,6 +66,7 @@ export class Draft {
       channels: new CopyOnWrite(state.channels),
       silences: new CopyOnWrite(state.silences),
       outbox: new CopyOnWrite(state.outbox),
+      settled: new CopyOnWrite(state.settled),
     };
   }
 
@@ -80,6 +85,9 @@ export class Draft {
   get outbox(): ReadonlyMap<string, Notification> {
     return this.maps.outbox.view;
   }
+  get settled(): ReadonlyMap<string, Settled> {
+    return this.maps.settled.view;
+  }
 
   /** Puts an alert behind all others: it is the one most lately seen. */
   putAlert(alert: Alert): void {
@@ -90,6 +98,14 @@ export class Draft {
 
   dropAlert(fingerprint: string): void {
     this.maps.alerts.write.delete(fingerprint);
+  }
+
+  /** Remembers the finding of an alert that is over; what was remembered longest makes room. */
+  settle(anomalyId: string, settled: Settled): void {
+    const { write } = this.maps.settled;
+    write.delete(anomalyId);
+    write.set(anomalyId, settled);
+    if (write.size > settledMax) write.delete(write.keys().next().value as string);
   }
 
   putGroup(group: Group): void {
@@ -125,7 +141,7 @@ export class Draft {
   /** Findings are grouped before alerts are made of them, so that an alert knows its incident. */
   groupFindings(anomalies: readonly Anomaly[], atMs: number): void {
     const { incidents, scoreMin, resolveAfterMs } = this.config;
-    const config = { ...incidents, scoreMin, quietMs: resolveAfterMs };
+    const config = { ...incidents, scoreMin, quietMs: resolveAfterMs, openMaxMs };
     const { state, rows } = advanceIncidents(this.incidents, anomalies, atMs, config);
     this.incidents = state;
     for (const incident of rows) this.effects.push({ kind: 'incident', incident });
@@ -141,7 +157,8 @@ export class Draft {
   }
 
   finish(): { state: AlertingState; effects: Effect[] } {
-    const { nowMs, alerts, groups, channels, silences, outbox, failures, totals, incidents, effects } = this;
-    return { state: { nowMs, alerts, groups, channels, silences, outbox, failures, totals, incidents }, effects };
+    const { nowMs, alerts, groups, channels, silences, outbox, settled, failures, totals, incidents, effects } = this;
+    const state = { nowMs, alerts, groups, channels, silences, outbox, settled, failures, totals, incidents };
+    return { state, effects };
   }
 }

@@ -1,6 +1,6 @@
 /** The state at its start, and as plain data for a checkpoint. */
 import { emptyIncidents, restoreIncidents, snapshotOfIncidents } from '../incidents/mod.ts';
-import type { AlertingState, Group } from './types.ts';
+import type { Alert, AlertingState, Group } from './types.ts';
 
 export function emptyState(nowMs = 0): AlertingState {
   return {
@@ -10,6 +10,7 @@ export function emptyState(nowMs = 0): AlertingState {
     channels: new Map(),
     silences: new Map(),
     outbox: new Map(),
+    settled: new Map(),
     failures: [],
     totals: {
       anomalies: 0,
@@ -39,6 +40,8 @@ export interface AlertingSnapshot {
   totals: Record<string, number>;
   /** Left out by versions from before there were incidents. */
   incidents?: unknown;
+  /** Left out by versions in which a finding could fire again. */
+  settled?: [string, unknown][];
 }
 
 export function snapshotOf(state: AlertingState): AlertingSnapshot {
@@ -56,6 +59,7 @@ export function snapshotOf(state: AlertingState): AlertingSnapshot {
     failures: [...state.failures],
     totals: { ...state.totals },
     incidents: snapshotOfIncidents(state.incidents),
+    settled: [...state.settled],
   };
 }
 
@@ -64,13 +68,19 @@ export function restoreState(snapshot: AlertingSnapshot): AlertingState {
   const groups = (snapshot.groups as [string, Group & { members: Group['members'] }][]).map(
     ([id, group]): [string, Group] => [id, { ...group, members: new Map(group.members) }],
   );
+  // Versions in which a finding could fire again did not say what goes on.
+  const alerts = (snapshot.alerts as [string, Alert][]).map(([fingerprint, alert]): [string, Alert] => [
+    fingerprint,
+    { ...alert, openId: alert.openId ?? '' },
+  ]);
   return {
     nowMs: snapshot.nowMs,
-    alerts: new Map(snapshot.alerts) as AlertingState['alerts'],
+    alerts: new Map(alerts),
     groups: new Map(groups),
     channels: new Map(snapshot.channels) as AlertingState['channels'],
     silences: new Map(snapshot.silences) as AlertingState['silences'],
     outbox: new Map(snapshot.outbox) as AlertingState['outbox'],
+    settled: new Map(snapshot.settled) as AlertingState['settled'],
     failures: snapshot.failures as AlertingState['failures'],
     totals: { ...fresh.totals, ...snapshot.totals },
     incidents: restoreIncidents(snapshot.incidents),

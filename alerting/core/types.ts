@@ -22,6 +22,8 @@ export interface Alert {
   description: string;
   /** Latest finding. */
   anomalyId: string;
+  /** The finding that goes on, and so keeps it firing until its end is told; '' where none does. */
+  openId: string;
   influencers: Influencer[];
   samples: string[];
   /** Event time at which it began. */
@@ -104,7 +106,7 @@ export interface ChannelPolicy {
 export interface DecideConfig {
   /** Findings under it raise no alert. */
   scoreMin: number;
-  /** An alert without findings for this long is resolved, ms. */
+  /** An alert is resolved after this long without findings, and with none of its findings going on, ms. */
   resolveAfterMs: number;
   /** Findings of other lanes than `live` (files read later) reach channels as well. */
   notifyBackfill: boolean;
@@ -220,6 +222,11 @@ export interface Failure {
   error: string;
 }
 
+/** What people were told of a finding whose alert is over. */
+export interface Settled {
+  severity: Severity;
+}
+
 export interface Totals {
   anomalies: number;
   belowScore: number;
@@ -243,6 +250,8 @@ export interface AlertingState {
   silences: ReadonlyMap<string, Silence>;
   /** Notifications that were decided and not yet delivered, oldest first. */
   outbox: ReadonlyMap<string, Notification>;
+  /** By anomaly id, latest last: a finding fires once, however late more is said of it. */
+  settled: ReadonlyMap<string, Settled>;
   /** The latest that failed for good, newest last. */
   failures: readonly Failure[];
   totals: Readonly<Totals>;
@@ -270,6 +279,13 @@ export type Effect =
 
 /** Alerts that fire at once; the one longest without a finding is resolved when another comes. */
 export const alertsMax = 2_000;
+/**
+ * A finding that goes on is believed to for so long without a word: a silence says nothing until it is over, and may
+ * last a night. After that its end is taken to be lost.
+ */
+export const openMaxMs = 24 * 3_600_000;
+/** Findings of alerts that are over, of which more may still be said: twice the alerts there can be, about 200 KiB. */
+export const settledMax = 4_000;
 /** Notifications that wait for delivery (Redis away); what is over is held for a summary. */
 export const outboxMax = 1_000;
 /** Alerts shown in one notification: more than anybody reads, and a job stays under about 64 KiB. */

@@ -14,6 +14,7 @@ const config: IncidentConfig = {
   spanMs: 30 * minute,
   lateMs: 15 * minute,
   quietMs: 5 * minute,
+  openMaxMs: 24 * 60 * minute,
 };
 
 /** A finding whose onset lies in [fromS, byS] seconds after the start. */
@@ -127,6 +128,14 @@ describe('a cascade', () => {
     // A revised score is a version of the same incident.
     play.find(6 * 60, at('db', 0, 30, { samples, score: 99, revised: true }));
     expect(play.end(6 * 60).final).toMatchObject([{ score: 99, state: 'closed' }]);
+  });
+
+  it('is open as long as a finding of it goes on, though nothing more is said', () => {
+    const play = new Play().find(0, at('a', 0, 0, { open: true }));
+    expect(play.end(60).final).toMatchObject([{ state: 'open' }]);
+    const endMs = startMs + 46 * minute;
+    play.find(46 * 60, at('a', 0, 0, { open: false, endMs, eventMs: endMs }));
+    expect(play.end(46 * 60).final).toMatchObject([{ state: 'closed', endedMs: endMs }]);
   });
 
   it('is not awaited: what comes after its time was settled stands alone, and is counted', () => {

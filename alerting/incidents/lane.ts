@@ -66,7 +66,7 @@ export class LaneWork {
   }
 
   private add(anomaly: Anomaly, nowMs: number): void {
-    const { anomalyId, service, detector, subject, score, endMs, eventMs, description } = anomaly;
+    const { anomalyId, service, detector, subject, score, endMs, eventMs, description, open = false } = anomaly;
     const byMs = Math.max(anomaly.startMs, anomaly.decidedAtMs);
     const finding: Finding = {
       anomalyId,
@@ -82,6 +82,7 @@ export class LaneWork {
       endMs,
       eventMs,
       description,
+      open,
       // A finding that was too weak until now is late by its own time, whenever it is read.
       alone: byMs <= this.horizonMs || eventMs > byMs + settleMs,
       firstSeenMs: nowMs,
@@ -101,9 +102,9 @@ export class LaneWork {
   }
 
   private update(known: Finding, anomaly: Anomaly, nowMs: number): void {
-    const { score, endMs, eventMs, description } = anomaly;
+    const { score, endMs, eventMs, description, open = false } = anomaly;
     const peakScore = Math.max(known.peakScore, score);
-    const finding: Finding = { ...known, peakScore, score, endMs, eventMs, description, seenMs: nowMs };
+    const finding: Finding = { ...known, peakScore, score, endMs, eventMs, description, open, seenMs: nowMs };
     const { byMs } = known.onset;
     // I2
     if (eventMs <= byMs + settleMs) {
@@ -233,11 +234,12 @@ export class LaneWork {
 
   /** Weak findings do not keep an incident open. */
   private isOver(findings: readonly Finding[], nowMs: number): boolean {
-    const { scoreMin, quietMs } = this.config;
+    const { scoreMin, quietMs, openMaxMs } = this.config;
     const strong = findings.filter(({ peakScore }) => peakScore >= scoreMin);
     const seenMs = Math.max(...strong.map((one) => one.seenMs));
     const endMs = Math.max(...strong.map((one) => one.endMs));
     const silentMs = nowMs - seenMs;
+    if (strong.some(({ open, seenMs: at }) => open === true && nowMs - at < openMaxMs)) return false;
     return silentMs >= quietMs || (silentMs >= pastQuietMs && nowMs - endMs >= 2 * quietMs);
   }
 

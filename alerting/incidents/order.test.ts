@@ -13,6 +13,7 @@ const config: IncidentConfig = {
   spanMs: 20 * minute,
   lateMs: 10 * minute,
   quietMs: 5 * minute,
+  openMaxMs: 24 * 60 * minute,
 };
 
 function seeded(seed: number): () => number {

@@ -16,6 +16,8 @@ export interface IncidentConfig {
   lateMs: number;
   /** Without news for this long it is over, ms. */
   quietMs: number;
+  /** The same where a finding of it goes on, whose end has to follow, ms. */
+  openMaxMs: number;
 }
 
 /** What the text of a finding names. Each list is sorted, without repeats and bounded. */
@@ -54,6 +56,8 @@ export interface Finding {
   endMs: number;
   eventMs: number;
   description: string;
+  /** It goes on. Not known of findings from before this was said. */
+  open?: boolean;
   /** It came too late to be grouped, and stands by itself. */
   alone: boolean;
   firstSeenMs: number;

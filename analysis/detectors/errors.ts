@@ -283,6 +283,7 @@ export class ErrorDetector {
   close(context: StepContext): void {
     if (this.incident === null) return;
     this.write(this.lastHotMs, context);
+    this.incident.end(context);
     this.closed = this.incident;
     this.incident = null;
     this.slots.clear();

@@ -92,6 +92,24 @@ describe('findings', () => {
     expect(times.anomalies()[0]?.decidedAtMs).toBeLessThan(startMs + 100 * minute);
   });
 
+  it('say that they go on until they end, and end whatever began', () => {
+    const gone = steady(11, 22, 'index 7 rebuilt', 20, [
+      [0, 60],
+      [75, 100],
+    ]);
+    const shape = (at: number): { errors: number } => ({ errors: at > 40 * minute && at < 50 * minute ? 30 : 1 });
+    const { out } = play(withMore(11, 100, gone, { shape }));
+    const versions = Map.groupBy(out.anomalies, ({ anomalyId }) => anomalyId);
+    expect([...versions.values()].map(([first]) => first?.detector ?? '').sort()).toEqual([
+      'error_spike',
+      'template_vanished',
+    ]);
+    for (const all of versions.values()) {
+      expect(all.length).toBeGreaterThan(1);
+      expect(all.map(({ open }) => open)).toEqual([...all.slice(1).map(() => true), false]);
+    }
+  });
+
   it('find times that rise 2 % an hour before they double', () => {
     const hours = 34;
     const driver = new Driver();

@@ -1,6 +1,7 @@
 /**
  * An incident is one anomaly from opening to closing: the same id, each state of it a new version. Within one step
- * (one LOGS sequence) it is written once; later changes in that step go into the object already written.
+ * (one LOGS sequence) it is written once; later changes in that step go into the object already written. While it goes
+ * on it is written as open, however far apart its versions are; its end is written too.
  */
 import type { PlaceValues, TemplateKin } from '#analysis/templates/mod.ts';
 import type { WindowState } from '#analysis/windows/mod.ts';
@@ -78,6 +79,7 @@ export class Incident {
       watermarkMs: context.watermarkMs,
       lateCount: context.lateCount,
       revised: false,
+      open: false,
       version: 0,
       eventMs: startMs,
     });
@@ -110,9 +112,19 @@ export class Incident {
     }
   }
 
-  /** Writes the present state as a version of this step. */
+  /** Writes the present state as a version of this step. The incident goes on: its `end` has to follow. */
   write(context: StepContext): void {
+    this.writeAs(true, context);
+  }
+
+  /** Writes the state with which it ends, or one that nothing has to follow. */
+  end(context: StepContext): void {
+    this.writeAs(false, context);
+  }
+
+  private writeAs(open: boolean, context: StepContext): void {
     const { row } = this;
+    row.open = open;
     row.version = context.sequence;
     if (this.written !== null && this.written.version === row.version) {
       Object.assign(this.written, copyOf(row));

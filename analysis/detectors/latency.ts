@@ -114,7 +114,7 @@ export class LatencyDetector {
   }
 
   close(context: StepContext): void {
-    this.incident?.write(context);
+    this.incident?.end(context);
     this.incident = null;
   }
 

@@ -65,7 +65,7 @@ export class MultivariateDetector {
   }
 
   close(context: StepContext): void {
-    this.incident?.write(context);
+    this.incident?.end(context);
     this.incident = null;
   }
 

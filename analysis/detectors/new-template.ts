@@ -98,7 +98,8 @@ export class NewTemplateDetector {
     if (incident === null) return;
     const records = this.excessOf(window);
     if (records === 0) {
-      if (++this.quietWindows < forgetWindows) return;
+      if (++this.quietWindows === endWindows) incident.end(context);
+      if (this.quietWindows < forgetWindows) return;
       this.incident = null;
       this.slots = [];
       return;
@@ -206,6 +207,7 @@ export class NewTemplateDetector {
       this.recent = this.recent.filter((at) => Math.abs(timeMs - at) < burstMs);
       if (this.recent.length >= burstMax) return;
       this.recent.push(timeMs);
+      if (incident !== null && this.quietWindows < endWindows) incident.end(context);
       const id = templateInfo(context.host, candidate.slot)?.id ?? '';
       incident = Incident.open(context, 'new_template', id, candidate.firstMs);
       incident.row.decidedAtMs = timeMs;

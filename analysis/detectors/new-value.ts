@@ -149,7 +149,7 @@ export class NewValueDetector {
   }
 
   close(context: StepContext): void {
-    this.incident?.write(context);
+    this.incident?.end(context);
     this.incident = null;
     this.told = null;
   }

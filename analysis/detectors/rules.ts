@@ -202,7 +202,7 @@ export class RuleDetector {
 
   private end(rule: Rule, context: StepContext): void {
     if (rule.incident === null) return;
-    rule.incident.write(context);
+    rule.incident.end(context);
     rule.incident = null;
     rule.matches = 0;
   }

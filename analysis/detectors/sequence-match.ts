@@ -192,7 +192,8 @@ export class SequenceMatchDetector {
     row.description = pattern.isAbsence
       ? `sequence ${config.name} broken${times}: ${steps} not followed by ${toldMatcher(config.without)} within ${span(config.withinMs)}`
       : `sequence ${config.name} seen${times}, last within ${span(match.lastMs - match.startMs)}: ${steps}`;
-    incident.write(context);
+    // No later moment ends it: each version may be the last.
+    incident.end(context);
   }
 }
 

@@ -187,7 +187,7 @@ export class TemplateRateDetector {
   }
 
   close(context: StepContext): void {
-    this.vanished?.write(context);
+    this.vanished?.end(context);
     this.vanished = null;
     this.gone = [];
     this.endBurst(context);
@@ -269,10 +269,14 @@ export class TemplateRateDetector {
     const left = this.gone.filter((slot) => (window.slotRecords[slot] ?? 0) === 0);
     this.vanished.row.endMs = left.length > 0 ? window.endMs : window.startMs;
     this.describeVanished(this.vanished);
-    this.vanished.write(context);
     // Those that came back stay in the sentence, which tells of the whole incident.
     this.gone = left;
-    if (left.length === 0) this.vanished = null;
+    if (left.length > 0) {
+      this.vanished.write(context);
+      return;
+    }
+    this.vanished.end(context);
+    this.vanished = null;
   }
 
   /**
@@ -398,7 +402,7 @@ export class TemplateRateDetector {
 
   private endBurst(context: StepContext): void {
     if (this.burst === null) return;
-    this.burst.write(context);
+    this.burst.end(context);
     this.lastBurst = this.burst;
     this.burst = null;
     this.bursting = [];

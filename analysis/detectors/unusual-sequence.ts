@@ -126,7 +126,7 @@ export class UnusualSequenceDetector {
   }
 
   close(context: StepContext): void {
-    this.incident?.write(context);
+    this.incident?.end(context);
     this.incident = null;
     this.told = null;
   }

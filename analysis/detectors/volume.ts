@@ -93,7 +93,7 @@ export class VolumeDetector {
     this.idle(window.endMs, history, context);
     if (this.silence === null) return;
     this.wasSilent = true;
-    this.writeSilence(this.silence, window.endMs, context);
+    this.describeSilence(this.silence, window.endMs, context);
   }
 
   /** Nothing came until then, live or in history. True where a silence is told now. */
@@ -116,7 +116,8 @@ export class VolumeDetector {
     this.silence.peak(scoreOf((exponent * pausedMs) / this.sizeMs), 0, (mean * 1_000) / this.sizeMs);
     this.silentFromMs = this.lastRecordMs;
     this.silentToMs = Number.MAX_SAFE_INTEGER;
-    this.writeSilence(this.silence, this.lastRecordMs + needMs, context);
+    this.describeSilence(this.silence, this.lastRecordMs + needMs, context);
+    this.silence.write(context);
     return true;
   }
 
@@ -166,7 +167,8 @@ export class VolumeDetector {
     this.lastRecordMs = timeMs;
     const { silence } = this;
     if (silence !== null) {
-      this.writeSilence(silence, timeMs, context);
+      this.describeSilence(silence, timeMs, context);
+      silence.end(context);
       this.silence = null;
       this.silentToMs = timeMs;
     } else if (before > 0 && pauseMs > this.longestPauseMs && pauseMs <= pauseWindowsMax * this.sizeMs)
@@ -227,7 +229,7 @@ export class VolumeDetector {
   }
 
   close(context: StepContext): void {
-    this.silence?.write(context);
+    this.silence?.end(context);
     this.silence = null;
     this.endChange(context);
   }
@@ -268,14 +270,13 @@ export class VolumeDetector {
     this.openMean = state.openMean;
   }
 
-  private writeSilence(silence: Incident, endMs: number, context: StepContext): void {
+  private describeSilence(silence: Incident, endMs: number, context: StepContext): void {
     const { row } = silence;
     row.endMs = endMs;
     row.watermarkMs = context.watermarkMs;
     row.lateCount = context.lateCount;
     row.influencers = [{ kind: 'feature', name: 'logCount', share: 1 }];
     row.description = `no records for ${span(endMs - row.startMs)} where ${figure(row.typical)}/s are typical`;
-    silence.write(context);
   }
 
   private sumOf(windows: number): number {
@@ -391,7 +392,7 @@ export class VolumeDetector {
     this.calmWindows = 0;
     this.lowWindows = 0;
     if (this.change === null) return;
-    this.change.write(context);
+    this.change.end(context);
     this.last = this.change;
     this.change = null;
   }

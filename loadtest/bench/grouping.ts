@@ -10,6 +10,7 @@ const config: IncidentConfig = {
   spanMs: 1_800_000,
   lateMs: 900_000,
   quietMs: 300_000,
+  openMaxMs: 86_400_000,
 };
 const startMs = Date.UTC(2030, 0, 1, 12);
 
