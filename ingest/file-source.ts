@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { LineParser, type ParsedRecord } from '#analysis/formats/mod.ts';
 import { LogweirError, recordBytesMax } from '#protocol/mod.ts';
 import { recordOfEntry } from './journald/record.ts';
-import { type InputFile, OverlongLine, readSources, type SourceBatch } from './files/mod.ts';
+import { containerAt, type InputFile, OverlongLine, readSources, type SourceBatch } from './files/mod.ts';
 import { reasonAgainst } from './mapping/record.ts';
 import type { TimedSource } from './merge.ts';
 import type { Passage, Source } from './pipeline/gate.ts';
@@ -102,17 +102,12 @@ export class FileSource implements TimedSource<FileRecord> {
     const records: FileRecord[] = [];
     this.parser ??= this.open(batch.source);
     const parser = this.parser;
-    const emit = (record: ParsedRecord): void => this.pass(record, records);
+    const emit = (record: ParsedRecord, line: number): void => this.pass(record, line, records);
     const { counts } = this.options;
     for (const line of batch.lines) {
       this.line++;
-      if (!(line instanceof OverlongLine)) {
-        const others = parser.counts.folded + parser.counts.blank + parser.counts.rejected;
-        parser.push(line, emit);
-        // Neither blank nor part of the record before it: one begins here.
-        if (parser.counts.folded + parser.counts.blank + parser.counts.rejected === others)
-          this.source.line = this.line;
-      } else {
+      if (!(line instanceof OverlongLine)) parser.push(line, emit, this.line);
+      else {
         counts.lines++;
         this.reject(batch.source, this.line, `the line has ${line.sizeBytes} bytes, ${recordBytesMax} are allowed`);
       }
@@ -137,8 +132,8 @@ export class FileSource implements TimedSource<FileRecord> {
       counts.records++;
       counts.byFormat['journal'] = (counts.byFormat['journal'] ?? 0) + 1;
       this.enter(source);
-      this.source.line = this.line;
-      this.pass({ ...record, ...(service === undefined ? {} : { service }), format: 'journal', lines: 1 }, records);
+      const parsed = { ...record, ...(service === undefined ? {} : { service }), format: 'journal', lines: 1 };
+      this.pass(parsed, this.line, records);
     }
     if (isLast) {
       this.line = 0;
@@ -148,8 +143,9 @@ export class FileSource implements TimedSource<FileRecord> {
   }
 
   /** Where a record goes once it is parsed. */
-  private pass(record: ParsedRecord, records: FileRecord[]): void {
+  private pass(record: ParsedRecord, line: number, records: FileRecord[]): void {
     const { gate, nowMs } = this.options;
+    this.source.line = line;
     const passed = gate === undefined ? record : gate.passRecord(record, this.source);
     if (passed === null) return;
     this.lastTimeMs = passed.timeMs ?? this.lastTimeMs;
@@ -172,6 +168,7 @@ export class FileSource implements TimedSource<FileRecord> {
     const { service, gate } = this.options;
     return new LineParser({
       sourceName: source,
+      container: this.file.path === '-' ? undefined : containerAt(this.source.file),
       service,
       observedMs: this.source.nowMs,
       ...gate?.lineOptions('file', this.source.file, service ?? ''),
@@ -181,7 +178,7 @@ export class FileSource implements TimedSource<FileRecord> {
 
   private finish(): FileRecord[] {
     const records: FileRecord[] = [];
-    this.parser?.flush((record) => this.pass(record, records));
+    this.parser?.flush((record, line) => this.pass(record, line, records));
     const counts = this.parser?.counts;
     if (counts !== undefined) {
       const sum = this.options.counts;

@@ -5,11 +5,11 @@
  * records end where the next one begins, or at places that were put on disk before.
  */
 import { createHash } from 'node:crypto';
-import { LineParser, type ParsedRecord } from '#analysis/formats/mod.ts';
+import { type ContainerOrigin, LineParser, type ParsedRecord } from '#analysis/formats/mod.ts';
 import { type DeadLetters, sleep, type Time } from '#bus/mod.ts';
 import { LogweirError, RecordView, recordBytesMax, unknownService, viewOf } from '#protocol/mod.ts';
 import { type BatchPublisher, Ticket } from './batch-publisher.ts';
-import { FileTailer, OverlongLine, type TailBatch, type TailSource } from './files/mod.ts';
+import { containerAt, FileTailer, OverlongLine, type TailBatch, type TailSource } from './files/mod.ts';
 import { type Gate, openGate, type Source } from './pipeline/gate.ts';
 
 export interface FollowOptions {
@@ -153,8 +153,6 @@ class OpenSource {
   private parserSinceMs: number;
   /** Follows the records since the last settling. */
   private ticket = new Ticket();
-  /** Where the open record begins; null: none is open. */
-  private recordStart: number | null = null;
   /** Where what the parser has ends. */
   private end = 0;
   private kept = -1;
@@ -165,7 +163,8 @@ class OpenSource {
   private settlings = 0;
   private segment = -1;
   private key = '';
-  private readonly emit = (record: ParsedRecord): void => this.publish(record);
+  private readonly emit = (record: ParsedRecord, start: number): void => this.publish(record, start);
+  private readonly container: ContainerOrigin | undefined;
 
   constructor(source: TailSource, options: FollowOptions, view: RecordView) {
     this.source = source;
@@ -173,6 +172,7 @@ class OpenSource {
     this.view = view;
     this.changedMs = options.time.now();
     this.keptMs = this.changedMs;
+    this.container = containerAt(source.path);
     this.parser = this.newParser();
     this.parserSinceMs = this.changedMs;
   }
@@ -182,27 +182,21 @@ class OpenSource {
     const { service, gate = openGate } = options;
     const observedMs = options.time.now();
     const lines = gate.lineOptions('file', source.path, service ?? '');
-    return new LineParser({ sourceName: source.path, service, observedMs, ...lines });
+    return new LineParser({ sourceName: source.path, container: this.container, service, observedMs, ...lines });
   }
 
   take({ lines, starts, to }: TailBatch): void {
     const { parser, emit } = this;
-    const { counts } = parser;
     for (const [i, line] of lines.entries()) {
-      const others = counts.folded + counts.blank + counts.rejected;
       if (line instanceof OverlongLine) parser.reject(line.sizeBytes, emit);
-      else parser.push(line, emit);
-      // Neither blank nor part of what was open: a record begins here.
-      if (counts.folded + counts.blank + counts.rejected === others) this.recordStart = starts[i] as number;
+      else parser.push(line, emit, starts[i]);
     }
     if (to > this.end) this.end = to;
     this.changedMs = this.options.time.now();
   }
 
-  private publish(record: ParsedRecord): void {
+  private publish(record: ParsedRecord, start: number): void {
     const { publisher, time, onRecords, service, gate = openGate } = this.options;
-    const start = this.recordStart as number;
-    this.recordStart = null;
     const nowMs = time.now();
     const view = viewOf(record, { observedMs: nowMs, service: unknownService }, this.view);
     view.idempotencyKey = this.keyAt(start);
@@ -234,7 +228,7 @@ class OpenSource {
   due(nowMs: number): 'nothing' | 'keep' | 'cut' | 'idle' {
     if (this.settlings > 0) return 'nothing';
     if (nowMs - this.changedMs >= settleMs && this.source.caughtUp)
-      return this.recordStart === null && this.kept >= this.end ? 'idle' : 'cut';
+      return this.parser.resumeAt === null && this.kept >= this.end ? 'idle' : 'cut';
     if (nowMs - this.keptMs < keepMs) return 'nothing';
     return nowMs - this.parserSinceMs >= parserMsMax ? 'cut' : 'keep';
   }
@@ -256,7 +250,7 @@ class OpenSource {
 
   /** F2 */
   private async cutOpen(): Promise<void> {
-    if (this.recordStart === null) return;
+    if (this.parser.resumeAt === null) return;
     await this.source.plan(this.end);
     this.parser.flush(this.emit);
     this.parser = this.newParser();
@@ -265,7 +259,7 @@ class OpenSource {
 
   /** F3 */
   private async keep(): Promise<void> {
-    const to = this.recordStart ?? this.end;
+    const to = this.parser.resumeAt ?? this.end;
     this.keptMs = this.options.time.now();
     if (to <= this.kept) return;
     const { ticket } = this;

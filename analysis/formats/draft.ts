@@ -21,6 +21,8 @@ export interface RawLines {
   serviceElse: string;
   /** Who reads the lines named their service: no line changes it. */
   serviceGiven: boolean;
+  /** Of a container's lines, which stand here without what its runtime put around them: names of the attributes that came of it. */
+  wrapper?: readonly string[] | undefined;
 }
 
 /** Reused from line to line: a format resets it, fills it and says whether it fits. */

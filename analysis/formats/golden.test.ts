@@ -678,7 +678,7 @@ const corpus: [string, Expected][] = [
   [
     '2026-05-02T03:04:05.678Z stdout F {"level":"error","msg":"drawer stuck"}',
     {
-      format: 'json',
+      format: 'cri+json',
       body: 'drawer stuck',
       time: '2026-05-02T03:04:05.678Z',
       severity: 'error',
@@ -697,7 +697,12 @@ const corpus: [string, Expected][] = [
   ],
   [
     '{"log":"drawer stuck\\n","stream":"stderr","time":"2026-05-02T03:04:05.678901234Z"}',
-    { format: 'json', body: 'drawer stuck', time: '2026-05-02T03:04:05.678Z', attributes: { stream: 'stderr' } },
+    {
+      format: 'docker',
+      body: 'drawer stuck',
+      time: '2026-05-02T03:04:05.678Z',
+      attributes: { 'log.iostream': 'stderr' },
+    },
   ],
   [
     '1777691045.678 310 192.0.2.16 MISS/200',

@@ -9,6 +9,9 @@
 import { recordBytesMax, severityClass, unknownService } from '#protocol/mod.ts';
 import { audit, kernelRing, levelled } from './bare.ts';
 import { bars, eventColumns, eventLog, glog, logcat } from './columns.ts';
+import { addWrapper, serviceOfLabels, unwrap, type Wrapped, type Wrapper, wrapperAttributes } from './container.ts';
+import { ContainerParts, type JoinedLine } from './container-parts.ts';
+import type { ContainerOrigin } from './container-path.ts';
 import { Draft, type Format, type ParsedRecord, type RawLines, SourceContext } from './draft.ts';
 import {
   foldVerdict,
@@ -80,6 +83,8 @@ export interface LineParserOptions {
   service?: string | undefined;
   /** File name the lines come from: names the service where they do not. */
   sourceName?: string | undefined;
+  /** Container that the lines are of, where it is known: names the service where lines do not, and their resource. */
+  container?: ContainerOrigin | undefined;
   /** ms since 1970 when the lines were seen (for a file at rest, better its modification time): stamps without a year
    * lie at most a day after it. */
   observedMs: number;
@@ -116,7 +121,8 @@ export interface LineCounts {
   byFormat: Record<string, number>;
 }
 
-type Emit = (record: ParsedRecord) => void;
+/** `at`: the place that `push` was given with the record's first line. */
+type Emit = (record: ParsedRecord, at: number) => void;
 
 export class LineParser {
   readonly counts: LineCounts = { lines: 0, records: 0, folded: 0, blank: 0, unparsed: 0, rejected: 0, byFormat: {} };
@@ -134,20 +140,43 @@ export class LineParser {
   private openChars = 0;
   private openIndented = false;
   private trace: TraceKind = 'none';
+  /** Where the open record begins, and what was around its first line. */
+  private openAt = 0;
+  private openWrapper: Wrapper | null = null;
+  /** Lines that their container runtime split and that are not whole yet. */
+  private readonly parts = new ContainerParts();
+  // The line being taken: where it begins, what was around it, physical lines in it.
+  private at = 0;
+  private wrapper: Wrapper | null = null;
+  private lineParts = 1;
+  /** Lines of another stream stand between the parts of a line. */
+  private isMixed = false;
+  private resumeAtOrNull: number | null = null;
 
   constructor(options: LineParserOptions) {
     this.options = options;
     const { timeZone } = options;
     this.context = new SourceContext(options.observedMs, typeof timeZone === 'number' ? timeZone : 0);
-    this.fallbackService =
-      options.sourceName === undefined ? unknownService : cutService(serviceFromFileName(options.sourceName));
+    const { sourceName, container } = options;
+    this.fallbackService = cutService(
+      container?.service ?? (sourceName === undefined ? unknownService : serviceFromFileName(sourceName)),
+    );
+  }
+
+  /**
+   * The place of the first line that records still to come may have lines of; null where there is none. A parser that
+   * begins there makes the same of the lines from there on, and no line before it belongs to a record still to come.
+   */
+  get resumeAt(): number | null {
+    return this.resumeAtOrNull;
   }
 
   /**
    * Feeds one line, without its newline; a trailing CR is taken off. Calls back zero or more finished records in order.
    * The last record stays open, for more lines of it, until another begins or `flush`.
+   * @param at its place in the source, which its record is known by; ascending, default its number from 1
    */
-  push(line: Uint8Array | string, emit: Emit): void {
+  push(line: Uint8Array | string, emit: Emit, at = this.counts.lines + 1): void {
     if (line.length > recordBytesMax) {
       this.reject(typeof line === 'string' ? Buffer.byteLength(line) : line.length, emit);
       return;
@@ -162,23 +191,80 @@ export class LineParser {
       }
     }
     this.counts.lines++;
-    if (text.charCodeAt(text.length - 1) === 13) text = text.slice(0, -1);
     if (this.counts.lines === 1 && text.charCodeAt(0) === 0xfeff) text = text.slice(1);
-    if (text.includes(escape)) text = text.replace(colours, '');
-    this.take(text, emit);
+    const wrapped = unwrap(text, this.context.time);
+    if (wrapped === null) this.takeLine(null, text, at, 1, emit);
+    else if (!wrapped.isPart && !this.parts.has(wrapped.wrapper.stream)) {
+      this.isMixed ||= this.parts.count > 0;
+      this.takeLine(wrapped.wrapper, textOf(wrapped, text), at, 1, emit);
+    } else this.takePart(wrapped, typeof line === 'string' ? text : line, text, at, emit);
+    if (this.open === undefined && this.parts.count === 0) this.resumeAtOrNull = null;
   }
 
   /** Counts a line that the reader did not keep because of its size. */
   reject(bytes: number, emit: Emit): void {
-    this.close(emit);
+    this.flush(emit);
     this.counts.lines++;
+    this.refuse(bytes);
+  }
+
+  /** Ends the open record, and lines whose rest did not come: at the end of the source, or when nothing came for a while. */
+  flush(emit: Emit): void {
+    for (const stream of this.parts.streams()) this.takeJoined(this.parts.take(stream), emit);
+    this.close(emit);
+    this.resumeAtOrNull = null;
+  }
+
+  private refuse(bytes: number): void {
     this.counts.rejected++;
     this.options.onReject?.(this.counts.lines, `the line has ${bytes} bytes, ${recordBytesMax} are allowed`);
   }
 
-  /** Ends the open record: at the end of the source, or when nothing came for a while. */
-  flush(emit: Emit): void {
+  /** A part of a line, or the last part of one. */
+  private takePart(wrapped: Wrapped, line: Uint8Array | string, text: string, at: number, emit: Emit): void {
+    const { wrapper, isPart, textAt } = wrapped;
+    const { stream } = wrapper;
+    const { parts } = this;
+    const begins = !parts.has(stream);
+    if (begins) {
+      // No record goes on across a line of the other stream, whenever that one ends.
+      if (this.open !== undefined && this.openWrapper?.stream !== stream) this.close(emit);
+      this.isMixed = parts.count > 0;
+      if (this.open === undefined && !this.isMixed) this.resumeAtOrNull = at;
+    }
+    // What is before the text is ASCII: as many bytes as characters.
+    const piece =
+      typeof line === 'string' || textAt < 0
+        ? Buffer.from(textOf(wrapped, text))
+        : line.subarray(textAt + (line[0] === 0xef ? 3 : 0));
+    const full = parts.add(wrapper, piece, at);
+    if (full !== null) this.takeJoined(full, emit);
+    else if (!begins) this.counts.folded++;
+    if (!isPart) this.takeJoined(parts.take(stream), emit);
+  }
+
+  private takeJoined(joined: JoinedLine | null, emit: Emit): void {
+    if (joined === null) return;
+    const { wrapper, text, at, parts } = joined;
+    const bytes = text.length * 3 > recordBytesMax ? Buffer.byteLength(text) : 0;
+    if (bytes <= recordBytesMax) {
+      this.takeLine(wrapper, text, at, parts, emit);
+      return;
+    }
     this.close(emit);
+    this.refuse(bytes);
+  }
+
+  /** One line as its program wrote it. */
+  private takeLine(wrapper: Wrapper | null, line: string, at: number, parts: number, emit: Emit): void {
+    let text = line;
+    if (text.charCodeAt(text.length - 1) === 13) text = text.slice(0, -1);
+    if (text.includes(escape)) text = text.replace(colours, '');
+    if (this.open !== undefined && wrapper?.stream !== this.openWrapper?.stream) this.close(emit);
+    this.wrapper = wrapper;
+    this.at = at;
+    this.lineParts = parts;
+    this.take(text, emit);
   }
 
   /** Which lines belong together is told: the built-in rules do not look at them. */
@@ -263,9 +349,11 @@ export class LineParser {
 
   private begin(text: string, emit: Emit): void {
     this.close(emit);
-    const { draft } = this;
-    const service = this.options.service ?? (draft.service === '' ? this.fallbackService : cutService(draft.service));
-    this.open = draft.finish(service, draft.host === '' ? undefined : this.resourceOf(draft.host));
+    this.openWrapper = this.wrapper;
+    this.openAt = this.at;
+    this.setResume();
+    this.open = this.finish(this.draft);
+    this.open.lines = this.lineParts;
     if (this.options.keepRaw === true) this.open.raw = this.rawOf(text);
     this.openChars = text.length;
     const code = text.charCodeAt(0);
@@ -274,16 +362,40 @@ export class LineParser {
     if (this.trace === 'none') this.trace = traceOpenedBy(this.open.body);
   }
 
-  private rawOf(head: string): RawLines {
-    const serviceGiven = this.options.service !== undefined;
-    const serviceElse = serviceGiven || this.draft.service === '' ? '' : this.fallbackService;
-    return { head, tail: '', serviceElse, serviceGiven };
+  /** A record begins. Where lines lie within others that were split, the place where the first of them begins stands. */
+  private setResume(): void {
+    if (this.parts.count === 0 && (this.lineParts === 1 || !this.isMixed)) this.resumeAtOrNull = this.at;
   }
 
-  private resourceOf(host: string): string[] {
+  /** The record of a draft and of what was around its line. */
+  private finish(draft: Draft): ParsedRecord {
+    const { openWrapper: wrapper } = this;
+    const service = this.options.service ?? (draft.service === '' ? this.serviceElse() : cutService(draft.service));
+    if (wrapper !== null) addWrapper(draft, wrapper);
+    return draft.finish(service, this.resourceOf(draft.host));
+  }
+
+  /** Of lines that name none. */
+  private serviceElse(): string {
+    const labelled = serviceOfLabels(this.openWrapper?.labels);
+    return labelled === '' ? this.fallbackService : cutService(labelled);
+  }
+
+  private rawOf(head: string): RawLines {
+    const { openWrapper } = this;
+    const serviceGiven = this.options.service !== undefined;
+    const serviceElse = serviceGiven || this.draft.service === '' ? '' : this.serviceElse();
+    const raw: RawLines = { head, tail: '', serviceElse, serviceGiven };
+    if (openWrapper !== null) raw.wrapper = wrapperAttributes(openWrapper).filter((_, i) => i % 2 === 0);
+    return raw;
+  }
+
+  private resourceOf(host: string): string[] | undefined {
+    const { container } = this.options;
+    if (host === '') return container?.resource;
     let resource = this.resources.get(host);
     if (resource === undefined) {
-      resource = ['host.name', host];
+      resource = ['host.name', host, ...(container?.resource ?? [])];
       if (this.resources.size < hostsMax) this.resources.set(host, resource);
     }
     return resource;
@@ -296,11 +408,13 @@ export class LineParser {
     const full = (chars + open.body.length) * 3 > recordBytesMax && !this.hasRoom(text);
     if (full || open.lines >= recordLinesMax) {
       const trace = this.trace;
-      const next: ParsedRecord = { ...open, body: text, lines: 1 };
+      const next: ParsedRecord = { ...open, body: text, lines: this.lineParts };
       if (open.raw !== undefined) next.raw = this.rawOf(text);
       this.openChars = text.length;
       this.close(emit);
       this.open = next;
+      this.openAt = this.at;
+      this.setResume();
       this.trace = trace;
       if (next.format === 'plain') this.counts.unparsed++;
       return;
@@ -308,7 +422,7 @@ export class LineParser {
     this.tail.push(text);
     this.tailChars = chars;
     this.openChars += text.length + 1;
-    open.lines++;
+    open.lines += this.lineParts;
     this.counts.folded++;
     this.trace = traceAfter(text, this.trace);
   }
@@ -334,9 +448,15 @@ export class LineParser {
     }
     const record =
       open.format === 'plain' && open.lines > 1 && open.body.charCodeAt(0) === 123 ? this.reread(open) : open;
+    const { openWrapper } = this;
+    if (openWrapper !== null) {
+      // With its time and stream, a plain line of a container has been read.
+      if (record.format === 'plain') this.counts.unparsed--;
+      record.format = record.format === 'plain' ? openWrapper.format : `${openWrapper.format}+${record.format}`;
+    }
     this.counts.records++;
     this.counts.byFormat[record.format] = (this.counts.byFormat[record.format] ?? 0) + 1;
-    emit(record);
+    emit(record, this.openAt);
   }
 
   /** An object printed over several lines is JSON after all. */
@@ -345,8 +465,7 @@ export class LineParser {
     const draft = new Draft();
     if (!json(open.body, draft, this.context)) return open;
     this.counts.unparsed--;
-    const service = this.options.service ?? (draft.service === '' ? this.fallbackService : cutService(draft.service));
-    const record = draft.finish(service, draft.host === '' ? undefined : this.resourceOf(draft.host));
+    const record = this.finish(draft);
     record.lines = open.lines;
     if (open.raw !== undefined) record.raw = open.raw;
     return record;
@@ -356,4 +475,9 @@ export class LineParser {
 /** UTF-8 with replacement characters for what is not; NUL stays NUL. */
 function decode(line: Uint8Array): string {
   return Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8');
+}
+
+/** What is within a wrapped line. */
+function textOf({ text, textAt }: Wrapped, line: string): string {
+  return textAt < 0 ? text : line.slice(textAt);
 }

@@ -1,5 +1,7 @@
 /** Log lines and JSON objects to records: formats are found per source and per line, without being told. */
 export { resolveYear } from './civil.ts';
+export { type ContainerOrigin, containerOfPath, isDockersOwn } from './container-path.ts';
+export { serviceOfLabels } from './container.ts';
 export { Draft, type ParsedRecord, type RawLines } from './draft.ts';
 export { FieldMapper, roleOfField } from './fields.ts';
 export { cutService, flattenJson, parseJsonObject } from './json.ts';

@@ -21,7 +21,7 @@ export const stamped: Format = (text, draft, context) => {
     if (end >= 0 && (context.time.kind !== 'epoch' || isDigit(text.charCodeAt(start + 9)))) {
       draft.reset('stamped');
       draft.setTime(context.time);
-      return finish(text, end, draft, context, start === 0);
+      return finish(text, end, draft, context);
     }
   }
   return prefixedStamp(text, start, draft, context);
@@ -55,7 +55,7 @@ function bracketedStamp(text: string, start: number, draft: Draft, context: Sour
     if (left !== '')
       draft.numbered(left.startsWith('#') ? 'process.pid' : 'logger', left.startsWith('#') ? left.slice(1) : left);
   }
-  return finish(text, close, draft, context, true);
+  return finish(text, close, draft, context);
 }
 
 /** A level, a [thread], a file name or another short word before the stamp: `INFO [main] 2024-…`, `app.log 2024-…`. */
@@ -79,14 +79,14 @@ function prefixedStamp(text: string, start: number, draft: Draft, context: Sourc
       draft.reset('stamped');
       draft.setTime(time);
       readPrefix(text, start, end, draft);
-      if (!bracketed) return finish(text, stampEnd, draft, context, true);
+      if (!bracketed) return finish(text, stampEnd, draft, context);
       const close = text.indexOf(']', stampEnd);
       if (close < 0 || close - stampEnd > 60) return false;
       const inside = text.slice(stampEnd, close).trim();
       if (inside !== '') draft.numbered(inside.startsWith('#') ? 'process.pid' : 'thread', inside.replace(/^#/, ''));
       // Ruby repeats the level in full behind the stamp.
       if (draft.severityText.length === 1) draft.severityText = '';
-      return finish(text, close + 1, draft, context, true);
+      return finish(text, close + 1, draft, context);
     }
     if (code !== char.bracketOpen && !isAlnum(code)) return false;
     at = next;
@@ -138,17 +138,12 @@ function isPrefixMark(code: number): boolean {
   return code === char.comma || code === char.pipe || code === char.colon;
 }
 
-/** Reads what follows the stamp. Container runtimes put their own stamp before the program's line. */
-function finish(text: string, end: number, draft: Draft, context: SourceContext, whole: boolean): boolean {
+/** Reads what follows the stamp. */
+function finish(text: string, end: number, draft: Draft, context: SourceContext): boolean {
   const after = text.charCodeAt(end);
   if (!Number.isNaN(after) && !isSpace(after) && !isStampMark(after)) return false;
   if (context.time.kind === 'epoch' && !isSpace(after)) return false;
   const rest = skipSpaces(text, end);
-  if (text.startsWith('stdout ', rest) || text.startsWith('stderr ', rest)) {
-    const tag = rest + 7;
-    if ((text.startsWith('F ', tag) || text.startsWith('P ', tag)) && whole)
-      return runtimeLine(text, rest, tag + 2, draft, context);
-  }
   const redis = redisLevel(text, rest);
   if (redis !== '' && draft.attributes.length > 0) {
     draft.severityText = redis;
@@ -177,26 +172,6 @@ function isStampMark(code: number): boolean {
     code === char.pipe ||
     code === char.semicolon
   );
-}
-
-/** `stamp stdout F line` of the Kubernetes runtime interface: the line is the program's own. */
-function runtimeLine(text: string, stream: number, start: number, draft: Draft, context: SourceContext): boolean {
-  const { timeMs, subNs, zoneAssumedMinutes } = draft;
-  const inner = text.slice(start);
-  const name = text.slice(stream, stream + 6);
-  const fits = json(inner, draft, context) || logfmt(inner, draft, context) || stamped(inner, draft, context);
-  if (!fits) {
-    draft.reset('stamped');
-    draft.body = inner;
-  }
-  draft.format = fits ? draft.format : 'stamped';
-  if (draft.timeMs === undefined) {
-    draft.timeMs = timeMs;
-    draft.subNs = subNs;
-    draft.zoneAssumedMinutes = zoneAssumedMinutes;
-  }
-  draft.numbered('log.iostream', name);
-  return true;
 }
 
 /** `stamp level=info msg="…"` or `stamp {"level":…}`: the fields name what the header did not. */

@@ -1,5 +1,5 @@
 /** Fields that a step found in a record, put where they belong. */
-import { Draft, FieldMapper, TimeScanner } from '#analysis/formats/mod.ts';
+import { Draft, FieldMapper, type RawLines, TimeScanner } from '#analysis/formats/mod.ts';
 import type { FieldRef } from './field.ts';
 import type { Item } from './item.ts';
 
@@ -36,17 +36,17 @@ export function putFields(item: Item, found: FoundFields, from: FieldRef, prefix
 }
 
 /** The same for a line that is read anew: what a built-in format made of it is gone, but for what the fields do not say. */
-export function putLine(
-  item: Item,
-  found: FoundFields,
-  lines: { head: string; tail: string; serviceElse: string },
-  held: HeldNames,
-): void {
-  const { head, tail, serviceElse } = lines;
+export function putLine(item: Item, found: FoundFields, lines: RawLines, held: HeldNames): void {
+  const { head, tail, serviceElse, wrapper = [] } = lines;
   const hasBody = fill(found, item, held);
   if (draft.service === '') draft.service = serviceElse;
   takeRoles(item);
-  item.attributes = draft.attributes;
+  const { attributes } = draft;
+  for (const name of wrapper) {
+    const value = item.attribute(name);
+    if (value !== undefined && !attributes.includes(name)) attributes.push(name, value);
+  }
+  item.attributes = attributes;
   const body = hasBody ? draft.body : head;
   item.body = tail === '' ? body : `${body}\n${tail}`;
 }

@@ -63,12 +63,12 @@ class ParseStep implements Step {
   run(item: Item): Outcome {
     const { raw } = item;
     if (this.field === null && raw !== null && this.prefix === '') {
-      const { head, tail, serviceElse } = raw;
+      const { head, tail } = raw;
       const text = this.whole && tail !== '' ? `${head}\n${tail}` : head;
       for (const format of this.formats) {
         const found = format.match(text);
         if (found === null) continue;
-        putLine(item, found, { head: text, tail: this.whole ? '' : tail, serviceElse }, this.held);
+        putLine(item, found, { ...raw, head: text, tail: this.whole ? '' : tail }, this.held);
         item.format = format.source;
         return this.parsed;
       }

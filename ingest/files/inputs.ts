@@ -1,6 +1,7 @@
 /** The files that a command's arguments mean: names, patterns, directories, `-` for standard input. */
 import { glob, open, opendir, realpath, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { isDockersOwn } from '#analysis/formats/mod.ts';
 import { LogweirError } from '#protocol/mod.ts';
 import { archiveName, type Content, contentOf, headBytes } from './content.ts';
 import { remedyOf, unreadable } from './unreadable.ts';
@@ -121,7 +122,10 @@ async function addDirectory(path: string, resolved: ResolvedInputs, seen: Set<st
   for await (const entry of await opendir(path)) if (!entry.name.startsWith('.')) names.push(entry.name);
   names.sort();
   const before = resolved.files.length + resolved.problems.length;
-  for (const name of names) await addPath(join(path, name), resolved, seen, true, depth + 1);
+  for (const name of names) {
+    const inside = join(path, name);
+    if (!isDockersOwn(resolve(inside))) await addPath(inside, resolved, seen, true, depth + 1);
+  }
   if (depth === 0 && resolved.files.length + resolved.problems.length === before) {
     resolved.problems.push(
       new LogweirError(

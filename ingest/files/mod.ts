@@ -1,4 +1,5 @@
 /** Files, patterns, directories and standard input as lines; and files that grow, followed through their rotations. */
+export { containerAt } from './container.ts';
 export { decompress } from './decompress.ts';
 export { type InputFile, type ResolvedInputs, resolveInputs } from './inputs.ts';
 export { type Line, LineSplitter, OverlongLine } from './line-splitter.ts';

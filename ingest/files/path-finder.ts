@@ -5,6 +5,7 @@
 import { type BigIntStats, type FSWatcher, readdirSync, statSync, watch } from 'node:fs';
 import { glob } from 'node:fs/promises';
 import { basename, dirname, join, matchesGlob, resolve } from 'node:path';
+import { isDockersOwn } from '#analysis/formats/mod.ts';
 import { isGlob } from './inputs.ts';
 
 /** Watched directories; what happens in more of them is found by looking alone. */
@@ -119,7 +120,7 @@ export class PathFinder {
     walk.seen.add(id);
     const listing = this.list(directory, facts, walk);
     if (listing === undefined) return;
-    for (const path of listing.files) if (!basename(path).startsWith('.')) walk.found.add(path);
+    for (const path of listing.files) if (!basename(path).startsWith('.') && !isDockersOwn(path)) walk.found.add(path);
     for (const path of listing.directories) if (!basename(path).startsWith('.')) this.add(path, walk, depth + 1);
   }
 

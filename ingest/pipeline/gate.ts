@@ -117,8 +117,8 @@ export class Gate implements Passage {
     put = (letter: DeadLetter) => this.dead.put(letter),
   ): void {
     const { item } = this;
-    // As it came, where that may be kept; else as the steps, the redacting ones among them, left it.
-    const asItCame = raw !== null && this.pipeline?.keepsSecrets === true;
+    // As it came, where that may be kept and says all; else as the steps, the redacting ones among them, left it.
+    const asItCame = raw !== null && raw.wrapper === undefined && this.pipeline?.keepsSecrets === true;
     const text = asItCame ? (raw.tail === '' ? raw.head : `${raw.head}\n${raw.tail}`) : asNdjson(item);
     const query = asItCame && raw.serviceGiven ? `?service=${encodeURIComponent(item.service)}` : '';
     put({
