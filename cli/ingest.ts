@@ -53,6 +53,7 @@ files are left alone. Quote patterns, so that the shell leaves them to Logweir.`
     'logweir ingest /var/log/*.log',
     'zcat old.log.gz | logweir ingest --service shop -',
     'logweir ingest --follow /var/log/app/',
+    'logweir ingest --follow /var/log/pods',
     "logweir ingest --follow '/srv/*/log/*.log' --state /var/lib/logweir/srv.json",
   ],
   longRunning: true,

@@ -1,7 +1,7 @@
-/** Every example of docs/pipeline.md, and what the command prints and answers. */
+/** Every example of docs/pipeline.md, the one of docs/files.md, and what the command prints and answers. */
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -71,6 +71,21 @@ function examples(): Example[] {
   }
   return found;
 }
+
+it('docs/files.md', async () => {
+  const page = readFileSync(new URL('../docs/files.md', import.meta.url), 'utf8');
+  const example = /^```text (\S+)\n([\s\S]*?)^```$\s+^```json\n([\s\S]*?)^```$/m.exec(page);
+  const [, path = '', text = '', expected = ''] = example ?? [];
+  const directory = fresh();
+  mkdirSync(join(directory, dirname(path)), { recursive: true });
+  writeFileSync(join(directory, path), text);
+  const { out, code } = await parse(directory, '--json', path);
+  expect(code).toBe(0);
+  const wanted = expected.trim().split('\n');
+  expect(out).toHaveLength(wanted.length);
+  for (const [i, line] of wanted.entries())
+    expect(JSON.parse(out[i] as string)).toMatchObject(JSON.parse(line) as object);
+});
 
 describe('docs/pipeline.md', () => {
   it.each(examples().map((example) => [example.title, example] as const))(

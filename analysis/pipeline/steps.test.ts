@@ -64,6 +64,17 @@ describe('parse', () => {
     expect(fields).toEqual({ a: 'one', b: 'two' });
   });
 
+  it('keeps what was around the line of a container', () => {
+    const pipeline = compiled({ steps: [{ parse: '^%{WORD:a} %{WORD:tag}$' }] });
+    const { fields } = run(
+      pipeline,
+      { body: 'two', attributes: ['logger', 'one', 'log.iostream', 'stderr', 'tag', 'three'] },
+      {},
+      { head: 'one two', wrapper: ['log.iostream', 'tag', 'gone'] },
+    );
+    expect(fields).toEqual({ a: 'one', tag: 'two', 'log.iostream': 'stderr' });
+  });
+
   it('does not take the service from a line whose sender named it', () => {
     const { record } = line([{ parse: '^%{WORD:service} %{GREEDYDATA:message}' }], 'oven hot', '', {
       serviceGiven: true,

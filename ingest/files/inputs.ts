@@ -77,20 +77,21 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** True where it, or something in it, is among the inputs already. */
 async function addPath(
   path: string,
   resolved: ResolvedInputs,
   seen: Set<string>,
   found: boolean,
   depth: number,
-): Promise<void> {
+): Promise<boolean> {
   try {
     const real = await realpath(path).catch(() => resolve(path));
-    if (seen.has(real)) return;
+    if (seen.has(real)) return true;
     const facts = await stat(path);
     seen.add(real);
     if (facts.isDirectory()) {
-      await addDirectory(path, resolved, seen, depth);
+      return await addDirectory(path, resolved, seen, depth);
     } else if (facts.isFile()) {
       await addFile(path, facts.size, facts.mtimeMs, resolved, found);
     } else if (facts.isFIFO() && !found) {
@@ -109,24 +110,32 @@ async function addPath(
   } catch (error) {
     resolved.problems.push(unreadable({ path }, error as NodeJS.ErrnoException));
   }
+  return false;
 }
 
-async function addDirectory(path: string, resolved: ResolvedInputs, seen: Set<string>, depth: number): Promise<void> {
+async function addDirectory(
+  path: string,
+  resolved: ResolvedInputs,
+  seen: Set<string>,
+  depth: number,
+): Promise<boolean> {
   if (depth >= depthMax) {
     resolved.problems.push(
       new LogweirError('INPUT_UNREADABLE', `${path} is nested too deep.`, 'Name it as an argument of its own.'),
     );
-    return;
+    return false;
   }
   const names: string[] = [];
   for await (const entry of await opendir(path)) if (!entry.name.startsWith('.')) names.push(entry.name);
   names.sort();
   const before = resolved.files.length + resolved.problems.length;
+  let known = false;
   for (const name of names) {
     const inside = join(path, name);
-    if (!isDockersOwn(resolve(inside))) await addPath(inside, resolved, seen, true, depth + 1);
+    if (isDockersOwn(resolve(inside))) continue;
+    if (await addPath(inside, resolved, seen, true, depth + 1)) known = true;
   }
-  if (depth === 0 && resolved.files.length + resolved.problems.length === before) {
+  if (depth === 0 && !known && resolved.files.length + resolved.problems.length === before) {
     resolved.problems.push(
       new LogweirError(
         'INPUT_EMPTY',
@@ -135,6 +144,7 @@ async function addDirectory(path: string, resolved: ResolvedInputs, seen: Set<st
       ),
     );
   }
+  return known;
 }
 
 async function addFile(

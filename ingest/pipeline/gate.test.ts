@@ -69,6 +69,15 @@ describe('Gate', () => {
     expect(letter?.resend).toEqual({ path: '/ingest?service=till', contentType: 'text/plain' });
   });
 
+  it("sets a container's lines aside as records: what was around them is not in the text", () => {
+    const { gate, dead } = gateOf([{ dead: true }]);
+    const raw = { head: 'y', tail: '', serviceElse: '', serviceGiven: false, wrapper: ['log.iostream'] };
+    gate.passRecord({ ...record({ body: 'y', attributes: ['log.iostream', 'stderr'] }), raw }, source);
+    const [letter] = dead.letters;
+    expect(JSON.parse(Buffer.from(letter?.bytes ?? []).toString())).toMatchObject({ 'log.iostream': 'stderr' });
+    expect(letter?.resend?.contentType).toBe('application/x-ndjson');
+  });
+
   it('sets records aside without their secrets, as what /ingest reads as the same', () => {
     const { gate, dead } = gateOf([{ dead: true }, { redact: true }]);
     const raw = { head: 'password=rye', tail: '', serviceElse: '', serviceGiven: false };

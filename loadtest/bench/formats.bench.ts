@@ -9,6 +9,10 @@ const makers: Record<string, (i: number) => string> = {
     `{"timestamp":"2026-05-02T03:04:${two(i)}.${three(i)}Z","level":"info","service":"till","message":"sold loaf ${i} for ${i % 97} cents","requestId":"r-${i * 7919}","durationMs":${i % 450}}`,
   logfmt: (i) =>
     `time=2026-05-02T03:04:${two(i)}.${three(i)}Z level=info app=till msg="sold loaf ${i} for ${i % 97} cents" request=r-${i * 7919}`,
+  cri: (i) =>
+    `2026-05-02T03:04:${two(i)}.${three(i)}456789Z stdout F {"level":"info","message":"sold loaf ${i} for ${i % 97} cents","requestId":"r-${i * 7919}"}`,
+  docker: (i) =>
+    `{"log":"level=info app=till msg=\\"sold loaf ${i} for ${i % 97} cents\\" request=r-${i * 7919}\\n","stream":"stdout","time":"2026-05-02T03:04:${two(i)}.${three(i)}456789Z"}`,
   syslog3164: (i) => `May  2 03:04:${two(i)} mill-3 grinder[${i % 9999}]: stone ${i % 17} turned ${i} times in 12 s`,
   syslog5424: (i) =>
     `<165>1 2026-05-02T03:04:${two(i)}.${three(i)}Z mill grinder ${i % 9999} - - stone turned ${i} times`,
