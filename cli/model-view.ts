@@ -66,7 +66,7 @@ export function taskRows(name: string, { severity, scores, category, unseen }: T
 }
 
 export function renderTraining(outcome: TrainingOutcome, isDryRun: boolean): string {
-  const { better, published, trainedTemplates, corrections, challenger, champion, against } = outcome;
+  const { better, kept, published, trainedTemplates, corrections, challenger, champion, against } = outcome;
   const verdict =
     published !== null
       ? `Published as model ${published.version}${published.forced ? ', though it is not better' : ''}; partitions change over within seconds.`
@@ -83,6 +83,7 @@ export function renderTraining(outcome: TrainingOutcome, isDryRun: boolean): str
       ? []
       : ['', 'Categories of the challenger, in records:', ...confusion(challenger.category)]),
     '',
+    ...(kept === 1 ? [] : [`It answers ${Math.floor(100 * kept)} % of its corrections as people gave them.`]),
     verdict,
   ];
   return `${lines.join('\n')}\n`;

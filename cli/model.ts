@@ -110,11 +110,13 @@ async function train(ctx: CommandContext, cluster: ClusterSetup): Promise<number
       atMs: nowMs,
     },
   );
-  const { better, published, trained, scored, trainedTemplates, corrections, challenger, champion, against } = outcome;
+  const { better, kept, published, trained, scored, trainedTemplates, corrections, challenger, champion, against } =
+    outcome;
   if (ctx.args.flag('json'))
     ctx.print(
       JSON.stringify({
         better,
+        kept,
         published: published?.version ?? null,
         hash: published?.hash ?? null,
         trained: { ...trained, templates: trainedTemplates, corrections },

@@ -61,6 +61,62 @@ describe('slicesOf', () => {
 });
 
 describe('challenge', () => {
+  const rest = [
+    row('invoice <*> sent to customer <*>', 'INFO', 500, 50),
+    row('user <*> logged in from <*>', 'INFO', 800, 200),
+    row('slow query took <*> ms on <*>', 'WARN', 60, 20),
+  ];
+
+  it('learns of a correction for every template that it holds for', () => {
+    const grown = { ...row('job <*> <*> <*> on <*>', 'INFO', 30, 28), templateId: 't1' };
+    const cases = ['visa', 'amex: no funds', 'paypal, account locked', 'issuer after timeout'].map((by) =>
+      row(`payment declined by ${by} for order <*>`, 'WARN', 30, 7),
+    );
+    const corrections = [
+      said(1, 'payment declined by <*> for order <*>', { category: 'billing' }),
+      said(2, 'job 12 finished cleanly on node-4', { category: 'batch', templateId: 't1' }),
+      said(3, 'user <*> logged in from <*>', { category: 'security' }),
+    ];
+    const slices = slicesOf([grown, ...cases, ...rest], corrections);
+    expect(slices.early.map(({ category }) => category)).toEqual([
+      'batch',
+      ...cases.map(() => 'billing'),
+      '',
+      'security',
+      '',
+    ]);
+    const { better, kept, challenger } = challenge(slices, baseModel);
+    expect(challenger.category).toMatchObject({ records: 3 + 28 + 4 * 7 + 200, accuracy: 1 });
+    expect([better, kept]).toEqual([true, 1]);
+  });
+
+  it('goes by the last word where somebody changed their mind', () => {
+    const slices = slicesOf(
+      [row('payment <*> declined', 'WARN', 300, 28), ...rest],
+      [
+        said(1, 'payment <*> declined', { category: 'fraud', severity: 'ERROR' }),
+        said(2, 'payment <*> declined', { category: 'billing' }),
+      ],
+    );
+    expect(slices.corrections.map(({ category, severity }) => [category, severity])).toEqual([
+      ['', 'ERROR'],
+      ['billing', ''],
+    ]);
+    const { better, challenger } = challenge(slices, baseModel);
+    expect(challenger.category).toMatchObject({ records: 29, accuracy: 1, labels: ['billing'] });
+    expect(better).toBe(true);
+  });
+
+  it('is not won by a model that does not say what it was told', () => {
+    // Two texts that no model can tell apart, of which different things are said.
+    const corrections = Array.from({ length: 4 }, (_, i) =>
+      said(i, `zorb ${i} wobbles at stage ${i}`, { category: `kind ${i}`, service: `s${i}` }),
+    );
+    const { better, kept } = challenge(slicesOf(history, corrections), baseModel);
+    expect(kept).toBeLessThan(0.9);
+    expect(better).toBe(false);
+  });
+
   it('judges both questions on the later slice, the same in every run', () => {
     const corrections = [said(1, 'zorb <*> wobbles at stage <*>', { category: 'wobbling' })];
     const { better, challenger, champion } = challenge(slicesOf(history, corrections), baseModel);

@@ -100,6 +100,15 @@ describe('Classifier', () => {
     expect(c.version).toBe(version + 1);
   });
 
+  it('believes what a person said last', () => {
+    const c = new Classifier(config, model);
+    for (const category of ['astrology', 'astronomy']) c.learn('the moon is in the seventh house', { category }, true);
+    expect(c.classify('the moon is in the seventh house').category).toBe('astronomy');
+    expect(Classifier.restore(config, model, c.snapshot()).classify('the moon is in the seventh house')).toEqual(
+      c.classify('the moon is in the seventh house'),
+    );
+  });
+
   it('stays bounded whatever comes', () => {
     const c = new Classifier(config, model);
     for (let i = 0; i < 400; i++) {

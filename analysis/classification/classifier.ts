@@ -169,8 +169,8 @@ export class Classifier {
     if (severity === undefined && category === undefined) return;
     const features = this.#features(text);
     let changed = corrected || category !== undefined;
-    if (severity !== undefined && this.#severity.learn(features, severity)) changed = true;
-    if (category !== undefined) this.#category.learn(features, category);
+    if (severity !== undefined && this.#severity.learn(features, severity, corrected)) changed = true;
+    if (category !== undefined) this.#category.learn(features, category, corrected);
     this.#learned++;
     if (changed || (this.#learned & (this.#learned - 1)) === 0) this.#version++;
     this.#lessons.push([text, truth.severity ?? '', truth.category ?? '', corrected]);

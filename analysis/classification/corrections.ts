@@ -36,7 +36,8 @@ export class CorrectionBook {
       if (found.severity === '') found.severity = severity;
       if (found.category === '') found.category = category;
     };
-    for (const { rule, key: own } of this.#rules) if (rule.templateId === templateId || own === key) take(rule);
+    for (const { rule, key: own } of this.#rules)
+      if ((templateId !== '' && rule.templateId === templateId) || own === key) take(rule);
     for (const { rule, key: own } of this.#rules) if (covers(key, own) || covers(own, key)) take(rule);
     return found.severity === '' && found.category === '' ? undefined : found;
   }

@@ -8,6 +8,8 @@ import { type SeverityLabel, severityLabels } from './severity-label.ts';
 export interface LabelledTemplate {
   text: string;
   severity: SeverityLabel;
+  /** What a person said of it, or of what it is a case of. */
+  category?: string;
   records: number;
 }
 

@@ -48,11 +48,13 @@ export class LiveMemory {
     return r < 0 ? unknownRarity(this.#rarities) : (this.#rarities.rarity[r] as number);
   }
 
-  learn(key: string, label: number, tokens: Uint32Array): void {
+  /** `corrected`: a person says so; what was said of the template before counts no more. */
+  learn(key: string, label: number, tokens: Uint32Array, corrected = false): void {
     let entry = this.#entries.get(key);
     if (entry === undefined) entry = this.#entry(tokens, []);
     else this.#entries.delete(key);
     this.#entries.set(key, entry);
+    if (corrected) entry.counts.fill(0);
     while (entry.counts.length <= label) entry.counts.push(0);
     let sum = 1;
     for (const n of entry.counts) sum += n;

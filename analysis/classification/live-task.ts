@@ -118,7 +118,7 @@ export class LiveTask {
   }
 
   /** Predicts, measures, then learns. Returns true when the error rate drifted. */
-  learn(features: Features, name: string): boolean {
+  learn(features: Features, name: string, corrected = false): boolean {
     const live = (this.#live ??= this.#fresh());
     const truth = this.#indexOf(live, name);
     if (truth < 0) return false;
@@ -134,7 +134,7 @@ export class LiveTask {
     };
     const drifted = record(live.track, outcome, this.#config.accuracyHorizonRecords, this.#config.driftThreshold);
     if (drifted) live.memory.fade();
-    live.memory.learn(features.key, truth, features.tokens);
+    live.memory.learn(features.key, truth, features.tokens, corrected);
     const own = logs[0] as Float64Array;
     if (Math.exp(own[truth] as number) < settledProbability) {
       const gradient = Float64Array.from(own, (log, c) => Math.exp(log) - (c === truth ? 1 : 0));

@@ -24,17 +24,19 @@ function* recordsOf(
 ): Generator<LabelledRecord> {
   const totals = new Map<string, number>();
   for (const { text, records } of history) totals.set(text, (totals.get(text) ?? 0) + records);
-  for (const { text, severity, records } of history) {
+  for (const { text, severity, category = '', records } of history) {
     const total = totals.get(text) as number;
     const copies = Math.max(
       1,
       Math.round(total <= recordsPerTemplateMax ? records : (records / total) * recordsPerTemplateMax),
     );
     for (let i = 0; i < copies; i++) yield { body: text, severity };
+    if (category !== '') for (let i = 0; i < correctionRecords; i++) yield { body: text, category };
   }
   for (const { text, severity, category } of corrections)
     for (let i = 0; i < correctionRecords; i++)
       yield { body: text, severity: severity || undefined, category: category || undefined };
-  if (corrections.every(({ category }) => category === '')) return;
+  const isSaid = ({ category = '' }: { category?: string }): boolean => category !== '';
+  if (!corrections.some(isSaid) && !history.some(isSaid)) return;
   for (const { body, category } of baseMaterial()) yield { body, category };
 }
