@@ -53,7 +53,7 @@ async function resolvePattern(pattern: string, resolved: ResolvedInputs, seen: S
   }
   if (!(await exists(pattern)) && isGlob(pattern)) {
     const matches: string[] = [];
-    for await (const match of glob(pattern)) matches.push(match);
+    for await (const match of glob(pattern)) if (!isDockersOwn(resolve(match))) matches.push(match);
     matches.sort();
     if (matches.length === 0) {
       resolved.problems.push(new LogweirError('INPUT_UNREADABLE', `No file matches ${pattern}.`, 'Check the pattern.'));

@@ -92,7 +92,7 @@ export class PathFinder {
   private add(path: string, walk: Walk, depth: number): void {
     const facts = factsOf(path, walk.onProblem);
     if (facts?.isDirectory() === true) this.walk(path, facts, walk, depth);
-    else if (facts !== undefined) walk.found.add(path);
+    else if (facts !== undefined && !isDockersOwn(path)) walk.found.add(path);
   }
 
   private async matches(pattern: string, walk: Walk): Promise<string[]> {
