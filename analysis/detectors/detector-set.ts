@@ -101,7 +101,7 @@ export class DetectorSet {
     this.newValue = new NewValueDetector(detectors.newValue);
     this.unusual = new UnusualSequenceDetector(detectors.unusualSequence);
     this.templateRates = new TemplateRateDetector(detectors);
-    this.pairs = new PairDetector(detectors.sequenceBroken);
+    this.pairs = new PairDetector(detectors.sequenceBroken, config.windows.sizeMs);
     this.latency = new LatencyDetector(detectors.latency, config.windows.sizeMs);
     this.multivariate = new MultivariateDetector(detectors.multivariate);
     const sequences = config.sequences.filter(({ service }) => fits(service, identity.service));

@@ -1,13 +1,22 @@
 /**
  * Messages that come in pairs (started and finished, request and answer), learned without rules: two templates whose
  * counts agree window by window far better than chance, while both vary. The pair is broken when one of them goes on
- * and the other stays away. No key is needed, and the rate does not matter.
+ * and the other stays away by more than the pair's own past gives (pair-evidence.ts). No key is needed, and the rate
+ * does not matter.
  */
 import type { ObservedEvent, WindowState } from '#analysis/windows/mod.ts';
 import { doubleBytes, doublesFrom } from '#protocol/number-bytes.ts';
 import type { DetectorsConfig } from './config.ts';
 import { figure, span } from './describe.ts';
 import { hasMoved, Incident, type IncidentSnapshot, type StepContext, templateInfo, templateText } from './incident.ts';
+import {
+  markSpan,
+  missingExponent,
+  type PairSpans,
+  spansBetween,
+  spansNeeded,
+  spansPerWindow,
+} from './pair-evidence.ts';
 import { scoreOf } from './tails.ts';
 import type { TemplateTable } from './template-table.ts';
 
@@ -27,8 +36,10 @@ const recordsMin = 20;
 /** Windows of which new templates are remembered: those that a pair is judged by, and a few before. */
 const birthWindows = 9;
 const birthsBefore = 4;
+/** A lack that chance gives once in 10^this is one. */
+const exponentMin = 5;
 
-interface Pair {
+interface Pair extends PairSpans {
   /** The one that comes first, as far as known. */
   a: number;
   b: number;
@@ -54,7 +65,19 @@ interface Pair {
   broken: boolean;
 }
 
-const movingNumbers = ['arrivals', 'near', 'after', 'afterMs', 'beforeMs', 'cycleMs', 'aMs', 'bMs'] as const;
+const movingNumbers = [
+  'arrivals',
+  'near',
+  'after',
+  'afterMs',
+  'beforeMs',
+  'cycleMs',
+  'aMs',
+  'bMs',
+  'newestSpan',
+  'spansA',
+  'spansB',
+] as const;
 const learnedNumbers = ['a', 'b', 'seen', 'scatter', 'coupling', 'wholeWindows'] as const;
 
 export interface PairsSnapshot {
@@ -83,8 +106,11 @@ export class PairDetector {
   /** Per slot: 1 where it is in a pair. A memo of `pairs`. */
   private roles = new Uint8Array(0);
 
-  constructor(config: DetectorsConfig['sequenceBroken']) {
+  private readonly spanMs: number;
+
+  constructor(config: DetectorsConfig['sequenceBroken'], sizeMs: number) {
     this.config = config;
+    this.spanMs = sizeMs / spansPerWindow;
   }
 
   get isOpen(): boolean {
@@ -106,6 +132,7 @@ export class PairDetector {
         pair.aMs = timeMs;
       } else if (pair.b === slot) pair.bMs = timeMs;
       else continue;
+      markSpan(pair, Math.floor(timeMs / this.spanMs), pair.a === slot);
       if (pair.aMs === 0 || pair.bMs === 0) continue;
       pair.arrivals++;
       // Records come a little out of order, so near is near, whichever came first.
@@ -142,7 +169,7 @@ export class PairDetector {
   }
 
   close(context: StepContext): void {
-    this.incident?.end(context);
+    this.incident?.write(context);
     this.incident = null;
   }
 
@@ -268,6 +295,8 @@ export class PairDetector {
       const whole = Math.min(sumA, sumB);
       const needed = Math.max(this.config.missingMin + (whole > 0 ? 2 : 0), 5 * Math.sqrt(pair.scatter * (i / 2 + 1)));
       if (missing < needed || missing < 0.7 * more) continue;
+      const exponent = this.exponentOf(pair, missing, more, sumA > sumB, i / 2 + 1, window.endMs);
+      if (exponent < exponentMin) continue;
       // Far more of one than usual is no lack of the other.
       if (more > 3 * (i / 2 + 1) * table.get(sumA > sumB ? pair.a : pair.b, 'mean') + 5) return;
       // A template that the miner took into another, or that has other words now, is no missing message.
@@ -277,9 +306,29 @@ export class PairDetector {
         pair.recent = [];
         return;
       }
-      this.found(pair, sumA > sumB, more, missing, i / 2 + 1, window, context);
+      this.found(pair, sumA > sumB, more, missing, i / 2 + 1, exponent, window, context);
       return;
     }
+  }
+
+  /** How rare such a lack in the last windows is; 0 where it is of a moment. */
+  private exponentOf(
+    pair: Pair,
+    missing: number,
+    more: number,
+    isBMissing: boolean,
+    windows: number,
+    endMs: number,
+  ): number {
+    const a = this.rings.get(pair.a);
+    const b = this.rings.get(pair.b);
+    if (a === undefined || b === undefined) return 0;
+    const from = ringWindows - Math.min(ringWindows, this.windows + 1);
+    const to = Math.max(from, ringWindows - windows);
+    const toSpan = Math.ceil(endMs / this.spanMs);
+    const spans = spansBetween(pair, toSpan - windows * spansPerWindow, toSpan, isBMissing);
+    if (spans < Math.min(spansNeeded(isBMissing ? a : b, from, to), this.config.missingMin)) return 0;
+    return missingExponent(missing, more, a, b, from, to);
   }
 
   private found(
@@ -288,6 +337,7 @@ export class PairDetector {
     count: number,
     missing: number,
     windows: number,
+    exponent: number,
     window: WindowState,
     context: StepContext,
   ): void {
@@ -302,8 +352,7 @@ export class PairDetector {
     }
     const { row } = this.incident;
     this.incident.extend(window, context);
-    // A miss of a pair that held a hundred times is a chance of one in a hundred.
-    this.incident.peak(scoreOf(Math.min(40, 2 * missing)), missing, 0);
+    this.incident.peak(scoreOf(Math.min(40, exponent)), missing, 0);
     if (row.influencers.length < 4)
       for (const slot of [there, gone])
         row.influencers.push({ kind: 'event', name: templateText(context.host, slot), share: slot === gone ? 1 : 0 });
@@ -363,6 +412,9 @@ function pairOf(a: number, b: number): Pair {
     cycleMs: 60_000,
     aMs: 0,
     bMs: 0,
+    newestSpan: 0,
+    spansA: 0,
+    spansB: 0,
     recent: [],
     wholeWindows: 0,
     broken: false,

@@ -40,6 +40,14 @@ export function upperTailCount(exponent: number, mean: number, variance: number)
   return high;
 }
 
+/** −log10 P(X ≥ count) of `trials` with this chance each; neither need be whole. 0 up to the mean. */
+export function binomialTailExponent(count: number, trials: number, chance: number): number {
+  if (count <= trials * chance || chance >= 1) return 0;
+  if (chance <= 0) return exponentMax;
+  // P(X ≥ k) = I(chance; k, n − k + 1)
+  return exponentOf(logIncompleteBeta(chance, 1 - chance, count, Math.max(0, trials - count) + 1));
+}
+
 /** −log10 of the upper tail of a standard normal: Q(z) ≈ φ(z) / (z + 1 / (z + 2 / (z + 3 / …))). */
 export function normalTailExponent(z: number): number {
   if (z <= 0) return 0;
