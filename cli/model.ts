@@ -15,11 +15,13 @@ export const command: Command = {
                 said; publishes it if it is better (exit 3: it is not). The leader does the same once a day and where
                 services drift (configuration "training")
   list          versions with their scores, and which serves
+  show          how the model that serves does at this moment, in all workers: accuracy where the truth is known, what is
+                taken for what, confidence, learners, drift, time
   show V        one version: when, by whom, on what, its scores and confusions
   compare A B   scores two versions on the same records
   rollback [V]  lets version V serve again, by default the one before
 Partitions change over at one message of their stream, so that a replay gives the same answers.`,
-  usage: 'train | list | show V | compare A B | rollback [V]',
+  usage: 'train | list | show [V] | compare A B | rollback [V]',
   positionals: { min: 1, max: 3 },
   options: {
     ...clientOptions,
@@ -66,7 +68,7 @@ interface Action {
 const actions: Readonly<Record<string, Action>> = {
   train: { usage: 'train', min: 0, max: 0, run: train },
   list: { usage: 'list', min: 0, max: 0, run: list },
-  show: { usage: 'show V', min: 1, max: 1, run: show },
+  show: { usage: 'show [V]', min: 0, max: 1, run: show },
   compare: { usage: 'compare A B', min: 2, max: 2, run: compare },
   rollback: { usage: 'rollback [V]', min: 0, max: 1, run: rollBackTo },
 };
@@ -143,7 +145,9 @@ async function list(ctx: CommandContext, { store }: ClusterSetup): Promise<numbe
   return exitCodes.ok;
 }
 
-async function show(ctx: CommandContext, { store }: ClusterSetup, [version = 0]: number[]): Promise<number> {
+async function show(ctx: CommandContext, cluster: ClusterSetup, [version]: number[]): Promise<number> {
+  if (version === undefined) return await (await import('./model-live.ts')).showLive(ctx, cluster);
+  const { store } = cluster;
   const [{ readModels }, { renderModel }, { modelVersion }] = await Promise.all([
     import('#coordinator/mod.ts'),
     import('./model-view.ts'),

@@ -240,7 +240,7 @@ export class ServiceActor implements InParts {
     });
   }
 
-  /** The same service over another model. */
+  /** The same service over another model, which is taught and measured by each template from its next record on. */
   static withModel(actor: ServiceActor, context: ActorContext): ServiceActor {
     const { service, lane } = actor;
     const { times, parts } = actor.snapshot();
@@ -248,7 +248,7 @@ export class ServiceActor implements InParts {
     const { base, lessons } = actor.classifier.over(classificationDefaults, context.model).snapshot();
     return new ServiceActor(service, lane, context, {
       times,
-      parts: [identity, moving, texts, [], base, learned, lessons],
+      parts: [identity, { ...moving, taught: [] }, texts, [], base, learned, lessons],
     });
   }
 
@@ -531,12 +531,14 @@ export class ServiceActor implements InParts {
     return answer;
   }
 
-  /** The sender's severity is truth to learn from: at the 1st, 2nd, 4th, 8th … record of a template. */
+  /** What a person said, or else the sender's severity, is truth to learn from: at the 1st, 2nd, 4th, 8th … record of a template. */
   private teach(slot: number, severityNumber: number): void {
     const seen = (this.taught[slot] ?? 0) + 1;
     this.taught[slot] = seen;
     if ((seen & (seen - 1)) !== 0) return;
-    this.classifier.learn(this.miner.textOf(slot), { severity: labelOf(severityNumber) });
+    const text = this.miner.textOf(slot);
+    const said = this.corrections.find(this.miner.idOf(slot), text);
+    this.classifier.learn(text, { severity: said?.severity || labelOf(severityNumber), category: said?.category });
   }
 }
 

@@ -8,6 +8,7 @@ import {
   noFigures,
   RecordView,
   type Section,
+  type TaskFigures,
   type ToldCorrection,
   uint16At,
   viewOf,
@@ -93,6 +94,22 @@ describe('corrections in the stream', () => {
     expect(fed.send('shop', ['gate middle swung open by wind'])).toEqual([['ERROR', 'gates', 1]]);
   });
 
+  it('are the truth that a classifier is taught and measured by, over what senders say', () => {
+    const fed = new Fed();
+    fed.send('shop', ['gate 7 swung open'], 9);
+    fed.tell({ kind: 'corrections', version: 1, items: [correction({})] });
+    for (let i = 0; i < 40; i++) fed.send('shop', ['gate 7 swung open'], 9);
+    const figures = noFigures();
+    fed.partition.addTo(figures);
+    const truths = (task: TaskFigures): Set<string> => new Set(task.confusion.map(([truth]) => truth));
+    expect(truths(figures.severity)).toEqual(new Set(['INFO', 'ERROR']));
+    expect(truths(figures.category)).toEqual(new Set(['gates']));
+    expect(figures.category.records).toBeGreaterThan(4);
+    fed.tell({ kind: 'corrections', version: 2, items: [] });
+    // What is like it is classified alike, though no correction holds for it.
+    expect(fed.send('shop', ['gate 7 swung shut'])[0]?.slice(0, 2)).toEqual(['ERROR', 'gates']);
+  });
+
   it('reach services that come later, and all services where none is named', () => {
     const fed = new Fed();
     fed.tell({ kind: 'corrections', version: 1, items: [correction({ service: '', severity: '' })] });
@@ -149,6 +166,20 @@ describe('models in the stream', () => {
     expect(figures.models).toEqual([[hash, 1]]);
     fed.tell({ kind: 'model', version: 2, hash: '' });
     expect(fed.send('shop', bodies)).toEqual(builtIn);
+  });
+
+  it('are measured from the next record of each template on, however many came before', () => {
+    const fed = new Fed();
+    for (let i = 0; i < 9; i++) fed.send('shop', ['lamp 4 glows', 'tap 8 drips'], 9);
+    fed.tell({ kind: 'model', version: 1, hash });
+    const records = (): number => {
+      const figures = noFigures();
+      fed.partition.addTo(figures);
+      return figures.severity.records;
+    };
+    expect(records()).toBe(0);
+    fed.send('shop', ['lamp 5 glows', 'tap 9 drips'], 9);
+    expect(records()).toBe(2);
   });
 
   it('keep what was learned of templates, categories by their names', () => {
