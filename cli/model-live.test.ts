@@ -3,7 +3,7 @@ import { modelStatus } from '#api/mod.ts';
 import { noFigures } from '#protocol/mod.ts';
 import { renderLive } from './model-live.ts';
 
-const models = { versions: [], serving: 0, change: 0, published: 0 };
+const models = { versions: [], served: [], serving: 0, change: 0, published: 0 };
 const corrections = { items: [], version: 0, published: 0 };
 const live = (figures: ReturnType<typeof noFigures>): string =>
   renderLive(modelStatus(models, corrections, figures, null), 1);
