@@ -122,3 +122,19 @@ it('brings the rest of a trace that grows after it was let go as a record of its
   const ordinals = (await stored()).map(({ ordinal }) => ordinal);
   expect(ordinals).toEqual([...ordinals].sort((a, b) => a - b));
 });
+
+it('names records in the order in which they come where lines of two streams were split', async () => {
+  const cri = (stream: string, tag: string, text: string): string =>
+    `2026-03-01T10:00:00.5Z ${stream} ${tag} ${text}\n`;
+  const lines = [
+    cri('stderr', 'P', 'half '),
+    cri('stdout', 'F', 'one'),
+    cri('stderr', 'F', 'two'),
+    cri('stdout', 'P', 'three'),
+  ];
+  writeFileSync(log, lines.join(''));
+  run();
+  await expect.poll(bodies, soon).toEqual(['one', 'half two', 'three']);
+  const ordinals = (await stored()).map(({ ordinal }) => ordinal);
+  expect(ordinals).toEqual([...new Set(ordinals)].sort((a, b) => a - b));
+});

@@ -1,6 +1,6 @@
 /**
  * Follows growing files into the live lane: every line at least once, and no record twice though the process is killed
- * at any moment. Each record carries the name of its file's content and where it begins there as its idempotency key,
+ * at any moment. Each record carries the name of its file's content and where its first line is whole there as its idempotency key,
  * so that the partition drops those that come again. That they come again the same is the matter of F1–F3 (tailer.ts):
  * records end where the next one begins, or at places that were put on disk before.
  */
@@ -163,7 +163,7 @@ class OpenSource {
   private settlings = 0;
   private segment = -1;
   private key = '';
-  private readonly emit = (record: ParsedRecord, start: number): void => this.publish(record, start);
+  private readonly emit = (record: ParsedRecord, _at: number, order: number): void => this.publish(record, order);
   private readonly container: ContainerOrigin | undefined;
 
   constructor(source: TailSource, options: FollowOptions, view: RecordView) {
@@ -195,12 +195,13 @@ class OpenSource {
     this.changedMs = this.options.time.now();
   }
 
-  private publish(record: ParsedRecord, start: number): void {
+  private publish(record: ParsedRecord, order: number): void {
     const { publisher, time, onRecords, service, gate = openGate } = this.options;
     const nowMs = time.now();
     const view = viewOf(record, { observedMs: nowMs, service: unknownService }, this.view);
-    view.idempotencyKey = this.keyAt(start);
-    view.ordinal = start % segmentBytes;
+    view.idempotencyKey = this.keyAt(order);
+    // Ascending: the partition takes what is not behind the last for known.
+    view.ordinal = order % segmentBytes;
     const { path } = this.source;
     const from: Source = {
       receiver: 'file',
@@ -215,8 +216,8 @@ class OpenSource {
     onRecords(1);
   }
 
-  private keyAt(start: number): string {
-    const segment = Math.floor(start / segmentBytes);
+  private keyAt(place: number): string {
+    const segment = Math.floor(place / segmentBytes);
     if (segment !== this.segment) {
       const hash = createHash('sha256').update(`follow:${this.source.id}:${segment}`);
       this.key = hash.digest('base64url').slice(0, keyCharacters);

@@ -197,19 +197,31 @@ it('can be gone on from where it says, whatever is interleaved', () => {
         ? `INFO bare ${i}`
         : cri(random(3) === 0 ? 'stderr' : 'stdout', random(3) === 0 ? 'P' : 'F', text);
     });
-    const whole = new Map(parse(lines).taken.map(({ record, at }) => [at, record.body]));
+    // Places as in a file: as many apart as a line has bytes.
+    const place = (i: number): number => i * 100;
+    const whole = new Map<number, string>();
+    const all = parser();
+    let last = -1;
+    const keep = (record: ParsedRecord, _at: number, order: number): void => {
+      expect(order).toBeGreaterThan(last);
+      last = order;
+      whole.set(order, record.body);
+    };
+    for (const [i, line] of lines.entries()) all.push(line, keep, place(i));
+    all.flush(keep);
     const first = parser();
     const seen = new Set<number>();
     for (const [i, line] of lines.entries()) {
-      first.push(line, (_, at) => seen.add(at), i + 1);
-      const from = first.resumeAt ?? i + 2;
+      first.push(line, (_record, _at, order) => seen.add(order), place(i));
+      const from = first.resumeAt ?? place(i + 1);
       const again = new Map<number, string>();
       const second = parser();
-      for (let at = from; at <= lines.length; at++)
-        second.push(lines[at - 1] as string, (record, start) => again.set(start, record.body), at);
-      second.flush((record, start) => again.set(start, record.body));
-      for (const [at, body] of again) expect(whole.get(at), `${round}: ${at} from ${from}`).toBe(body);
-      for (const at of whole.keys()) expect(again.has(at) || seen.has(at), `${round}: ${at} from ${from}`).toBe(true);
+      const gather = (record: ParsedRecord, _at: number, order: number): unknown => again.set(order, record.body);
+      for (const [n, next] of lines.entries()) if (place(n) >= from) second.push(next, gather, place(n));
+      second.flush(gather);
+      for (const [order, body] of again) expect(whole.get(order), `${round}: ${order} from ${from}`).toBe(body);
+      for (const order of whole.keys())
+        expect(again.has(order) || seen.has(order), `${round}: ${order} from ${from}`).toBe(true);
     }
   }
 });

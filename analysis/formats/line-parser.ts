@@ -121,8 +121,11 @@ export interface LineCounts {
   byFormat: Record<string, number>;
 }
 
-/** `at`: the place that `push` was given with the record's first line. */
-type Emit = (record: ParsedRecord, at: number) => void;
+/**
+ * `at`: the place that `push` was given with the record's first line. `order`: the place where that line was whole, or one
+ * within the line there; it ascends from record to record, which `at` does not where lines were split.
+ */
+type Emit = (record: ParsedRecord, at: number, order: number) => void;
 
 export class LineParser {
   readonly counts: LineCounts = { lines: 0, records: 0, folded: 0, blank: 0, unparsed: 0, rejected: 0, byFormat: {} };
@@ -142,11 +145,15 @@ export class LineParser {
   private trace: TraceKind = 'none';
   /** Where the open record begins, and what was around its first line. */
   private openAt = 0;
+  private openOrder = 0;
   private openWrapper: Wrapper | null = null;
   /** Lines that their container runtime split and that are not whole yet. */
   private readonly parts = new ContainerParts();
   // The line being taken: where it begins, what was around it, physical lines in it.
   private at = 0;
+  private order = 0;
+  /** Place of the last line that came. */
+  private lastAt = 0;
   private wrapper: Wrapper | null = null;
   private lineParts = 1;
   /** Lines of another stream stand between the parts of a line. */
@@ -174,7 +181,8 @@ export class LineParser {
   /**
    * Feeds one line, without its newline; a trailing CR is taken off. Calls back zero or more finished records in order.
    * The last record stays open, for more lines of it, until another begins or `flush`.
-   * @param at its place in the source, which its record is known by; ascending, default its number from 1
+   * @param at its place in the source, which its record is known by; ascending, default its number from 1. Where `order`
+   * is used, lines are as many places apart as they have bytes.
    */
   push(line: Uint8Array | string, emit: Emit, at = this.counts.lines + 1): void {
     if (line.length > recordBytesMax) {
@@ -192,11 +200,12 @@ export class LineParser {
     }
     this.counts.lines++;
     if (this.counts.lines === 1 && text.charCodeAt(0) === 0xfeff) text = text.slice(1);
+    this.lastAt = at;
     const wrapped = unwrap(text, this.context.time);
-    if (wrapped === null) this.takeLine(null, text, at, 1, emit);
+    if (wrapped === null) this.takeLine(null, text, at, at, 1, emit);
     else if (!wrapped.isPart && !this.parts.has(wrapped.wrapper.stream)) {
       this.isMixed ||= this.parts.count > 0;
-      this.takeLine(wrapped.wrapper, textOf(wrapped, text), at, 1, emit);
+      this.takeLine(wrapped.wrapper, textOf(wrapped, text), at, at, 1, emit);
     } else this.takePart(wrapped, typeof line === 'string' ? text : line, text, at, emit);
     if (this.open === undefined && this.parts.count === 0) this.resumeAtOrNull = null;
   }
@@ -210,7 +219,8 @@ export class LineParser {
 
   /** Ends the open record, and lines whose rest did not come: at the end of the source, or when nothing came for a while. */
   flush(emit: Emit): void {
-    for (const stream of this.parts.streams()) this.takeJoined(this.parts.take(stream), emit);
+    let order = this.lastAt;
+    for (const stream of this.parts.streams()) this.takeJoined(this.parts.take(stream), ++order, emit);
     this.close(emit);
     this.resumeAtOrNull = null;
   }
@@ -238,17 +248,17 @@ export class LineParser {
         ? Buffer.from(textOf(wrapped, text))
         : line.subarray(textAt + (line[0] === 0xef ? 3 : 0));
     const full = parts.add(wrapper, piece, at);
-    if (full !== null) this.takeJoined(full, emit);
+    if (full !== null) this.takeJoined(full, at, emit);
     else if (!begins) this.counts.folded++;
-    if (!isPart) this.takeJoined(parts.take(stream), emit);
+    if (!isPart) this.takeJoined(parts.take(stream), full === null ? at : at + 1, emit);
   }
 
-  private takeJoined(joined: JoinedLine | null, emit: Emit): void {
+  private takeJoined(joined: JoinedLine | null, order: number, emit: Emit): void {
     if (joined === null) return;
     const { wrapper, text, at, parts } = joined;
     const bytes = text.length * 3 > recordBytesMax ? Buffer.byteLength(text) : 0;
     if (bytes <= recordBytesMax) {
-      this.takeLine(wrapper, text, at, parts, emit);
+      this.takeLine(wrapper, text, at, order, parts, emit);
       return;
     }
     this.close(emit);
@@ -256,13 +266,14 @@ export class LineParser {
   }
 
   /** One line as its program wrote it. */
-  private takeLine(wrapper: Wrapper | null, line: string, at: number, parts: number, emit: Emit): void {
+  private takeLine(wrapper: Wrapper | null, line: string, at: number, order: number, parts: number, emit: Emit): void {
     let text = line;
     if (text.charCodeAt(text.length - 1) === 13) text = text.slice(0, -1);
     if (text.includes(escape)) text = text.replace(colours, '');
     if (this.open !== undefined && wrapper?.stream !== this.openWrapper?.stream) this.close(emit);
     this.wrapper = wrapper;
     this.at = at;
+    this.order = order;
     this.lineParts = parts;
     this.take(text, emit);
   }
@@ -351,6 +362,7 @@ export class LineParser {
     this.close(emit);
     this.openWrapper = this.wrapper;
     this.openAt = this.at;
+    this.openOrder = this.order;
     this.setResume();
     this.open = this.finish(this.draft);
     this.open.lines = this.lineParts;
@@ -414,6 +426,7 @@ export class LineParser {
       this.close(emit);
       this.open = next;
       this.openAt = this.at;
+      this.openOrder = this.order;
       this.setResume();
       this.trace = trace;
       if (next.format === 'plain') this.counts.unparsed++;
@@ -456,7 +469,7 @@ export class LineParser {
     }
     this.counts.records++;
     this.counts.byFormat[record.format] = (this.counts.byFormat[record.format] ?? 0) + 1;
-    emit(record, this.openAt);
+    emit(record, this.openAt, this.openOrder);
   }
 
   /** An object printed over several lines is JSON after all. */
