@@ -195,6 +195,12 @@ const anomalyEvidence = [
   finalView('anomalies'),
 ];
 
+/** Whether a finding goes on. */
+const anomalyOpen = [
+  `ALTER TABLE ${database}.anomalies_versions ADD COLUMN IF NOT EXISTS Open Bool AFTER Revised`,
+  finalView('anomalies'),
+];
+
 const finals = ['windows', 'templates', 'anomalies', 'alerts', 'incidents'] as const;
 
 /** Steps in order; a step that was released never changes. */
@@ -219,6 +225,7 @@ const migrations: readonly { version: number; statements: readonly string[] }[] 
   },
   { version: 2, statements: incidentColumns },
   { version: 3, statements: anomalyEvidence },
+  { version: 4, statements: anomalyOpen },
 ];
 
 export const schemaVersion = migrations.at(-1)?.version ?? 0;

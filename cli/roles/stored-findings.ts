@@ -68,7 +68,7 @@ export async function storedAnomalies(clickHouse: ClickHouse): Promise<Stored<An
       ${ms('WindowStart')} AS startMs, ${ms('WindowEnd')} AS endMs, ${ms('DetectedAt')} AS decidedAtMs, Score AS score,
       Actual AS actual, Typical AS typical, Description AS description, Influencers AS influencers, Samples AS samples,
       TraceIds AS traceIds, Hosts AS hosts,
-      ${ms('Watermark')} AS watermarkMs, LateCount AS lateCount, Revised AS revised, Version AS version,
+      ${ms('Watermark')} AS watermarkMs, LateCount AS lateCount, Revised AS revised, Open AS open, Version AS version,
       ${ms('ReceiptEvent')} AS eventMs FROM logweir.anomalies`,
   );
   return new Map(

@@ -202,6 +202,7 @@ export const anomalyFields = versioned<{ anomaly: Anomaly; gatewayMs: number }>(
   moment('Watermark', ({ anomaly }) => anomaly.watermarkMs),
   count('LateCount', ({ anomaly }) => anomaly.lateCount),
   truth('Revised', ({ anomaly }) => anomaly.revised),
+  truth('Open', ({ anomaly }) => anomaly.open ?? false),
   moment('ReceiptEvent', ({ anomaly }) => anomaly.eventMs),
   moment('ReceiptGateway', ({ gatewayMs }) => gatewayMs),
 ]);
