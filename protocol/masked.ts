@@ -12,7 +12,7 @@ import { StringCursor, uint16At } from './byte-writer.ts';
 import { maskedLineBytesMax, maskedTokensMax, numbersMax } from './limits.ts';
 
 /** Raised whenever the scanner of `analysis/templates` gives another masked line or other numbers for any body. */
-export const maskVersion = 1;
+export const maskVersion = 2;
 
 export interface MaskedColumns {
   /** `maskVersion` of the scanner that made them. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Driver, ordinary, startMs, type TestRecord } from './test-stream.ts';
+import { Driver, ordinary, randomOf, startMs, type TestRecord } from './test-stream.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -215,6 +215,23 @@ describe('latency and multivariate', () => {
     expect(shift?.decidedAtMs).toBeLessThanOrEqual(startMs + 41.5 * minute);
     expect(shift?.influencers[0]?.name).toContain('ms');
     expect(shift?.samples.length).toBeGreaterThan(0);
+  });
+
+  it('take codes in a message that tells a time for no times, and still find the times', () => {
+    const withCodes = (times: number): Driver => {
+      const random = randomOf(6);
+      const shape = (o: number) => ({ latency: o >= 40 * minute && o < 50 * minute ? times : 1 });
+      const records = ordinary({ seed: 6, minutes: 60, rate: 10, shape }).map((record) => {
+        if (record.slot !== 0) return record;
+        const isOdd = record.timeMs >= startMs + 40 * minute && random() < 0.7;
+        const code = isOdd || random() < 0.05 ? 503 : random() < 0.1 ? 404 : 200;
+        return { ...record, numbers: [code, ...(record.numbers ?? [])] };
+      });
+      const driver = new Driver().sendIn(records.slice(0, 9_000), 500);
+      return driver.fork(driver.analysis.snapshot()).sendIn(records.slice(9_000), 500).end();
+    };
+    expect(found(withCodes(1))).toEqual([]);
+    expect(found(withCodes(1.7))).toEqual(['latency_shift']);
   });
 
   it('find a mix that no single feature shows', () => {

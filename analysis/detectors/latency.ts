@@ -8,7 +8,7 @@ import type { DetectorsConfig } from './config.ts';
 import { figure, percent, span } from './describe.ts';
 import { Incident, type IncidentSnapshot, type StepContext, templateText } from './incident.ts';
 import { normalTailExponent, scoreOf } from './tails.ts';
-import { emptyTrack, Tracks, type Track, type TracksSnapshot } from './tracks.ts';
+import { emptyTrack, isCodes, takeForMeasure, Tracks, type Track, type TracksSnapshot } from './tracks.ts';
 import { type Trend, trendOf } from './trend.ts';
 
 const poolNumbers = ['learned', 'variance', 'highWindows', 'highFromMs', 'level', 'z'] as const;
@@ -33,6 +33,8 @@ const creepRiseMin = Math.log2(1.08);
 const dailyRiseMin = Math.log2(1.3);
 /** Blocks after which a creep is the new normal. */
 const creepBlocksMax = 60;
+/** Windows after which the values of a place are known. */
+const settledWindows = 16;
 /** Words by which a text says that its numbers are times. */
 const timeWords =
   /\b(ms|msec|millis\w*|secs?|seconds?|us|µs|took|latency|elapsed|duration|time|in) ?[=:]? ?<\*>|<\*> ?(ms|s|secs?|seconds?|us|µs|millis\w*)\b|latency|elapsed|duration/i;
@@ -155,7 +157,7 @@ export class LatencyDetector {
   private judge(track: Track, window: WindowState, context: StepContext): void {
     const { warmupWindows, zMin, factorMin } = this.config;
     const { mean, spread, rising, count } = this.tracks.takeWindow(track);
-    if (track.learned % 16 === 0) track.timed = timeWords.test(templateText(context.host, track.slot)) ? 1 : 0;
+    if (track.learned % 16 === 0) readText(track, templateText(context.host, track.slot));
     const ready = track.learned >= warmupWindows && isMeasurement(track);
     const deviation = Math.sqrt(Math.max(track.variance, track.spread / count, spread / count, 0.001));
     const rise = mean - track.mean;
@@ -399,7 +401,15 @@ function isCreep(trend: Trend, tests: number): boolean {
   return trend.isSlow && trend.rise >= creepRiseMin && trend.gain >= creepGainMin + 2 * Math.log(1 + tests);
 }
 
-/** Values that vary, and do not only count up. */
+/** Values that vary, do not only count up, and are no codes. */
 function isMeasurement(track: Track): boolean {
-  return track.spread >= 0.004 && track.rising <= 0.75;
+  return track.spread >= 0.004 && track.rising <= 0.75 && !isCodes(track);
+}
+
+/** Whether the track tells times: its message speaks of them, and it is not the one that tells a code there. */
+function readText(track: Track, text: string): void {
+  const speaksOfTimes = timeWords.test(text);
+  // With one value only, it is the time.
+  if (speaksOfTimes && text.indexOf('<*>') === text.lastIndexOf('<*>')) takeForMeasure(track);
+  track.timed = speaksOfTimes && (track.learned < settledWindows || !isCodes(track)) ? 1 : 0;
 }

@@ -17,6 +17,8 @@ const longMs = 3 * 3_600_000;
 /** Three-hour blocks kept: today and yesterday. */
 const longsMax = 16;
 const longCountMin = 200;
+/** Different values of a place of codes at most. */
+const codesMax = 10;
 
 export interface Track {
   slot: number;
@@ -55,6 +57,8 @@ export interface Track {
   longSum: number;
   /** A body of high windows. */
   sample: string;
+  /** All values, while they are few and three whole digits each; `varied` once they are not. */
+  codes: number[];
   /** Level and count of each block, oldest first. */
   levels: Float32Array<ArrayBuffer>;
   counts: Float32Array<ArrayBuffer>;
@@ -86,14 +90,14 @@ const learnedNumbers = [
   'timed',
   'low',
   'high',
-] as Exclude<keyof Track, 'sample' | 'levels' | 'counts' | 'longs'>[];
+] as Exclude<keyof Track, 'sample' | 'codes' | 'levels' | 'counts' | 'longs'>[];
 /** And whether it has a series. */
 const learnedWidth = learnedNumbers.length + 1;
 const seriesLength = 2 * blocksMax + longsMax;
 
 export interface TracksSnapshot {
-  /** Doubles as bytes, track after track; samples are rare and lie beside them. */
-  moving: { numbers: Uint8Array; samples: string[] };
+  /** Doubles as bytes, track after track; samples and codes are rare and lie beside them. */
+  moving: { numbers: Uint8Array; samples: string[]; codes: number[][] };
   /** Doubles and 32-bit floats as bytes. */
   learned: { numbers: Uint8Array; series: Uint8Array; blocks: number };
 }
@@ -136,6 +140,7 @@ export class Tracks {
       track.squares += log * log;
       if (value > track.lastValue) track.rises++;
       track.lastValue = value;
+      if (track.codes !== varied) noteCode(track, value);
       if (track.highWindows > 0 && track.sample === '') track.sample = sampleOf(event.bytes, event.start, event.end);
     }
   }
@@ -286,7 +291,11 @@ export class Tracks {
 
   movingState(): TracksSnapshot['moving'] {
     const numbers = this.all.flatMap((track) => movingNumbers.map((key) => track[key]));
-    return { numbers: doubleBytes(numbers), samples: this.all.map(({ sample }) => sample) };
+    return {
+      numbers: doubleBytes(numbers),
+      samples: this.all.map(({ sample }) => sample),
+      codes: this.all.map(({ codes }) => codes.slice()),
+    };
   }
 
   learnedState(): TracksSnapshot['learned'] {
@@ -315,6 +324,8 @@ export class Tracks {
       for (const [at, key] of movingNumbers.entries()) track[key] = moved[i * movingNumbers.length + at] as number;
       for (const [at, key] of learnedNumbers.entries()) track[key] = known[i * learnedWidth + at] as number;
       track.sample = sample;
+      const codes = moving.codes[i] as number[];
+      track.codes = codes[0] === varied[0] ? varied : codes.slice();
       if (known[(i + 1) * learnedWidth - 1] === 0) return track;
       this.keepSeries(track);
       track.levels.set(series.subarray(from, from + blocksMax));
@@ -361,6 +372,25 @@ export class Tracks {
   }
 }
 
+/** In place of the codes of a track whose values are none. */
+const varied: number[] = [0];
+
+function noteCode(track: Track, value: number): void {
+  if (track.codes.includes(value)) return;
+  if (value >= 100 && value < 1000 && Number.isInteger(value) && track.codes.length < codesMax) track.codes.push(value);
+  else track.codes = varied;
+}
+
+/** The place tells codes (200, 404, 500), which are no measure: few values, and far from each other. */
+export function isCodes({ codes }: Track): boolean {
+  return codes !== varied && codes.length > 0 && Math.max(...codes) - Math.min(...codes) >= 8 * codes.length;
+}
+
+/** The text says that the place is no code. */
+export function takeForMeasure(track: Track): void {
+  track.codes = varied;
+}
+
 function shift(series: Float32Array, value: number): void {
   if (series.length === 0) return;
   series.copyWithin(0, 1);
@@ -391,6 +421,7 @@ export function emptyTrack(slot: number, place: number): Track {
     longCount: 0,
     longSum: 0,
     sample: '',
+    codes: [],
     countBefore: 0,
     sumBefore: 0,
     timed: 0,

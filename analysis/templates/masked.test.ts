@@ -69,7 +69,7 @@ describe('a masked line', () => {
     expect({ maskVersion, digest: hash.digest('hex').slice(0, 16) }).toMatchInlineSnapshot(`
       {
         "digest": "8bfc709bbf1b0773",
-        "maskVersion": 1,
+        "maskVersion": 2,
       }
     `);
   });

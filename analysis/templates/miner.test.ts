@@ -94,6 +94,10 @@ describe('TemplateMiner', () => {
     expect(numbers('latency=250us size=10 code=-7')).toEqual([0.25, 10, -7]);
     expect(numbers('from 10.0.0.1:80 at 12:00:01 id 0xff')).toEqual([]);
     expect(numbers('nothing')).toEqual([]);
+    // A key is no unit of the number before it.
+    expect(numbers('status=200 s=17 code 404 kb = 3')).toEqual([200, 17, 404, 3]);
+    expect(numbers('status: 200 min: 5 code 404 h:1')).toEqual([200, 5, 404, 1]);
+    expect(numbers('took 3 s: done, then 2 min')).toEqual([3000, 120_000]);
   });
 
   it.each([1, 2, 3])('goes on after restore exactly as if nothing had happened (seed %i)', (seed) => {

@@ -6,7 +6,7 @@ import { templateDefaults } from './config.ts';
 import { foldRepeats } from './fold.ts';
 import { type Pattern, value, wild } from './pattern.ts';
 import { kindValue, kindWord, LineScanner } from './scan.ts';
-import { unitFactor } from './units.ts';
+import { isKeyEnd, unitFactor } from './units.ts';
 
 export class PlaceValues {
   /** How many are valid. */
@@ -37,7 +37,7 @@ export class PlaceValues {
       this.places[this.count] = place - 1;
       this.froms[this.count] = froms[t]!;
       this.tos[this.count] = tos[t]!;
-      const isMeasure = t + 1 < tokens && kinds[t + 1] === kindWord && isUnit(bytes, scanner, t + 1);
+      const isMeasure = t + 1 < tokens && kinds[t + 1] === kindWord && isUnit(bytes, froms[t + 1]!, tos[t + 1]!, end);
       this.measures[this.count++] = isMeasure ? 1 : 0;
     }
     if (place !== places.length) this.count = 0;
@@ -57,8 +57,6 @@ export class PlaceValues {
 }
 
 /** A unit of time or size, and not a key as in `status=200 bytes=17`. */
-function isUnit(bytes: Uint8Array, { froms, tos, tokens }: LineScanner, t: number): boolean {
-  if (unitFactor(bytes, froms[t]!, tos[t]!) === 0) return false;
-  const after = t + 1 < tokens ? bytes[froms[t + 1]!]! : 0;
-  return after !== 0x3d && after !== 0x3a;
+function isUnit(bytes: Uint8Array, from: number, to: number, end: number): boolean {
+  return unitFactor(bytes, from, to) !== 0 && !isKeyEnd(bytes, to, end);
 }

@@ -13,7 +13,7 @@
 import { maskedTokensMax, numbersMax } from '#protocol/limits.ts';
 import { classOf, digit, isHex, isLink, joiner, letter, mark, space } from './bytes.ts';
 import { find, lastFlushLine } from './lines.ts';
-import { unitFactor } from './units.ts';
+import { isKeyEnd, unitFactor } from './units.ts';
 import {
   boundEnd,
   bracketsEnd,
@@ -420,6 +420,7 @@ export class LineScanner {
         let m = j + 1;
         while (m < stop && classOf[bytes[m]!] === letter) m++;
         factor = unitFactor(bytes, j + 1, m) || 1;
+        if (factor !== 1 && isKeyEnd(bytes, m, stop)) factor = 1;
       } else if ((after === 0x3a || after === 0x2f) && next === digit) return;
     }
     this.numbers[this.numberCount++] = (sign === 0x2d ? -value : value) * factor;

@@ -68,3 +68,18 @@ export function unitFactor(bytes: Uint8Array, from: number, to: number): number 
   }
   return 0;
 }
+
+/**
+ * Whether the word that ends at `to` is the key of what follows, as in `status=200 bytes=17`, and no unit of what came
+ * before, as in `took 3 s: done`.
+ */
+export function isKeyEnd(bytes: Uint8Array, to: number, end: number): boolean {
+  const at = to < end && bytes[to] === 0x20 ? to + 1 : to;
+  if (at >= end) return false;
+  if (bytes[at] === 0x3d) return true;
+  if (bytes[at] !== 0x3a || at + 1 >= end) return false;
+  const next = bytes[at + 1]!;
+  if (next !== 0x20) return true;
+  const value = at + 2 < end ? bytes[at + 2]! : 0;
+  return value >= 0x30 && value <= 0x39;
+}
