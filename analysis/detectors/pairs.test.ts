@@ -56,6 +56,19 @@ describe('pairs of messages', () => {
     expect(missingExponent(20, 20, whole, fallen, 0, 56)).toBeGreaterThan(5);
   });
 
+  it.each([75, 100])('are told until both come again or the input ends: after %i of 100 minutes', (untilMinute) => {
+    const random = randomOf(1);
+    const lines: TestRecord[] = [];
+    for (let at = 0; at < 100; at += 0.2 * random()) {
+      lines.push(say(23, startMs + at * minute));
+      if (at < 60 || at >= untilMinute) lines.push(say(24, startMs + at * minute + 150));
+    }
+    const records = [...ordinary({ seed: 1, minutes: 100, rate: 1 }), ...lines].sort((a, b) => a.timeMs - b.timeMs);
+    const { out } = new Driver().sendIn(records, 200).end();
+    expect(new Set(out.anomalies.map(({ detector }) => detector))).toEqual(new Set(['sequence_broken']));
+    expect(out.anomalies.map(({ open }) => open)).toEqual([...out.anomalies.slice(1).map(() => true), false]);
+  });
+
   it('remember the spans in which they came', () => {
     const spans: PairSpans = { newestSpan: 0, spansA: 0, spansB: 0 };
     for (const span of [100, 102, 101, 131]) markSpan(spans, span, true);

@@ -169,7 +169,7 @@ export class PairDetector {
   }
 
   close(context: StepContext): void {
-    this.incident?.write(context);
+    this.incident?.end(context);
     this.incident = null;
   }
 
