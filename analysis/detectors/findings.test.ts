@@ -136,6 +136,13 @@ describe('findings', () => {
     expect(found(play(withMore(15, 90, debug)))).toEqual([]);
   });
 
+  it.each([0, 1, 3, 5, 20])('take a restart of 25 s for no drop, %i s into a window', (offset) => {
+    const fromMs = startMs + 45 * minute + offset * second;
+    const records = ordinary({ seed: 1, minutes: 50, rate: 5 });
+    const left = records.filter(({ timeMs }) => timeMs < fromMs || timeMs >= fromMs + 25_000);
+    expect(found(play(left))).toEqual([]);
+  });
+
   it('take the errors that more traffic brings for no spike', () => {
     const surge = (at: number): { volume: number } => ({ volume: at > 60 * minute && at < 68 * minute ? 6 : 1 });
     expect(found(play(withMore(16, 90, [], { shape: surge })))).toEqual(['volume_surge']);

@@ -398,11 +398,27 @@ export class VolumeDetector {
   }
 }
 
-/** Low throughout, not only for the length of a restart: seven of its eighths are, and its last ones are not empty. */
+/**
+ * Low throughout, not only for the length of a restart: seven of its eighths are, its last ones are not empty, and what
+ * lies beside the longest pause in it, its edges left out, is low too.
+ */
 function isEvenlyLow(window: WindowState, limit: number): boolean {
   const { eighths } = window;
   let low = 0;
-  for (let i = 0; i < 8; i++) if ((eighths[i] as number) < limit / 8 + 1) low++;
+  let [pauseFrom, pauseTo, from] = [0, 0, 0];
+  for (let i = 0; i < 8; i++) {
+    if ((eighths[i] as number) < limit / 8 + 1) low++;
+    if ((eighths[i] as number) > 0) from = i + 1;
+    else if (i + 1 - from > pauseTo - pauseFrom) [pauseFrom, pauseTo] = [from, i + 1];
+  }
   const tail = (eighths[7] as number) + (eighths[6] as number) + (eighths[5] as number);
-  return low >= 7 && (tail > 0 || limit < 8);
+  if (low < 7 || (tail === 0 && limit >= 8)) return false;
+  if (pauseTo - pauseFrom < 2) return true;
+  let [beside, left] = [0, 0];
+  for (let i = 0; i < 8; i++) {
+    if (i >= pauseFrom - 1 && i <= pauseTo) continue;
+    beside++;
+    left += eighths[i] as number;
+  }
+  return beside > 0 && left < (limit * beside) / 8;
 }
