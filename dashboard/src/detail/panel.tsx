@@ -1,6 +1,6 @@
 /** One finding with its evidence, beside the page: it is opened by the URL, so the address is the link to share. */
 import type { AnomalyDetail } from '#api/types.ts';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { useResource } from '../data/use-resource.ts';
 import { duration, figure, minute, words } from '../format.ts';
 import { Failure, Score, Service, Skeleton, Time } from '../parts/bits.tsx';
@@ -14,7 +14,8 @@ export function DetailPanel({ view, setView }: { view: View; setView: SetView })
   const panel = useRef<HTMLElement>(null);
   const close = (): void => setView({ anomaly: '' });
 
-  useEffect(() => {
+  // Before it is painted: Escape may follow at once.
+  useLayoutEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     panel.current?.focus();
     const onKey = (event: KeyboardEvent): void => {
