@@ -10,6 +10,7 @@ export * from './dictionary-builder.ts';
 export * from './errors.ts';
 export * from './findings.ts';
 export * from './frame.ts';
+export * from './glob.ts';
 export * from './heartbeat.ts';
 export * from './incidents.ts';
 export * from './limits.ts';

@@ -1,4 +1,5 @@
 /** Which alerts a matcher speaks of, and what keeps an alert quiet. */
+import { globOf } from '#protocol/mod.ts';
 import { incidentNow, incidentOf } from '../incidents/mod.ts';
 import {
   type Alert,
@@ -24,23 +25,7 @@ export function matches(matcher: Matcher, labels: Labels): boolean {
 
 /** An empty list fits anything. */
 function fits(patterns: readonly string[], text: string): boolean {
-  return patterns.length === 0 || patterns.some((pattern) => fitsPattern(pattern, text));
-}
-
-/** `*` stands for any run of characters. Linear: each piece is looked for once, from left to right. */
-export function fitsPattern(pattern: string, text: string): boolean {
-  const pieces = pattern.split('*');
-  const first = pieces[0] as string;
-  if (pieces.length === 1) return text === pattern;
-  const last = pieces.at(-1) as string;
-  if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last)) return false;
-  let at = first.length;
-  for (const piece of pieces.slice(1, -1)) {
-    const found = text.indexOf(piece, at);
-    if (found < 0) return false;
-    at = found + piece.length;
-  }
-  return at <= text.length - last.length;
+  return patterns.length === 0 || patterns.some((pattern) => globOf(pattern)(text));
 }
 
 /** Routes that take an alert: the first that fits, and later ones as long as each says `continue`. */

@@ -1,12 +1,13 @@
 /** All detectors of one service in one lane, and the history that they share. */
 import type { ClosedWindow, ObservedEvent, WindowState } from '#analysis/windows/mod.ts';
+import { globOf } from '#protocol/mod.ts';
 import type { AnalysisConfig, MatcherConfig } from './config.ts';
 import { ErrorEvidence, type ErrorEvidenceSnapshot } from './error-evidence.ts';
 import { ErrorDetector, type ErrorSnapshot, type SlotKnowledge } from './errors.ts';
 import { countOf, History, type HistorySnapshot } from './history.ts';
 import type { StepContext } from './incident.ts';
 import { LatencyDetector, type LatencySnapshot } from './latency.ts';
-import { fits, MatcherSet } from './matcher.ts';
+import { MatcherSet } from './matcher.ts';
 import { MultivariateDetector, type MultivariateSnapshot } from './multivariate.ts';
 import { NewTemplateDetector, type NewTemplateSnapshot } from './new-template.ts';
 import { NewValueDetector, type NewValueSnapshot } from './new-value.ts';
@@ -104,9 +105,9 @@ export class DetectorSet {
     this.pairs = new PairDetector(detectors.sequenceBroken, config.windows.sizeMs);
     this.latency = new LatencyDetector(detectors.latency, config.windows.sizeMs);
     this.multivariate = new MultivariateDetector(detectors.multivariate);
-    const sequences = config.sequences.filter(({ service }) => fits(service, identity.service));
+    const sequences = config.sequences.filter(({ service }) => globOf(service)(identity.service));
     this.sequences = new SequenceMatchDetector(sequences);
-    const rules = config.rules.filter(({ service }) => fits(service, identity.service));
+    const rules = config.rules.filter(({ service }) => globOf(service)(identity.service));
     this.rules = new RuleDetector(rules);
     this.otherErrors = () => this.errors.isRising(this.newTemplate.waiting);
     this.knowledge = {

@@ -62,17 +62,3 @@ function scannerOf(configs: readonly MatcherConfig[], matchers: readonly number[
   const texts = matchers.flatMap((id) => (configs[id] as MatcherConfig).contains.map((text) => ({ text, id })));
   return texts.length === 0 ? null : new NeedleScanner(texts);
 }
-
-/** True where the name fits a pattern in which `*` stands for any text. */
-export function fits(pattern: string, name: string): boolean {
-  const parts = pattern.split('*');
-  if (parts.length === 1) return pattern === name;
-  let at = 0;
-  for (const [i, part] of parts.entries()) {
-    if (i === parts.length - 1) return name.length - at >= part.length && name.endsWith(part);
-    const found = i === 0 ? (name.startsWith(part) ? 0 : -1) : name.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return true;
-}

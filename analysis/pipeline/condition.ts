@@ -1,5 +1,5 @@
 /** `when` and `unless`: what a record must be for a step to look at it. All that is named must hold. */
-import { severityNumberOf } from '#protocol/mod.ts';
+import { globOf, severityNumberOf } from '#protocol/mod.ts';
 import { fieldRef } from './field.ts';
 import type { Item, Origin } from './item.ts';
 import { linearPattern } from './linear.ts';
@@ -157,39 +157,24 @@ export function sourceCondition(raw: unknown, path: string): (source: LineSource
 
 /** A glob without a slash is compared with the file's name, any other with its whole path. */
 function fileGlobs(raw: unknown, path: string): (file: string) => boolean {
-  const globs = texts(raw, path).map((glob) => ({ glob: splitGlob(glob), whole: glob.includes('/') }));
+  const globs = texts(raw, path).map((glob) => ({ fits: globOf(glob), whole: glob.includes('/') }));
   return (file) => {
     if (file === '') return false;
     const name = file.slice(file.lastIndexOf('/') + 1);
-    return globs.some(({ glob, whole }) => fitsGlob(glob, whole ? file : name));
+    return globs.some(({ fits, whole }) => fits(whole ? file : name));
   };
 }
 
 function globsOf(raw: unknown, path: string): (text: string) => boolean {
-  const globs = texts(raw, path).map(splitGlob);
+  const globs = texts(raw, path).map(globOf);
   const memo = new Map<string, boolean>();
   return (text) => {
     let fits = memo.get(text);
     if (fits === undefined) {
-      fits = globs.some((glob) => fitsGlob(glob, text));
+      fits = globs.some((glob) => glob(text));
       if (memo.size >= 4096) memo.clear();
       memo.set(text, fits);
     }
     return fits;
   };
-}
-
-const splitGlob = (glob: string): string[] => glob.split('*');
-
-/** `*` stands for any text. Greedy from the left, which suffices without other wildcards. */
-function fitsGlob(parts: readonly string[], name: string): boolean {
-  if (parts.length === 1) return parts[0] === name;
-  let at = 0;
-  for (const [i, part] of parts.entries()) {
-    if (i === parts.length - 1) return name.length - at >= part.length && name.endsWith(part);
-    const found = i === 0 ? (name.startsWith(part) ? 0 : -1) : name.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return true;
 }

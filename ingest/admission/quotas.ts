@@ -5,6 +5,8 @@
  * A bucket may be overdrawn by the request that empties it, and nothing more is taken until it is filled again: what a
  * request costs is known only when it was read. A bucket holds what comes in two seconds.
  */
+import { globOf } from '#protocol/mod.ts';
+
 export interface Rate {
   /** With `*` for any characters. */
   pattern: string;
@@ -38,12 +40,12 @@ export function parseRates(text: string): Rate[] {
 }
 
 export class Quotas {
-  private readonly rates: readonly { rate: Rate; regex: RegExp }[];
+  private readonly rates: readonly { rate: Rate; fits: (name: string) => boolean }[];
   private readonly buckets = new Map<string, Bucket>();
   private readonly most: number;
 
   constructor(rates: readonly Rate[], most = bucketsMax) {
-    this.rates = rates.map((rate) => ({ rate, regex: regexOf(rate.pattern) }));
+    this.rates = rates.map((rate) => ({ rate, fits: globOf(rate.pattern) }));
     this.most = most;
   }
 
@@ -72,7 +74,7 @@ export class Quotas {
   charge(name: string, records: number, bytes: number, nowMs: number): void {
     let bucket = this.buckets.get(name);
     if (bucket === undefined) {
-      const rate = this.rates.find(({ regex }) => regex.test(name))?.rate;
+      const rate = this.rates.find(({ fits }) => fits(name))?.rate;
       if (rate === undefined || (rate.records === 0 && rate.bytes === 0)) return;
       if (this.buckets.size >= this.most) this.forget(nowMs);
       bucket = { rate, records: rate.records * burstSeconds, bytes: rate.bytes * burstSeconds, atMs: nowMs };
@@ -110,9 +112,4 @@ function fill(bucket: Bucket, nowMs: number): void {
   bucket.records = Math.min(rate.records * burstSeconds, bucket.records + seconds * rate.records);
   bucket.bytes = Math.min(rate.bytes * burstSeconds, bucket.bytes + seconds * rate.bytes);
   bucket.atMs = nowMs;
-}
-
-function regexOf(pattern: string): RegExp {
-  const parts = pattern.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`, 's');
 }
