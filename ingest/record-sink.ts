@@ -5,6 +5,7 @@ import {
   type DeadReason,
   type DeadResend,
   type LogRecord,
+  Memo,
   RecordView,
   recordBytesMax,
   unknownService,
@@ -74,7 +75,7 @@ export class RecordSink {
   /** Senders that wait for a service's quota, and until when, ms. */
   private readonly blocked = new Map<string, number>();
   private readonly view = new RecordView();
-  private readonly resources = new Map<string, string[]>();
+  private readonly resources = new Memo<string[]>(resourcesMax);
   /** Follows what nobody waits for. */
   private readonly unasked = new SinkRequest();
 
@@ -156,7 +157,7 @@ export class RecordSink {
       this.reject('tooLong', detail, Buffer.from(record.body), source, { service: record.service ?? '' });
       return false;
     }
-    if (record.resource !== undefined) record.resource = this.resourceOf(record.resource);
+    if (record.resource !== undefined) record.resource = this.shared(record.resource);
     const view = viewOf(record, { observedMs: this.time.now(), service: unknownService }, this.view);
     this.addView(view, source, request, record.raw);
     return true;
@@ -183,13 +184,8 @@ export class RecordSink {
     return this.gate.lineOptions(this.receiver, '', service);
   }
 
-  private resourceOf(pairs: string[]): string[] {
-    const key = pairs.join('\0');
-    const known = this.resources.get(key);
-    if (known !== undefined) return known;
-    if (this.resources.size >= resourcesMax) this.resources.clear();
-    this.resources.set(key, pairs);
-    return pairs;
+  private shared(pairs: string[]): string[] {
+    return this.resources.get(pairs.join('\0'), () => pairs);
   }
 }
 

@@ -16,6 +16,7 @@ export * from './incidents.ts';
 export * from './limits.ts';
 export * from './marks.ts';
 export * from './masked.ts';
+export * from './memo.ts';
 export * from './messages.ts';
 export * from './model-figures.ts';
 export * from './models.ts';

@@ -1,5 +1,5 @@
 /** `when` and `unless`: what a record must be for a step to look at it. All that is named must hold. */
-import { globOf, severityNumberOf } from '#protocol/mod.ts';
+import { globOf, Memo, severityNumberOf } from '#protocol/mod.ts';
 import { fieldRef } from './field.ts';
 import type { Item, Origin } from './item.ts';
 import { linearPattern } from './linear.ts';
@@ -167,14 +167,6 @@ function fileGlobs(raw: unknown, path: string): (file: string) => boolean {
 
 function globsOf(raw: unknown, path: string): (text: string) => boolean {
   const globs = texts(raw, path).map(globOf);
-  const memo = new Map<string, boolean>();
-  return (text) => {
-    let fits = memo.get(text);
-    if (fits === undefined) {
-      fits = globs.some((glob) => glob(text));
-      if (memo.size >= 4096) memo.clear();
-      memo.set(text, fits);
-    }
-    return fits;
-  };
+  const memo = new Memo<boolean>(4096);
+  return (text) => memo.get(text, () => globs.some((glob) => glob(text)));
 }

@@ -3,7 +3,7 @@
  * that no step changed leaves as it came.
  */
 import type { RawLines } from '#analysis/formats/mod.ts';
-import { type LogRecord, RecordView } from '#protocol/mod.ts';
+import { type LogRecord, Memo, RecordView } from '#protocol/mod.ts';
 
 /** Where a record comes from; one for a request, a connection or a file. */
 export interface Origin {
@@ -49,7 +49,7 @@ export class Item {
   private pairs: string[] | null = null;
   private readonly out = new RecordView();
   private scratch = new Uint8Array(4096);
-  private readonly resources = new Map<string, string[]>();
+  private readonly resources = new Memo<string[]>(resourcesMax);
 
   loadView(view: RecordView, origin: Origin, raw: RawLines | null): void {
     this.view = view;
@@ -190,12 +190,7 @@ export class Item {
   }
 
   private shared(pairs: string[]): string[] {
-    const key = pairs.join('\0');
-    const known = this.resources.get(key);
-    if (known !== undefined) return known;
-    if (this.resources.size >= resourcesMax) this.resources.clear();
-    this.resources.set(key, pairs);
-    return pairs;
+    return this.resources.get(pairs.join('\0'), () => pairs);
   }
 
   setTime(timeMs: number, subNs: number, zoneAssumedMinutes: number | undefined): void {

@@ -2,7 +2,7 @@
 import { LogweirError, severityNumberOf } from '#protocol/mod.ts';
 import { conventionalLabel, levelLabels, serviceLabels } from '../mapping/conventions.ts';
 import { hasKey } from '../mapping/object.ts';
-import { Memo, type Resource, resourceOf } from '../mapping/resource.ts';
+import { rememberOften, type Resource, resourceOf } from '../mapping/resource.ts';
 
 export interface LabelFacts extends Resource {
   /** False where no label names the service: a line may then. */
@@ -11,7 +11,7 @@ export interface LabelFacts extends Resource {
   severityNumber: number;
 }
 
-const known = new Memo<LabelFacts>();
+const known = rememberOften<LabelFacts>();
 const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', a: '\x07', b: '\b', f: '\f', v: '\v' };
 
 /** @param labels flat key, value list; `tenant`: X-Scope-OrgID, '' = none */

@@ -1,6 +1,6 @@
 /** What a record is about: its service, and the other attributes of its resource, in OpenTelemetry's words. */
 import { cutService } from '#analysis/formats/mod.ts';
-import { unknownService } from '#protocol/mod.ts';
+import { Memo, unknownService } from '#protocol/mod.ts';
 
 export interface Resource {
   /** `unknown_service` where nothing tells. */
@@ -21,27 +21,10 @@ const serviceStandIns = [
   'container.name',
   'process.executable.name',
 ];
-/** Resources remembered, and characters of one: more than a gateway's clients have, at most 16 MiB. */
-const remembered = 2_048;
-const rememberedCharactersMax = 4_096;
+/** Memo for what clients say of many records alike: more of it than a gateway's clients have, keys of at most 16 MiB. */
+export const rememberOften = <T>(): Memo<T> => new Memo(2_048, 4_096);
 
-/** A pure memo that forgets everything when it is full: it changes no answer. */
-export class Memo<T> {
-  private readonly known = new Map<string, T>();
-
-  get(key: string, make: () => T): T {
-    if (key.length > rememberedCharactersMax) return make();
-    let value = this.known.get(key);
-    if (value === undefined) {
-      value = make();
-      if (this.known.size >= remembered) this.known.clear();
-      this.known.set(key, value);
-    }
-    return value;
-  }
-}
-
-const resources = new Memo<Resource>();
+const resources = rememberOften<Resource>();
 
 /** From a flat key, value list in OpenTelemetry's names. `fallback`: the service of who names none. */
 export function resourceOf(pairs: readonly string[], fallback = unknownService): Resource {

@@ -15,7 +15,7 @@ import {
   recordBytesMax,
   severityNumberOf,
 } from '#protocol/mod.ts';
-import { Memo, type Resource, resourceOf } from '../mapping/resource.ts';
+import { rememberOften, type Resource, resourceOf } from '../mapping/resource.ts';
 import { textOf } from '../short-text.ts';
 import { anyTag, anyValueText } from './any-value.ts';
 import { observedOf, recordsMax, resourceBytesMax, scopePairs, tooManyRecords } from './limits.ts';
@@ -37,8 +37,8 @@ interface Scope {
   attributes: string[];
 }
 
-const resourcesRead = new Memo<Resource>();
-const scopesRead = new Memo<Scope>();
+const resourcesRead = rememberOften<Resource>();
+const scopesRead = rememberOften<Scope>();
 const noScope: Scope = { pair: null, attributes: [] };
 const asciiCheckedByHandBytes = 96;
 const hexOfZeros = /^0+$/;
