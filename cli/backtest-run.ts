@@ -2,7 +2,6 @@
 import { parseAlertingConfig, rehearse } from '#alerting/mod.ts';
 import { foldPast, readAnalysisConfig, readCorrections, readModels } from '#coordinator/mod.ts';
 import { emptyCounts, readRecords } from '#ingest/mod.ts';
-import { resolveInputs } from '#ingest/files/mod.ts';
 import {
   type Anomaly,
   LogweirError,
@@ -18,6 +17,7 @@ import { compareFired, countByDay, type Fired } from './backtest-compare.ts';
 import type { BacktestResult } from './backtest-view.ts';
 import type { CommandContext } from './command.ts';
 import { checkSections } from './config/sections.ts';
+import { openLogFiles } from './log-files.ts';
 import { Progress } from './progress.ts';
 import { type ClusterSetup, joinCluster } from './roles/setup.ts';
 import { clusterSettings, configOf } from './settings.ts';
@@ -93,15 +93,12 @@ export async function backtestFiles(ctx: CommandContext): Promise<BacktestResult
   const loaded = configOf(ctx);
   await checkSections(loaded);
   const { analysis, alerting } = loaded.config;
-  const { files, problems } = await resolveInputs(ctx.args.positionals);
-  const note = ({ message, remedy }: LogweirError): void => ctx.note(`logweir: ${message} ${remedy}`);
-  for (const problem of problems) note(problem);
-  if (files.length === 0)
-    throw new LogweirError('INPUT_EMPTY', 'There is no file to read.', 'Name files that hold logs, or - for stdin.');
-  const known = files.every(({ sizeBytes }) => sizeBytes !== undefined);
-  const total = known ? files.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0) : undefined;
-  const progress = new Progress(ctx, 'reading', total, 'bytes');
-  let bytes = 0;
+  const remedy = 'Name files that hold logs, or - for stdin.';
+  const { files, onBytes, onProblem, end } = await openLogFiles(ctx, ctx.args.positionals, {
+    prefix: 'logweir: ',
+    remedy,
+  });
+  if (files.length === 0) throw new LogweirError('INPUT_EMPTY', 'There is no file to read.', remedy);
   const findings: Found[] = [];
   const fold = new RecordFold({ analysis }, (anomaly, streamMs) => void findings.push({ anomaly, streamMs }));
   const view = new RecordView();
@@ -112,8 +109,8 @@ export async function backtestFiles(ctx: CommandContext): Promise<BacktestResult
     nowMs: Date.now(),
     counts,
     signal: ctx.signal,
-    onBytes: (read) => progress.update((bytes += read)),
-    onProblem: note,
+    onBytes,
+    onProblem,
   });
   for await (const { record, timeMs } of records) {
     viewOf(record, { observedMs: timeMs, service: unknownService }, view);
@@ -123,7 +120,7 @@ export async function backtestFiles(ctx: CommandContext): Promise<BacktestResult
     fold.add(view);
   }
   if (counts.records > 0) fold.end();
-  progress.end();
+  end();
   if (counts.records === 0) range.fromMs = 0;
   return resultOf('files', range, { records: counts.records, findings }, parseAlertingConfig(alerting), {
     anomalies: [],

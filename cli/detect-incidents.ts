@@ -1,29 +1,16 @@
 /** `logweir detect FILE…`: anomalies in log files, by the partition that workers run, grouped by the service of each record. */
 import { emptyCounts, readRecords } from '#ingest/mod.ts';
-import { resolveInputs } from '#ingest/files/mod.ts';
-import { type Anomaly, LogweirError, RecordView, unknownService, viewOf } from '#protocol/mod.ts';
+import { type Anomaly, RecordView, unknownService, viewOf } from '#protocol/mod.ts';
 import { RecordFold } from '#workers/mod.ts';
 import { type CommandContext, exitCodes } from './command.ts';
+import { openLogFiles } from './log-files.ts';
 import { LineWriter } from './output.ts';
-import { Progress } from './progress.ts';
 
 export async function detectIncidents(ctx: CommandContext): Promise<number> {
   const named = ctx.args.positionals.length === 0 ? ['-'] : ctx.args.positionals;
-  const { files, problems } = await resolveInputs(named);
-  const note = ({ message, remedy }: LogweirError): void => ctx.note(`logweir: ${message} ${remedy}`);
-  for (const problem of problems) note(problem);
-  if (files.length === 0) {
-    if (problems.length > 0) return exitCodes.failed;
-    throw new LogweirError(
-      'INPUT_EMPTY',
-      'There is no file to read.',
-      'Name files that hold logs, or - for standard input.',
-    );
-  }
-  const known = files.every((file) => file.sizeBytes !== undefined);
-  const total = known ? files.reduce((sum, file) => sum + (file.sizeBytes ?? 0), 0) : undefined;
-  const progress = new Progress(ctx, 'reading', total, 'bytes');
-  let bytes = 0;
+  const remedy = 'Name files that hold logs, or - for standard input.';
+  const { files, problems, onBytes, onProblem, end } = await openLogFiles(ctx, named, { prefix: 'logweir: ', remedy });
+  if (files.length === 0) return exitCodes.failed;
   const counts = emptyCounts();
   const nowMs = Date.now();
   const isFinal = ctx.args.flag('final');
@@ -37,14 +24,8 @@ export async function detectIncidents(ctx: CommandContext): Promise<number> {
     nowMs,
     counts,
     signal: ctx.signal,
-    onBytes: (read) => {
-      bytes += read;
-      progress.update(bytes);
-    },
-    onProblem: (problem) => {
-      problems.push(problem);
-      note(problem);
-    },
+    onBytes,
+    onProblem,
   });
   const view = new RecordView();
   for await (const { record, timeMs } of records) {
@@ -56,7 +37,7 @@ export async function detectIncidents(ctx: CommandContext): Promise<number> {
     found = [];
     await out.flush();
   }
-  progress.end();
+  end();
   const anomalies = fold.end();
   for (const anomaly of isFinal ? anomalies : found) await out.line(lineOf(anomaly));
   await out.flush();

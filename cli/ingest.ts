@@ -5,11 +5,11 @@ import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { type DeadLetters, DeadLetterSink } from '#bus/mod.ts';
 import { BatchPublisher, type FileCounts, follow, runJob } from '#ingest/mod.ts';
-import { resolveInputs } from '#ingest/files/mod.ts';
 import { Gate } from '#ingest/pipeline/mod.ts';
 import { LogweirError, liveLane } from '#protocol/mod.ts';
 import { type Command, type CommandContext, exitCodes } from './command.ts';
 import { pipelineOf } from './config/mod.ts';
+import { failedOver, openLogFiles } from './log-files.ts';
 import { Progress } from './progress.ts';
 import { type ClusterSetup, joinCluster } from './roles/setup.ts';
 import { waitUntilStored } from './roles/stored.ts';
@@ -88,23 +88,11 @@ function openPublisher(cluster: ClusterSetup, lane: string): BatchPublisher {
 }
 
 async function runFiles(ctx: CommandContext, cluster: ClusterSetup, gate: Gate): Promise<number> {
-  const { files, problems } = await resolveInputs(ctx.args.positionals);
-  for (const problem of problems) ctx.note(`${problem.message} ${problem.remedy}`);
-  if (files.length === 0) {
-    if (problems.length > 0) return exitCodes.failed;
-    throw new LogweirError(
-      'INPUT_EMPTY',
-      'There is no file to read.',
-      'Name files, directories or globs that hold logs, or - for standard input.',
-    );
-  }
+  const { files, problems, onBytes, onProblem, end } = await openLogFiles(ctx, ctx.args.positionals);
+  if (files.length === 0) return exitCodes.failed;
   const { time } = cluster;
   const startedMs = time.now();
   const lane = `ingest-${new Date(startedMs).toISOString().replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`;
-  const known = files.every((file) => file.sizeBytes !== undefined);
-  const total = known ? files.reduce((sum, file) => sum + (file.sizeBytes ?? 0), 0) : undefined;
-  const progress = new Progress(ctx, 'reading', total, 'bytes');
-  let bytes = 0;
   const counts = await runJob({
     files,
     publisher: openPublisher(cluster, lane),
@@ -113,16 +101,10 @@ async function runFiles(ctx: CommandContext, cluster: ClusterSetup, gate: Gate):
     time,
     signal: ctx.signal,
     gate,
-    onBytes: (read) => {
-      bytes += read;
-      progress.update(bytes);
-    },
-    onProblem: (problem) => {
-      problems.push(problem);
-      ctx.note(`${problem.message} ${problem.remedy}`);
-    },
+    onBytes,
+    onProblem,
   });
-  progress.end();
+  end();
   let stored: number | null = null;
   const sent = counts.records - counts.dropped - counts.dead;
   if (!ctx.args.flag('no-wait'))
@@ -136,9 +118,7 @@ async function runFiles(ctx: CommandContext, cluster: ClusterSetup, gate: Gate):
     if (stored !== null && stored < sent)
       ctx.note(`${stored} of ${sent} records can be queried so far; the rest is on the stream and follows.`);
   }
-  // An empty file beside others is told and no failure: directories of logs have them.
-  const failed = problems.some(({ code }) => code !== 'INPUT_EMPTY') || (problems.length > 0 && counts.lines === 0);
-  return failed ? exitCodes.failed : exitCodes.ok;
+  return failedOver(problems, counts.lines) ? exitCodes.failed : exitCodes.ok;
 }
 
 function summary(counts: FileCounts, files: number, seconds: number): string[] {

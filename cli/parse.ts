@@ -2,11 +2,9 @@
 import { performance } from 'node:perf_hooks';
 import type { TemplateMiner } from '#analysis/templates/mod.ts';
 import type { Previewed } from '#ingest/pipeline/mod.ts';
-import { LogweirError } from '#protocol/errors.ts';
 import { type Command, type CommandContext, configOption, exitCodes } from './command.ts';
 import { LineWriter } from './output.ts';
 import { isMiss, jsonLine, type Miss, recordLines, type Summary, summaryLines } from './parse-view.ts';
-import { Progress } from './progress.ts';
 
 const shownDefault = 20;
 const columnsDefault = 160;
@@ -40,30 +38,23 @@ Takes what "logweir ingest" takes: files, globs, directories and - for standard 
     'logweir parse --json --limit 100 - < app.log | jq .attributes',
   ],
   async run(ctx) {
-    const [{ resolveInputs }, { emptyCounts, previewFiles }, { TemplateMiner }, { configOf }, { pipelineOf }] =
-      await Promise.all([
-        import('#ingest/files/mod.ts'),
-        import('#ingest/pipeline/mod.ts'),
-        import('#analysis/templates/mod.ts'),
-        import('./settings.ts'),
-        import('./config/mod.ts'),
-      ]);
+    const [
+      { failedOver, openLogFiles },
+      { emptyCounts, previewFiles },
+      { TemplateMiner },
+      { configOf },
+      { pipelineOf },
+    ] = await Promise.all([
+      import('./log-files.ts'),
+      import('#ingest/pipeline/mod.ts'),
+      import('#analysis/templates/mod.ts'),
+      import('./settings.ts'),
+      import('./config/mod.ts'),
+    ]);
     const loaded = configOf(ctx);
     const pipeline = await pipelineOf(loaded, ctx.cwd);
-    const { files, problems } = await resolveInputs(ctx.args.positionals);
-    for (const problem of problems) ctx.note(`${problem.message} ${problem.remedy}`);
-    if (files.length === 0) {
-      if (problems.length > 0) return exitCodes.failed;
-      throw new LogweirError(
-        'INPUT_EMPTY',
-        'There is no file to read.',
-        'Name files, directories or globs that hold logs, or - for standard input.',
-      );
-    }
-    const known = files.every((file) => file.sizeBytes !== undefined);
-    const total = known ? files.reduce((sum, file) => sum + (file.sizeBytes ?? 0), 0) : undefined;
-    const progress = new Progress(ctx, 'reading', total, 'bytes');
-    let bytes = 0;
+    const { files, problems, onBytes, onProblem, end } = await openLogFiles(ctx, ctx.args.positionals);
+    if (files.length === 0) return exitCodes.failed;
     const counts = emptyCounts();
     const shower = new Shower(ctx, new TemplateMiner(), files.length > 1);
     const startedMs = performance.now();
@@ -72,18 +63,14 @@ Takes what "logweir ingest" takes: files, globs, directories and - for standard 
       nowMs: Date.now(),
       counts,
       signal: ctx.signal,
-      onBytes: (read) => progress.update((bytes += read)),
-      onProblem: (problem) => {
-        problems.push(problem);
-        ctx.note(`${problem.message} ${problem.remedy}`);
-      },
+      onBytes,
+      onProblem,
     });
     for await (const batch of records) for (const one of batch) await shower.take(one);
-    progress.end();
+    end();
     const seconds = (performance.now() - startedMs) / 1_000;
     await shower.end({ files: files.length, counts, steps: pipeline?.counts() ?? [], seconds });
-    if (problems.some(({ code }) => code !== 'INPUT_EMPTY') || (problems.length > 0 && counts.lines === 0))
-      return exitCodes.failed;
+    if (failedOver(problems, counts.lines)) return exitCodes.failed;
     return counts.records === 0 || (ctx.args.flag('misses') && shower.missed === 0) ? exitCodes.nothing : exitCodes.ok;
   },
 };
