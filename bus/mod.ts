@@ -15,6 +15,7 @@ export { type DeadHeader, deadHeaders, readDeadLetter, removeDeadLetter } from '
 export { CollectedDeadLetters, type DeadLetters, DeadLetterSink, noDeadLetters } from './dead-letters.ts';
 export { GoBackN, type GoBackNOptions } from './go-back-n.ts';
 export { type Host, thisHost } from './host.ts';
+export { freePort } from './host-ports.ts';
 export { MemoryBus } from './memory.ts';
 export { connectNats, type NatsOptions } from './nats.ts';
 export type {

@@ -54,6 +54,7 @@ const keepAliveMs = 60_000;
 /** The kernel gives less where net.core.rmem_max says so. */
 const datagramBufferBytes = 4 * 1024 * 1024;
 const closeMs = 1_000;
+const anyPortTries = 20;
 const nothing = Buffer.alloc(0);
 /** Answers that a client has not read. */
 const answerBytesMax = 1024 * 1024;
@@ -98,10 +99,9 @@ export class Listener {
 
   /** @throws LogweirError PORT_TAKEN | CONFIG_INVALID */
   async start(): Promise<void> {
-    const { tls, time, udp } = this.options;
+    const { tls, time } = this.options;
     if (tls !== undefined) this.tlsServer = this.secure(tls);
-    await this.bind();
-    if (udp) await this.bindDatagrams();
+    await this.bindAll();
     this.cancels.push(
       time.every(sweepEveryMs, () => this.sweep()),
       time.every(resumeEveryMs, () => this.resume()),
@@ -135,6 +135,22 @@ export class Listener {
     return server;
   }
 
+  /** A port that was free for connections may be taken for datagrams: where any will do, another is tried. */
+  private async bindAll(): Promise<void> {
+    const { port, udp } = this.options;
+    for (let tries = port === 0 ? anyPortTries : 1; ; tries--) {
+      await this.bind();
+      if (!udp) return;
+      try {
+        await this.bindDatagrams();
+        return;
+      } catch (error) {
+        this.server?.close();
+        if (tries <= 1) throw error;
+      }
+    }
+  }
+
   private bind(): Promise<void> {
     const { host, port } = this.options;
     const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs });
@@ -156,7 +172,7 @@ export class Listener {
     const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4' });
     return new Promise((resolve, reject) => {
       socket.once('error', (error) => {
-        this.server?.close();
+        socket.close();
         reject(this.taken(error));
       });
       socket.bind({ address: host, port: this.port, exclusive: true }, () => {

@@ -1,8 +1,10 @@
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import { freePort } from '#bus/mod.ts';
 import { parseAlertingConfig } from '../config/mod.ts';
 import type { Notification } from '../core/types.ts';
-import { configOf, freePort, Play, startReceiver } from '../testing/fixtures.ts';
+import { configOf, Play, startReceiver } from '../testing/fixtures.ts';
 import type { Channel } from './channel.ts';
 import { parseRetryAfter } from './http.ts';
 import { openChannel } from './open.ts';
@@ -194,10 +196,9 @@ describe('smtp', () => {
       ...options,
     });
     server.on('error', () => {});
-    const port = await freePort();
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     ends.push(() => new Promise<void>((resolve) => server.close(() => resolve())));
-    return { port, mails };
+    return { port: (server.server.address() as AddressInfo).port, mails };
   }
 
   const smtp = (port: number, over: Record<string, unknown> = {}): Channel =>

@@ -2,9 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingHttpHeaders } from 'node:http';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '#bus/mod.ts';
 import type { AlertTransition, Anomaly, IncidentVersion, Receipt } from '#protocol/mod.ts';
 import { parseAlertingConfig } from '../config/mod.ts';
 import { decide } from '../core/decide.ts';
@@ -113,16 +114,6 @@ export class Play {
           `${atMs - startMs} ${service} ${state} ${transition}${suppressedBy === '' ? '' : ` ${suppressedBy}`}`,
       );
   }
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 /** Waits until a condition holds; fails after `ms`. */

@@ -1,25 +1,15 @@
 /** Test ground: a real nats-server with JetStream in a directory of its own, which can be killed and started again. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../host-ports.ts';
 
 /** Null where none is installed. */
 export const natsServerPath: string | null =
   ['/usr/sbin', '/usr/bin', '/usr/local/bin', '/opt/homebrew/bin']
     .map((directory) => join(directory, 'nats-server'))
     .find((path) => existsSync(path)) ?? null;
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
 
 export class TempNats {
   readonly port: number;

@@ -1,6 +1,7 @@
 /** Starts a whole cluster on this machine and ends it again; the entry point of this folder. */
 import { resolve } from 'node:path';
 import process from 'node:process';
+import { type HeldPort, holdAnyPort, holdPort } from '#bus/host-ports.ts';
 import { LogweirError } from '#protocol/errors.ts';
 import { type LoadedConfig, receiverPorts, workersMax } from '../config/mod.ts';
 import { endOrphans, lockDataDir, makeDataDir } from './data-dir.ts';
@@ -15,7 +16,7 @@ import {
   type ProcessPlan,
   type RoleName,
 } from './plan.ts';
-import { choosePorts, type PortName, type Probe, probePort } from './ports.ts';
+import { choosePorts, type PortName, type Ports } from './ports.ts';
 import { planScaling } from './scaling.ts';
 import { findServers } from './servers.ts';
 import { Supervisor } from './supervisor.ts';
@@ -58,11 +59,16 @@ export async function startCluster(options: StartOptions): Promise<RunningCluste
   const dataDir = resolve(options.cwd, config.cluster.dataDir);
   makeDataDir(dataDir);
   const unlock = lockDataDir(dataDir);
+  const held: HeldPort[] = [];
+  const letGo = (): void => {
+    for (const port of held) port.release();
+    unlock();
+  };
   try {
     const orphans = await endOrphans(dataDir);
     if (orphans.length > 0) options.notice(`Ended what a killed Logweir left running: ${orphans.join(', ')}.`);
     const servers = ownServers(loaded);
-    const ports = await freePorts(loaded, options.notice);
+    const ports = await takePorts(loaded, held, options.notice);
     const urls = clusterUrls(config, ports);
     const planOptions: PlanOptions = {
       config,
@@ -91,14 +97,14 @@ export async function startCluster(options: StartOptions): Promise<RunningCluste
     const closing: (() => void)[] = [];
     const ended = supervisor.ended.then(() => {
       for (const close of closing) close();
-      unlock();
+      letGo();
     });
     await supervisor.start();
     if (!options.signal.aborted)
       closing.push(await serveControl(control, (workers) => scale(supervisor, planOptions, workers)));
     return { urls, dataDir, stop, ended };
   } catch (error) {
-    unlock();
+    letGo();
     throw error;
   }
 }
@@ -134,8 +140,11 @@ function ownServers({ config }: LoadedConfig): { nats: string | undefined; redis
   return { nats: found['nats-server'], redis: found['redis-server'] };
 }
 
-/** Servers stay on loopback, roles listen on the configured address; each port must be free where it is used. */
-async function freePorts(loaded: LoadedConfig, notice: (text: string) => void) {
+/**
+ * Servers stay on loopback, roles listen on the configured address; each port must be free where it is used. They are `held`
+ * while the cluster runs: whoever is started again needs its own.
+ */
+async function takePorts(loaded: LoadedConfig, held: HeldPort[], notice: (text: string) => void): Promise<Ports> {
   const { servers, ports, receivers } = loaded.config;
   const names: PortName[] = [
     'api',
@@ -145,13 +154,12 @@ async function freePorts(loaded: LoadedConfig, notice: (text: string) => void) {
   if (servers.clickhouseUrl === '') names.push('clickhouse');
   if (servers.natsUrl === '') names.push('nats');
   if (servers.redisUrl === '') names.push('redis');
-  const onHost = probePort(ports.bindHost);
-  const onLoopback = probePort(loopback);
-  const probe: Probe = async (port, datagrams) => {
-    const free = await onLoopback(port, datagrams);
-    return free === undefined || ports.bindHost === loopback ? free : onHost(free, datagrams);
-  };
-  const choice = await choosePorts(loaded, names, probe);
+  const hosts = [...new Set([loopback, ports.bindHost])];
+  const choice = await choosePorts(loaded, names, async (port, datagrams) => {
+    const taken = await (port === 0 ? holdAnyPort({ hosts, datagrams }) : holdPort(port, { hosts, datagrams }));
+    if (taken !== undefined) held.push(taken);
+    return taken?.port;
+  });
   for (const text of choice.notices) notice(text);
   return choice.ports;
 }

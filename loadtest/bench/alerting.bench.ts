@@ -7,11 +7,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAlertingConfig, runAlerting, type WebhookBody } from '#alerting/mod.ts';
-import { connectNats, systemTime } from '#bus/mod.ts';
+import { connectNats, freePort, systemTime } from '#bus/mod.ts';
 import { type Anomaly, encodeAnomalies, streams, streamSubjects, subjects } from '#protocol/mod.ts';
 import { measureGrouping } from './grouping.ts';
 
@@ -26,14 +26,6 @@ interface Row {
 
 const nowMs = (): number => performance.timeOrigin + performance.now();
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function start(command: string, port: number, options: string[]): Promise<ChildProcess> {
   const child = spawn(command, options, { stdio: 'ignore' });

@@ -6,12 +6,11 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { Masker } from '#analysis/templates/mod.ts';
-import { type Bus, connectNats, GoBackN, sleep, systemTime } from '#bus/mod.ts';
+import { type Bus, connectNats, freePort, GoBackN, sleep, systemTime } from '#bus/mod.ts';
 import { toNdjson, Traffic } from '#generator/mod.ts';
 import { BatchBuilder, encodeLogsMessage, encodeResults, streams, streamSubjects, subjects } from '#protocol/mod.ts';
 import { NdjsonScanner } from '../../ingest/ndjson.ts';
@@ -98,14 +97,6 @@ async function measure(bus: Bus, partition: number, mask: boolean) {
     recordsPerSecondOfOneCore: Math.round(records / threadSeconds),
     recordsPerSecondHere: Math.round(records / seconds),
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 const plain = messagesOf(12, false);

@@ -5,11 +5,12 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync, mkdtempSync, rmSync, writeFileSync, type WriteStream } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '#bus/host-ports.ts';
 import { LogweirError } from '#protocol/mod.ts';
 
 export const unitKinds = ['worker', 'coordinator', 'gateway', 'storage', 'alerting', 'redis', 'nats'] as const;
@@ -61,9 +62,6 @@ const readyWithinMs = 120_000;
 const stopWithinMs = 20_000;
 const startAgainAfterMs = 500;
 const lookEveryMs = 50;
-/** Under the range that systems give to outgoing connections: a port must still be free when its server comes back. */
-const portMin = 20_000;
-const portSpan = 10_000;
 const furtherDirs = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
 /** Stopped in this order, one kind after the other. */
 const stopOrder: readonly UnitKind[] = ['gateway', 'worker', 'storage', 'alerting', 'coordinator', 'redis', 'nats'];
@@ -99,8 +97,8 @@ export class Fleet {
   private stopping = false;
 
   static async create(options: FleetOptions): Promise<Fleet> {
-    const ports = await freePorts(3 + options.coordinators + options.gateways);
-    return new Fleet(options, ports);
+    const ports = Array.from({ length: 3 + options.coordinators + options.gateways }, freePort);
+    return new Fleet(options, await Promise.all(ports));
   }
 
   private constructor(options: FleetOptions, ports: readonly number[]) {
@@ -347,21 +345,6 @@ export function findProgram(name: string): string {
   if (name.includes('/')) return name;
   process.env['PATH'] = [...new Set([...(process.env['PATH'] ?? '').split(delimiter), ...furtherDirs])].join(delimiter);
   return name;
-}
-
-export async function freePorts(count: number, except = 0): Promise<number[]> {
-  const found: number[] = [];
-  for (let port = portMin + (process.pid % portSpan); found.length < count; port++)
-    if (port !== except && (await isFree(port))) found.push(port);
-  return found;
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((done) => {
-    const server = createServer();
-    server.once('error', () => done(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
-  });
 }
 
 /** Whether a server says something: NATS at once, Redis when asked. */

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { freePort } from '#bus/host-ports.ts';
 import {
   decodeLogsMessage,
   decodeResults,
@@ -22,7 +23,7 @@ import {
 } from '#protocol/mod.ts';
 import type { ScenarioContext } from '../scenario.ts';
 import { disaster } from './disasters.ts';
-import { findProgram, freePorts } from './fleet.ts';
+import { findProgram } from './fleet.ts';
 import type { Check, FaultsReport } from './report.ts';
 import { requestAttribute } from './requests.ts';
 import type { Rig } from './rig.ts';
@@ -112,8 +113,7 @@ async function recover(rig: Rig, what: string): Promise<Check[]> {
 async function rememberLost(rig: Rig, kept: number): Promise<void> {
   rig.streamLost = true;
   const copy = mkdtempSync(join(tmpdir(), 'logweir-postmortem-'));
-  // Not where the cluster looks for the server that is down: it would go on with the copy.
-  const [port = 0] = await freePorts(1, Number(new URL(rig.fleet.urls.nats).port));
+  const port = await freePort();
   const store = join(copy, 'jetstream');
   cpSync(join(rig.fleet.natsDir, 'jetstream'), store, { recursive: true });
   const server = spawn(findProgram('nats-server'), ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', copy], {
