@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { LogweirError } from '#protocol/errors.ts';
 import { endpoints } from './endpoints/mod.ts';
+import { lastingMs } from './lasting.ts';
 import { startApi } from './mod.ts';
 import type { ApiDeps } from './ports.ts';
 import { buildServer } from './server.ts';
@@ -59,12 +60,28 @@ describe('answers', () => {
   it('anomalies are filtered by each field, and the detectors are counted apart from that filter', async () => {
     const ids = async (query: string): Promise<string[]> =>
       (await get<AnomalyPage>(`/api/v1/anomalies?${query}`)).body.items.map(({ service }) => service);
-    expect(await ids('score=80')).toEqual(['checkout', 'payments']);
+    expect(await ids('score=80')).toEqual(['payments', 'checkout']);
     expect(await ids('service=auth')).toEqual(['auth']);
     expect(await ids('text=NEVER%20seen')).toEqual(['auth']);
+    expect(await ids('open=true')).toEqual(['edge-proxy', 'payments']);
+    expect(await ids('open=false')).toEqual(['search', 'checkout', 'inventory', 'auth', 'mailer']);
     const spikes = await get<AnomalyPage>('/api/v1/anomalies?detector=error_spike');
     expect(spikes.body.items).toHaveLength(2);
     expect(spikes.body.detectors).toContainEqual({ detector: 'new_template', count: 1 });
+  });
+
+  it('an anomaly says whether it goes on, since when and for how long', async () => {
+    const { items } = (await get<AnomalyPage>('/api/v1/anomalies?detector=error_spike')).body;
+    expect(items.map(({ service, open, durationMs, startMs }) => [service, open, durationMs, nowMs - startMs])).toEqual(
+      [
+        ['payments', true, 23 * 60_000, 23 * 60_000],
+        ['checkout', false, 5 * 60_000, 22 * 60_000],
+      ],
+    );
+    // Found in old logs, and never seen to end: it lasted as long as was seen of it.
+    const old = { startMs: 0, endMs: 90_000, open: true };
+    expect(lastingMs(old, nowMs)).toBe(90_000);
+    expect(lastingMs({ ...old, startMs: nowMs + 5 }, nowMs)).toBe(0);
   });
 
   it('an anomaly comes with the logs of its service around it', async () => {

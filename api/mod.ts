@@ -18,6 +18,7 @@ export type {
   TrendRow,
 } from './ports.ts';
 export type * from './types.ts';
+export { withLasting } from './lasting.ts';
 export { modelStatus } from './model-status.ts';
 export { clusterStatus, rateSample } from './cluster-status.ts';
 

@@ -42,9 +42,15 @@ export interface AnomalyFilter {
   detector?: string | undefined;
   /** Inclusive, 0–100. */
   scoreMin?: number | undefined;
+  /** Only those that go on, or only those that are over. */
+  open?: boolean | undefined;
   /** Case-insensitive part of the description, subject or service. */
   text?: string | undefined;
 }
+
+/** A finding as it is stored: how long it has lasted depends on when one asks. */
+export type StoredAnomaly = Omit<AnomalySummary, 'durationMs'>;
+export type StoredEvidence = Omit<AnomalyEvidence, 'durationMs'>;
 
 export interface LogFilter {
   range: TimeRange;
@@ -101,10 +107,12 @@ export interface Queries {
     range: TimeRange;
     service?: string | undefined;
   }): Promise<{ service: string; counts: SeverityCounts }[]>;
-  /** By window start, newest first; those whose window touches the range. */
-  anomalies(filter: AnomalyFilter, paging: Paging): Promise<Page<AnomalySummary>>;
+  /** Those that go on first, then by window start, newest first; whose time touches the range. */
+  anomalies(filter: AnomalyFilter, paging: Paging): Promise<Page<StoredAnomaly>>;
   detectors(range: TimeRange, service?: string): Promise<{ detector: string; count: number }[]>;
-  anomaly(id: string): Promise<AnomalyEvidence | null>;
+  anomaly(id: string): Promise<StoredEvidence | null>;
+  /** Which of these findings go on. */
+  goingOn(anomalyIds: readonly string[]): Promise<string[]>;
   /** By event time, newest first. */
   logs(filter: LogFilter, paging: Paging): Promise<Page<LogItem>>;
   templates(filter: TemplateFilter, paging: Paging): Promise<Page<TemplateItem>>;

@@ -91,10 +91,12 @@ export interface AnomalySummary {
   detector: string;
   /** What it is about within the detector: a feature, template, pattern or rule; may be ''. */
   subject: string;
+  /** When it set in. */
   startMs: number;
+  /** When it was over, or, while it goes on, up to when it was seen. */
   endMs: number;
   decidedAtMs: number;
-  /** 0–100. */
+  /** 0–100, the highest so far, as are `actual` and `typical` those of its peak. */
   score: number;
   actual: number;
   typical: number;
@@ -102,6 +104,10 @@ export interface AnomalySummary {
   description: string;
   /** Late records changed it after it was decided. */
   revised: boolean;
+  /** It goes on. */
+  open: boolean;
+  /** How long it lasted; while it goes on, up to this answer. */
+  durationMs: number;
 }
 
 export interface Influencer {
@@ -283,6 +289,8 @@ export interface IncidentMoment {
 
 export interface IncidentDetail {
   incident: IncidentItem;
+  /** Ids of its members that go on. */
+  goingOn: string[];
   /** Present state of the alerts of its members. */
   alerts: AlertItem[];
   timeline: IncidentMoment[];

@@ -26,6 +26,7 @@ const report: Report = {
       typical: 1,
       description: 'Nine times as many errors as usual.',
       revised: false,
+      open: false,
     },
   ],
   anomaliesTotal: 2,

@@ -56,9 +56,10 @@ export function renderReport(report: Report): string {
       ),
     ),
     ...section(
-      'Newest anomalies',
+      'Anomalies, those that go on first',
       report.anomalies.map(
-        (a) => `  ${time(a.startMs)}  ${String(Math.round(a.score)).padStart(3)}  ${a.service}  ${cut(a.description)}`,
+        (a) =>
+          `  ${time(a.startMs)}  ${String(Math.round(a.score)).padStart(3)}  ${a.service}  ${a.open ? '(going on) ' : ''}${cut(a.description)}`,
       ),
     ),
   ];

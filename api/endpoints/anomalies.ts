@@ -1,6 +1,7 @@
 /** Findings: the filtered list, and one with all its evidence and the raw logs around it. */
 import { ApiProblem } from '../problems.ts';
-import { afterParam, integer, optionalInteger, rangeOf, rangeParams, text } from '../params.ts';
+import { withLasting } from '../lasting.ts';
+import { afterParam, integer, oneOf, optionalInteger, rangeOf, rangeParams, text } from '../params.ts';
 import type { AnomalyDetail, AnomalyEvidence, AnomalyPage, TimeRange } from '../types.ts';
 import { endpoint } from './endpoint.ts';
 
@@ -11,24 +12,31 @@ const roomMs = 30_000;
 
 export const anomalies = endpoint({
   path: '/anomalies',
-  about: 'Findings whose window touches the range, newest first.',
+  about: 'Findings whose time touches the range: those that go on first, then newest first.',
   params: {
     ...rangeParams,
     service: text('Only this service.', 200),
     detector: text('Only what this detector found, such as error_spike.', 100),
     score: optionalInteger('Lowest score, 0–100.', 0, 100),
+    open: oneOf('Only those that go on (true), or only those that are over (false).', ['true', 'false']),
     text: text('Case-insensitive part of the description, subject or service.', 200),
     limit: integer('Findings per page.', 1, 1000, 100),
     after: afterParam,
   },
-  answer: async (query, { queries }): Promise<AnomalyPage> => {
+  answer: async (query, { queries, nowMs }): Promise<AnomalyPage> => {
     const range = rangeOf(query);
     const { service, detector, score, text: words, limit, after } = query;
+    const open = query.open === undefined ? undefined : query.open === 'true';
     const [page, detectors] = await Promise.all([
-      queries.anomalies({ range, service, detector, scoreMin: score, text: words }, { limit, after }),
+      queries.anomalies({ range, service, detector, scoreMin: score, open, text: words }, { limit, after }),
       queries.detectors(range, service),
     ]);
-    return { range, items: page.items, next: page.next, detectors: [...detectors].sort((a, b) => b.count - a.count) };
+    return {
+      range,
+      items: page.items.map((item) => withLasting(item, nowMs)),
+      next: page.next,
+      detectors: [...detectors].sort((a, b) => b.count - a.count),
+    };
   },
 });
 
@@ -42,7 +50,7 @@ export const anomaly = endpoint({
   path: '/anomalies/:id',
   about: 'One finding with its evidence, its latency receipt, and raw logs of the service around it.',
   params: {},
-  answer: async (_query, { queries }, id): Promise<AnomalyDetail> => {
+  answer: async (_query, { queries, nowMs }, id): Promise<AnomalyDetail> => {
     const found = await queries.anomaly(id);
     if (found === null) {
       throw new ApiProblem(
@@ -53,6 +61,6 @@ export const anomaly = endpoint({
     }
     const logsRange = logsRangeOf(found);
     const logs = await queries.logs({ range: logsRange, service: found.service }, { limit: detailLogs });
-    return { anomaly: found, logsRange, logs: logs.items, logsNext: logs.next };
+    return { anomaly: withLasting(found, nowMs), logsRange, logs: logs.items, logsNext: logs.next };
   },
 });

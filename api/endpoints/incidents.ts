@@ -40,20 +40,20 @@ export const incident = endpoint({
         'It may have passed its retention; list what is there at /api/v1/incidents.',
       );
     }
-    const alerts = await queries.alertsOf(found.members.map(({ anomalyId }) => anomalyId));
+    const ids = found.members.map(({ anomalyId }) => anomalyId);
+    const [alerts, goingOn] = await Promise.all([queries.alertsOf(ids), queries.goingOn(ids)]);
     const logsRange = { fromMs: Math.max(0, found.startedMs - roomMs), toMs: found.endedMs + roomMs };
-    return { incident: found, alerts, timeline: timelineOf(found), logsRange };
+    return { incident: found, goingOn, alerts, timeline: timelineOf(found, goingOn), logsRange };
   },
 });
 
 /** Onsets and ends of members, in order; an onset stands where it certainly had happened. */
-export function timelineOf({ members, state, endedMs }: IncidentItem): IncidentMoment[] {
+export function timelineOf({ members }: IncidentItem, goingOn: readonly string[]): IncidentMoment[] {
   return members
     .flatMap(({ anomalyId, service, detector, score, onsetFromMs, onsetByMs, endMs }): IncidentMoment[] => {
       const about = { anomalyId, service, detector, score };
       const begins: IncidentMoment = { ...about, kind: 'onset', fromMs: onsetFromMs, atMs: onsetByMs };
-      // Of an open incident, the newest member goes on.
-      if (state === 'open' && endMs >= endedMs) return [begins];
+      if (goingOn.includes(anomalyId)) return [begins];
       return [begins, { ...about, kind: 'end', fromMs: Math.max(endMs, onsetByMs), atMs: Math.max(endMs, onsetByMs) }];
     })
     .sort((a, b) => a.atMs - b.atMs || a.fromMs - b.fromMs || Number(a.kind === 'end') - Number(b.kind === 'end'));

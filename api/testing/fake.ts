@@ -55,7 +55,7 @@ export function fakeQueries(nowMs: number): Queries {
     .flatMap(({ name }): LogItem[] => seedLogs(nowMs, name, 3000, 600))
     .sort((a, b) => b.timeMs - a.timeMs);
   const inRange = (range: TimeRange) =>
-    anomalies.filter(({ startMs, endMs }) => startMs < range.toMs && endMs >= range.fromMs);
+    anomalies.filter(({ startMs, endMs, open }) => startMs < range.toMs && (open || endMs >= range.fromMs));
   const queries: Queries = {
     totals: async (range): Promise<Totals> => {
       const sums = seedServices.map((service) => sumOf(service, range, nowMs));
@@ -94,13 +94,14 @@ export function fakeQueries(nowMs: number): Queries {
       seedServices
         .filter(({ name }) => service === undefined || name === service)
         .map((seed) => ({ service: seed.name, counts: seedCounts(sumOf(seed, range, nowMs)) })),
-    anomalies: async ({ range, service, detector, scoreMin, text }, paging) =>
+    anomalies: async ({ range, service, detector, scoreMin, open, text }, paging) =>
       page(
         inRange(range).filter(
           (anomaly) =>
             (service === undefined || anomaly.service === service) &&
             (detector === undefined || anomaly.detector === detector) &&
             (scoreMin === undefined || anomaly.score >= scoreMin) &&
+            (open === undefined || anomaly.open === open) &&
             holds(`${anomaly.description} ${anomaly.subject} ${anomaly.service}`, text),
         ),
         paging,
@@ -114,6 +115,7 @@ export function fakeQueries(nowMs: number): Queries {
       return [...counts].map(([detector, count]) => ({ detector, count }));
     },
     anomaly: async (id) => anomalies.find((anomaly) => anomaly.id === id) ?? null,
+    goingOn: async (ids) => anomalies.filter(({ id, open }) => open && ids.includes(id)).map(({ id }) => id),
     logs: async (filter, paging) =>
       page(
         logs.filter(
@@ -188,6 +190,7 @@ export function emptyQueries(): Queries {
     anomalies: none,
     detectors: async () => [],
     anomaly: async () => null,
+    goingOn: async () => [],
     logs: none,
     templates: none,
     alerts: none,

@@ -1,5 +1,6 @@
 /** A small cluster that never was: seeded services, logs, incidents. The same seed and clock give the same answers. */
-import type { AlertItem, AnomalyEvidence, ClusterStatus, LogItem, SeverityCounts, TemplateItem } from '../types.ts';
+import type { StoredEvidence } from '../ports.ts';
+import type { AlertItem, ClusterStatus, LogItem, SeverityCounts, TemplateItem } from '../types.ts';
 
 export interface SeedService {
   name: string;
@@ -36,13 +37,13 @@ export function seeded(seed: number): () => number {
 
 /** Times before now, in ms, at which things went wrong. */
 export const incidents = [
-  { service: 'payments', agoMs: 23 * 60_000, lengthMs: 6 * 60_000, detector: 'error_spike' },
+  { service: 'payments', agoMs: 23 * 60_000, lengthMs: 23 * 60_000, detector: 'error_spike' },
   { service: 'checkout', agoMs: 22 * 60_000, lengthMs: 5 * 60_000, detector: 'error_spike' },
   { service: 'auth', agoMs: 41 * 60_000, lengthMs: 2 * 60_000, detector: 'new_template' },
   { service: 'search', agoMs: 9 * 60_000, lengthMs: 4 * 60_000, detector: 'volume_surge' },
   { service: 'mailer', agoMs: 52 * 60_000, lengthMs: 3 * 60_000, detector: 'sequence_match' },
   { service: 'inventory', agoMs: 33 * 60_000, lengthMs: 8 * 60_000, detector: 'multi_feature' },
-  { service: 'edge-proxy', agoMs: 5 * 60_000, lengthMs: 60_000, detector: 'volume_surge' },
+  { service: 'edge-proxy', agoMs: 5 * 60_000, lengthMs: 5 * 60_000, detector: 'volume_surge' },
 ] as const;
 
 /** Bodies that must stay text whatever shows them: markup, a handler, terminal escapes, NUL, right-to-left override. */
@@ -70,9 +71,9 @@ const descriptions: Readonly<Record<string, string>> = {
   multi_feature: 'volume, warnings and template mix moved together',
 };
 
-export function seedAnomalies(nowMs: number): AnomalyEvidence[] {
+export function seedAnomalies(nowMs: number): StoredEvidence[] {
   return incidents
-    .map(({ service, agoMs, lengthMs, detector }, index): AnomalyEvidence => {
+    .map(({ service, agoMs, lengthMs, detector }, index): StoredEvidence => {
       const startMs = nowMs - agoMs;
       const decidedAtMs = startMs + 30_000;
       return {
@@ -82,13 +83,14 @@ export function seedAnomalies(nowMs: number): AnomalyEvidence[] {
         detector,
         subject: '',
         startMs,
-        endMs: startMs + lengthMs,
+        endMs: Math.min(nowMs - 20_000, startMs + lengthMs),
         decidedAtMs,
         score: [97, 88, 64, 71, 55, 42, 31][index] as number,
         actual: [41.2, 27.5, 1, 3410, 1, 0.83, 2911][index] as number,
         typical: [2.1, 1.4, 0, 1204, 0, 0.21, 2604][index] as number,
         description: `${service}: ${descriptions[detector]}`,
         revised: index === 1,
+        open: lengthMs >= agoMs,
         influencers: [
           { kind: 'template', name: 'connection to <*> refused', share: 0.93 },
           { kind: 'feature', name: 'errorCount', share: 0.61 },
@@ -107,7 +109,7 @@ export function seedAnomalies(nowMs: number): AnomalyEvidence[] {
         },
       };
     })
-    .sort((a, b) => b.startMs - a.startMs);
+    .sort((a, b) => Number(b.open) - Number(a.open) || b.startMs - a.startMs);
 }
 
 /** A log every `everyMs` of a service, newest first: enough to page through. */

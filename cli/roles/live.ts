@@ -9,6 +9,7 @@ import {
   rateSample,
   type LiveEvent,
   type LiveSource,
+  withLasting,
 } from '#api/mod.ts';
 import { type ClusterView, type Coordinator, viewCluster } from '#coordinator/mod.ts';
 import {
@@ -71,7 +72,8 @@ export async function startLive(options: LiveOptions): Promise<LiveView> {
   ];
   const deaf = [
     bus.listen(subjects.live.anomalies, (data) => {
-      for (const anomaly of decodeAnomalies(data).anomalies) push({ type: 'anomaly', anomaly: summaryOf(anomaly) });
+      for (const anomaly of decodeAnomalies(data).anomalies)
+        push({ type: 'anomaly', anomaly: withLasting(summaryOf(anomaly), clock()) });
     }),
     bus.listen(subjects.live.alerts, (data) => {
       const { transitions, incidents = [] } = decodeAlerts(data);
@@ -92,7 +94,7 @@ export async function startLive(options: LiveOptions): Promise<LiveView> {
   };
 }
 
-function summaryOf(anomaly: Anomaly): AnomalySummary {
+function summaryOf(anomaly: Anomaly): Omit<AnomalySummary, 'durationMs'> {
   return {
     id: anomaly.anomalyId,
     service: anomaly.service,
@@ -107,6 +109,7 @@ function summaryOf(anomaly: Anomaly): AnomalySummary {
     typical: anomaly.typical,
     description: anomaly.description,
     revised: anomaly.revised,
+    open: anomaly.open ?? false,
   };
 }
 

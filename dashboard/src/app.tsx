@@ -52,7 +52,7 @@ export function App() {
           </>
         )}
       </main>
-      {view.anomaly !== '' && <DetailPanel key={view.anomaly} view={view} setView={setView} />}
+      {view.anomaly !== '' && <DetailPanel key={view.anomaly} view={view} setView={setView} pulse={live.pulse} />}
     </>
   );
 }

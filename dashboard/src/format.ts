@@ -43,6 +43,13 @@ export function duration(ms: number): string {
   return `${figure(Math.round(seconds / 8640) / 10)} days`;
 }
 
+/** How long something has lasted, as people say it: 40 s, 4 min, 2.5 h, 3 days. */
+export function lasting(ms: number): string {
+  if (ms < 90_000) return `${Math.max(1, Math.round(ms / 1000))} s`;
+  if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
+  return duration(ms);
+}
+
 const pad = (value: number, length = 2): string => String(value).padStart(length, '0');
 
 function dayOf(date: Date): string {

@@ -18,26 +18,25 @@ import type {
 
 const summaryColumns = `AnomalyId AS id, ServiceName AS service, Lane AS lane, Detector AS detector, Subject AS subject,
   ${millis('WindowStart')} AS startMs, ${millis('WindowEnd')} AS endMs, ${millis('DetectedAt')} AS decidedAtMs,
-  Score AS score, Actual AS actual, Typical AS typical, Description AS description, Revised AS revised`;
+  Score AS score, Actual AS actual, Typical AS typical, Description AS description, Revised AS revised, Open AS open`;
 
-/** Those whose window touches the range; one that is a moment has no length. */
-function touching(range: TimeRange): Where {
-  return new Where().add(
-    'WindowStart < fromUnixTimestamp64Milli({toMs:Int64}) AND (WindowEnd > fromUnixTimestamp64Milli({fromMs:Int64}) OR WindowStart >= fromUnixTimestamp64Milli({fromMs:Int64}))',
-    { fromMs: range.fromMs, toMs: range.toMs },
-  );
-}
+const before = 'WindowStart < fromUnixTimestamp64Milli({toMs:Int64})';
+/** Whose window touches the range; one that is a moment has no length. */
+const touching = `${before} AND (WindowEnd > fromUnixTimestamp64Milli({fromMs:Int64}) OR WindowStart >= fromUnixTimestamp64Milli({fromMs:Int64}))`;
+/** Findings that touch the range, and those that set in before its end and go on. Takes `fromMs` and `toMs`. */
+export const anomaliesTouching = `(${touching} OR Open AND ${before})`;
 
 const contains = (column: string, name: string): string =>
   `positionCaseInsensitiveUTF8(${column}, {${name}:String}) > 0`;
 
-/** By window start, newest first. */
+/** Those that go on first, then by window start, newest first. */
 export async function anomalies(
   clickHouse: ClickHouse,
   filter: AnomalyFilter,
   paging: Paging,
 ): Promise<Page<AnomalySummary>> {
-  const where = touching(filter.range)
+  const where = new Where()
+    .add(anomaliesTouching, { ...filter.range })
     .given(filter.service, (name) => `ServiceName = {${name}:String}`, 'service')
     .given(filter.detector, (name) => `Detector = {${name}:String}`, 'detector')
     .given(filter.scoreMin, (name) => `Score >= {${name}:Float64}`, 'scoreMin')
@@ -46,19 +45,21 @@ export async function anomalies(
       (name) => `(${['Description', 'Subject', 'ServiceName'].map((column) => contains(column, name)).join(' OR ')})`,
       'text',
     );
+  if (filter.open !== undefined) where.add(filter.open ? 'Open' : 'NOT Open');
   if (paging.after !== undefined) {
-    const [startMs, id] = readCursor(paging.after, ['number', 'text']);
-    where.add(`(${millis('WindowStart')}, AnomalyId) < ({afterMs:Int64}, {afterId:String})`, {
+    const [open, startMs, id] = readCursor(paging.after, ['number', 'number', 'text']);
+    where.add(`(Open, ${millis('WindowStart')}, AnomalyId) < ({afterOpen:UInt8}, {afterMs:Int64}, {afterId:String})`, {
+      afterOpen: open,
       afterMs: startMs,
       afterId: id,
     });
   }
   const items = await rowsOf<AnomalySummary>(
     clickHouse,
-    `SELECT ${summaryColumns} FROM logweir.anomalies WHERE ${where.sql} ORDER BY WindowStart DESC, AnomalyId DESC LIMIT {limit:UInt32}`,
+    `SELECT ${summaryColumns} FROM logweir.anomalies WHERE ${where.sql} ORDER BY Open DESC, WindowStart DESC, AnomalyId DESC LIMIT {limit:UInt32}`,
     { ...where.params, limit: paging.limit + 1 },
   );
-  return page(items, paging.limit, (item) => writeCursor(item.startMs, item.id));
+  return page(items, paging.limit, (item) => writeCursor(Number(item.open), item.startMs, item.id));
 }
 
 export function page<T>(items: T[], limit: number, cursor: (last: T) => string): Page<T> {
@@ -74,12 +75,25 @@ export async function detectors(
   range: TimeRange,
   service?: string,
 ): Promise<{ detector: string; count: number }[]> {
-  const where = touching(range).given(service, (name) => `ServiceName = {${name}:String}`, 'service');
+  const where = new Where()
+    .add(anomaliesTouching, { ...range })
+    .given(service, (name) => `ServiceName = {${name}:String}`, 'service');
   return await rowsOf(
     clickHouse,
     `SELECT Detector AS detector, count() AS count FROM logweir.anomalies WHERE ${where.sql} GROUP BY detector ORDER BY count DESC, detector`,
     where.params,
   );
+}
+
+/** Which of these findings go on. */
+export async function goingOn(clickHouse: ClickHouse, anomalyIds: readonly string[]): Promise<string[]> {
+  if (anomalyIds.length === 0) return [];
+  const rows = await rowsOf<{ id: string }>(
+    clickHouse,
+    'SELECT AnomalyId AS id FROM logweir.anomalies WHERE Open AND AnomalyId IN {anomalyIds:Array(String)} ORDER BY id',
+    { anomalyIds },
+  );
+  return rows.map(({ id }) => id);
 }
 
 export async function anomaly(clickHouse: ClickHouse, id: string): Promise<AnomalyEvidence | null> {
@@ -115,7 +129,8 @@ export async function windows(
   clickHouse: ClickHouse,
   query: { range: TimeRange; service?: string | undefined; lane?: string | undefined; limit?: number },
 ): Promise<WindowItem[]> {
-  const where = touching(query.range)
+  const where = new Where()
+    .add(touching, { ...query.range })
     .given(query.service, (name) => `ServiceName = {${name}:String}`, 'service')
     .given(query.lane, (name) => `Lane = {${name}:String}`, 'lane');
   return await rowsOf<WindowItem>(

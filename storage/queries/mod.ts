@@ -57,6 +57,9 @@ export class Queries {
   anomaly(id: string): Promise<Types.AnomalyEvidence | null> {
     return findings.anomaly(this.clickHouse, id);
   }
+  goingOn(anomalyIds: readonly string[]): Promise<string[]> {
+    return findings.goingOn(this.clickHouse, anomalyIds);
+  }
   windows(query: Parameters<typeof findings.windows>[1]): Promise<Types.WindowItem[]> {
     return findings.windows(this.clickHouse, query);
   }

@@ -134,6 +134,7 @@ beforeAll(async () => {
       template('t5', 'service-1', 99, { mergedInto: 't4' }),
     ],
     anomalies: [
+      anomaly('a0', -30, { open: true }),
       anomaly('a1', 0, { traceIds: ['4bf92f35', "it's"], hosts: ['node-1'] }),
       anomaly('a2', 1),
       anomaly('a3', 1, { service: 'service-1', detector: 'sequence_match', subject: 'login → fail' }),
@@ -232,12 +233,12 @@ describe('volume', () => {
       errors: expect.any(Number),
       warns: 0,
       services: 3,
-      anomalies: 4,
+      anomalies: 5,
     });
     expect(await queries.extent()).toEqual({ oldestMs: startMs, newestMs: startMs + 60 * minuteMs });
     const services = await queries.services(range);
     expect(services.map(({ service, logs, anomalies }) => [service, logs, anomalies])).toEqual([
-      ['service-0', 40, 3],
+      ['service-0', 40, 4],
       ['service-1', 30, 1],
       ['service-2', 30, 0],
     ]);
@@ -331,17 +332,21 @@ describe('logs', () => {
 describe('findings', () => {
   it('lists anomalies by filter and page, and one with its evidence', async () => {
     const first = await queries.anomalies({ range }, { limit: 3 });
-    expect(first.items.map((item) => item.id)).toEqual(['a4', 'a3', 'a2']);
+    expect(first.items.map((item) => item.id)).toEqual(['a0', 'a4', 'a3']);
     const second = await queries.anomalies({ range }, { limit: 3, after: first.next as string });
-    expect([second.items.map((item) => item.id), second.next]).toEqual([['a1'], null]);
+    expect([second.items.map((item) => item.id), second.next]).toEqual([['a2', 'a1'], null]);
     const ids = async (filter: object): Promise<string[]> =>
       (await queries.anomalies({ range, ...filter }, { limit: 9 })).items.map((item) => item.id);
     expect(await ids({ detector: 'sequence_match' })).toEqual(['a3']);
     expect(await ids({ scoreMin: 51 })).toEqual(['a4', 'a3', 'a2']);
     expect(await ids({ text: 'spike "A2" ISN\'T' })).toEqual(['a2']);
     expect(await ids({ service: 'service-1' })).toEqual(['a3']);
+    // One that goes on comes first, and touches whatever comes after its beginning.
+    expect(await ids({ open: true })).toEqual(['a0']);
+    expect(await ids({ open: false })).toEqual(['a4', 'a3', 'a2', 'a1']);
+    expect(await queries.goingOn(['a0', 'a1', "a'"])).toEqual(['a0']);
     expect(await queries.detectors(range)).toEqual([
-      { detector: 'error_spike', count: 3 },
+      { detector: 'error_spike', count: 4 },
       { detector: 'sequence_match', count: 1 },
     ]);
     expect(await queries.anomaly('a1')).toMatchObject({
@@ -404,7 +409,7 @@ describe('findings', () => {
       totalLogs: 100,
       windows: 3,
       errorWindows: 2,
-      anomaliesTotal: 4,
+      anomaliesTotal: 5,
       services: [{ service: 'service-0' }, {}, {}],
     });
     expect(report.patterns).toContainEqual({ detector: 'sequence_match', subject: 'login → fail', count: 1 });

@@ -2,13 +2,12 @@
 import type { SeverityClass } from '#protocol/mod.ts';
 import { severityClasses } from '#protocol/mod.ts';
 import type { ClickHouse } from '../engine/port.ts';
+import { anomaliesTouching } from './findings.ts';
 import { millis, rollupRange, rowsOf } from './ask.ts';
 import type { ServiceSummary, SeverityCounts, TimeRange, Totals, TrendRow } from './types.ts';
 
 const hourMs = 3_600_000;
 const sums = `sum(Logs) AS logs, sumIf(Logs, Severity IN ('ERROR', 'FATAL')) AS errors, sumIf(Logs, Severity = 'WARN') AS warns`;
-const anomaliesTouching =
-  'WindowStart < fromUnixTimestamp64Milli({toMs:Int64}) AND (WindowEnd > fromUnixTimestamp64Milli({fromMs:Int64}) OR WindowStart >= fromUnixTimestamp64Milli({fromMs:Int64}))';
 
 /** Hours are enough where the range and its steps are made of them. */
 function rollupOf(range: TimeRange, stepMs = hourMs): string {

@@ -51,6 +51,8 @@ export interface AnomalyFilter {
   service?: string | undefined;
   detector?: string | undefined;
   scoreMin?: number | undefined;
+  /** Only those that go on, or only those that are over. */
+  open?: boolean | undefined;
   /** Case-insensitive part of description, subject or service. */
   text?: string | undefined;
 }
@@ -69,6 +71,8 @@ export interface AnomalySummary {
   typical: number;
   description: string;
   revised: boolean;
+  /** It goes on. */
+  open: boolean;
 }
 
 export interface AnomalyEvidence extends AnomalySummary {

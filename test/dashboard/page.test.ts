@@ -102,6 +102,45 @@ describe.runIf(executablePath !== undefined)('the page', () => {
     await expectCount(page, '.anomaly', 7);
   });
 
+  it('shows findings that go on first and marked, and follows them to their end', async () => {
+    let isOver = false;
+    const queries = fakeQueries(nowMs);
+    const { anomalies, anomaly } = queries;
+    const settled = <T extends { id: string; open: boolean; endMs: number }>(item: T): T =>
+      isOver && item.id === paymentsSpike ? { ...item, open: false, endMs: nowMs } : item;
+    queries.anomalies = async (filter, paging) => {
+      const { items, next } = await anomalies({ ...filter, open: undefined }, paging);
+      const all = items.map(settled).sort((a, b) => Number(b.open) - Number(a.open));
+      return { items: all.filter(({ open }) => filter.open === undefined || open === filter.open), next };
+    };
+    queries.anomaly = async (id) => {
+      const found = await anomaly(id);
+      return found === null ? null : settled(found);
+    };
+    const live = await serveSeeded(nowMs, { queries });
+    const page = await visit('/', live.url);
+    await page.getByRole('heading', { name: 'Going on' }).waitFor();
+    const going = page.getByRole('region', { name: 'Going on' });
+    expect(await going.locator('.anomaly').count()).toBe(2);
+    expect(await going.innerText()).toMatch(/for 2[34] min, still going on/);
+    expect(await page.locator('.anomaly').first().innerText()).toContain('still going on');
+    expect(await page.getByRole('region', { name: 'Over, newest first' }).innerText()).toMatch(/lasted 5 min, over/);
+    expect(await page.getByRole('button', { name: /score 97.*still going on/ }).count()).toBe(1);
+    await page.getByRole('button', { name: 'going on', exact: true }).click();
+    await expectCount(page, '.anomaly', 2);
+    expect(page.url()).toContain('open=true');
+    await page.getByRole('button', { name: 'Clear filters' }).click();
+    // What is read follows along: list and evidence, without a click.
+    await going.getByRole('button', { name: /payments/ }).click();
+    await page.locator('.panel-course', { hasText: 'still going on' }).waitFor();
+    isOver = true;
+    live.push({ type: 'dropped', total: 1 });
+    await page.locator('.panel-course', { hasText: /lasted 2[34] min, over/ }).waitFor();
+    await expectCount(page, '.going-on .anomaly', 1);
+    await page.close();
+    await live.close();
+  });
+
   it('drills down from a mark to evidence to raw logs, and pages on', async () => {
     const page = await visit('/');
     await page.getByRole('button', { name: /error spike, score 97/ }).click();

@@ -7,6 +7,8 @@ export const samplesMax = 120;
 const followEveryMs = 5000;
 /** Findings come in bursts; one fetch answers them all. */
 const gatherMs = 250;
+/** A finding is told before it is stored; what the first fetch came too early for, the second brings. */
+const storedMs = 1500;
 
 export interface Live {
   connected: boolean;
@@ -24,6 +26,7 @@ export function useLive(follow: boolean): Live {
 
   useEffect(() => {
     let gathering: ReturnType<typeof setTimeout> | undefined;
+    let storing: ReturnType<typeof setTimeout> | undefined;
     let wasOpen = false;
     const beat = (): void => {
       if (following.current && !document.hidden) setPulse((now) => now + 1);
@@ -33,6 +36,11 @@ export function useLive(follow: boolean): Live {
         gathering = undefined;
         beat();
       }, gatherMs);
+    };
+    const found = (): void => {
+      soon();
+      clearTimeout(storing);
+      storing = setTimeout(beat, storedMs);
     };
     const source = new EventSource('/api/v1/live');
     source.onopen = () => {
@@ -46,7 +54,7 @@ export function useLive(follow: boolean): Live {
       const { sample } = JSON.parse((event as MessageEvent<string>).data) as { sample: RateSample };
       setSamples((now) => [...now.slice(1 - samplesMax), sample]);
     });
-    for (const name of ['anomaly', 'alert', 'incident', 'dropped']) source.addEventListener(name, soon);
+    for (const name of ['anomaly', 'alert', 'incident', 'dropped']) source.addEventListener(name, found);
     const timer = setInterval(beat, followEveryMs);
     const onVisible = (): void => {
       if (!document.hidden) soon();
@@ -56,6 +64,7 @@ export function useLive(follow: boolean): Live {
       source.close();
       clearInterval(timer);
       clearTimeout(gathering);
+      clearTimeout(storing);
       document.removeEventListener('visibilitychange', onVisible);
     };
   }, []);

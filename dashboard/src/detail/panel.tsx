@@ -1,16 +1,24 @@
 /** One finding with its evidence, beside the page: it is opened by the URL, so the address is the link to share. */
-import type { AnomalyDetail } from '#api/types.ts';
+import type { AnomalyDetail, AnomalySummary } from '#api/types.ts';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { useResource } from '../data/use-resource.ts';
-import { duration, figure, minute, words } from '../format.ts';
-import { Failure, Score, Service, Skeleton, Time } from '../parts/bits.tsx';
+import { figure, lasting, minute, visible, words } from '../format.ts';
+import { Course, Failure, Score, Service, Skeleton, Time } from '../parts/bits.tsx';
 import type { SetView } from '../state/use-view.ts';
 import type { View } from '../state/view.ts';
 import { Evidence } from './evidence.tsx';
 import { NearbyLogs } from './nearby-logs.tsx';
 
-export function DetailPanel({ view, setView }: { view: View; setView: SetView }) {
-  const { data, error, loading } = useResource<AnomalyDetail>(`/anomalies/${encodeURIComponent(view.anomaly)}`, 0);
+export function DetailPanel({ view, setView, pulse }: { view: View; setView: SetView; pulse: number }) {
+  // What is over stands still, so that nobody's reading is disturbed.
+  const isOver = useRef(false);
+  const held = useRef(pulse);
+  if (!isOver.current) held.current = pulse;
+  const { data, error, loading } = useResource<AnomalyDetail>(
+    `/anomalies/${encodeURIComponent(view.anomaly)}`,
+    held.current,
+  );
+  isOver.current = data !== null && !data.anomaly.open;
   const panel = useRef<HTMLElement>(null);
   const close = (): void => setView({ anomaly: '' });
 
@@ -56,12 +64,25 @@ function Detail({ detail, setView }: { detail: AnomalyDetail; setView: SetView }
         {anomaly.lane !== 'live' && <span class="tag">lane {anomaly.lane}</span>}
         {anomaly.revised && <span class="tag">revised by late records</span>}
       </p>
-      <h2 class="panel-sentence">{anomaly.description}</h2>
-      <p class="faint">
-        {minute(anomaly.startMs).slice(0, 10)} <Time ms={anomaly.startMs} /> – <Time ms={anomaly.endMs} /> ·{' '}
-        {duration(Math.max(0, anomaly.endMs - anomaly.startMs))}
+      <h2 class="panel-sentence">{visible(anomaly.description)}</h2>
+      <p class="panel-course" aria-live="polite">
+        {anomaly.open ? (
+          <>
+            since <Time ms={anomaly.startMs} />, <Course anomaly={anomaly} />
+          </>
+        ) : (
+          <>
+            {minute(anomaly.startMs).slice(0, 10)} <Time ms={anomaly.startMs} />
+            {anomaly.durationMs >= 1000 && (
+              <>
+                {' '}
+                – <Time ms={anomaly.endMs} />, lasted {lasting(anomaly.durationMs)}, over
+              </>
+            )}
+          </>
+        )}
       </p>
-      <Versus actual={anomaly.actual} typical={anomaly.typical} />
+      <Versus anomaly={anomaly} />
       <Evidence anomaly={anomaly} setView={setView} />
       <NearbyLogs detail={detail} setView={setView} />
     </>
@@ -69,16 +90,16 @@ function Detail({ detail, setView }: { detail: AnomalyDetail; setView: SetView }
 }
 
 /** Two bars of one scale: how much, against how much is usual. */
-function Versus({ actual, typical }: { actual: number; typical: number }) {
+function Versus({ anomaly: { actual, typical, open } }: { anomaly: AnomalySummary }) {
   const top = Math.max(Math.abs(actual), Math.abs(typical), 1e-9);
   const rows: [string, number][] = [
-    ['actual', actual],
+    [open ? 'peak so far' : 'peak', actual],
     ['typical', typical],
   ];
   return (
     <dl class="versus">
       {rows.map(([name, value]) => (
-        <div key={name} class={`is-${name}`}>
+        <div key={name} class={name === 'typical' ? 'is-typical' : 'is-actual'}>
           <dt>{name}</dt>
           <dd>
             <span class="versus-bar" style={{ width: `${(Math.abs(value) / top) * 100}%` }} aria-hidden="true" />

@@ -24,7 +24,7 @@ export function lanesOf(anomalies: readonly AnomalySummary[], [fromMs, toMs]: re
     if (lane === undefined) lanes.set(anomaly.service, (lane = { service: anomaly.service, scoreMax: 0, marks: [] }));
     lane.scoreMax = Math.max(lane.scoreMax, anomaly.score);
     const left = share(anomaly.startMs);
-    lane.marks.push({ anomaly, left, width: Math.max(0, share(anomaly.endMs) - left) });
+    lane.marks.push({ anomaly, left, width: Math.max(0, share(anomaly.startMs + anomaly.durationMs) - left) });
   }
   for (const { marks } of lanes.values()) marks.sort((a, b) => a.left - b.left || b.anomaly.score - a.anomaly.score);
   return [...lanes.values()].sort((a, b) => b.scoreMax - a.scoreMax || (a.service < b.service ? -1 : 1));

@@ -50,12 +50,12 @@ export function Lanes({ anomalies, loading, rangeMs, gutter, open, onOpen }: Pro
               <button
                 key={anomaly.id}
                 type="button"
-                class={`mark is-${scoreClass(anomaly.score)}`}
+                class={`mark is-${scoreClass(anomaly.score)}${anomaly.open ? ' is-open' : ''}`}
                 style={{ left: `${left * 100}%`, width: `max(10px, ${width * 100}%)` }}
                 tabIndex={anomaly.id === stop ? 0 : -1}
                 aria-pressed={anomaly.id === open}
-                aria-label={`${words(anomaly.detector)}, score ${Math.round(anomaly.score)}, ${clock(anomaly.startMs, Date.now())}: ${anomaly.description}`}
-                title={`${Math.round(anomaly.score)} · ${words(anomaly.detector)}\n${anomaly.description}`}
+                aria-label={`${words(anomaly.detector)}, score ${Math.round(anomaly.score)}, ${clock(anomaly.startMs, Date.now())}${anomaly.open ? ', still going on' : ''}: ${anomaly.description}`}
+                title={`${Math.round(anomaly.score)} · ${words(anomaly.detector)}${anomaly.open ? ' · still going on' : ''}\n${anomaly.description}`}
                 onFocus={() => setWalked(anomaly.id)}
                 onClick={() => onOpen(anomaly.id)}
               />

@@ -17,6 +17,8 @@ const anomaly = (service: string, startMs: number, endMs: number, score: number)
   typical: 0,
   description: '',
   revised: false,
+  open: false,
+  durationMs: endMs - startMs,
 });
 
 describe('lanes', () => {

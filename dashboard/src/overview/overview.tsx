@@ -33,11 +33,11 @@ const timelineMax = 300;
 
 export function Overview({ view, setView, pulse, live, overview, services }: Props) {
   const range = { from: view.from, to: view.to };
-  const { service, detector, score, text } = view;
+  const { service, detector, score, text, open: onlyOpen } = view;
   const trend = useResource<Trend>(`/trend${queryOf({ ...range, service })}`, pulse);
   const errors = useResource<ErrorDistribution>(`/errors${queryOf({ ...range, service })}`, pulse);
   const anomalies = usePages<AnomalySummary, AnomalyPage>(
-    `/anomalies${queryOf({ ...range, service, detector, score, text, limit: timelineMax })}`,
+    `/anomalies${queryOf({ ...range, service, detector, score, text, open: onlyOpen, limit: timelineMax })}`,
     pulse,
   );
   const open = (id: string): void => setView({ anomaly: id });

@@ -1,7 +1,8 @@
 /** Small things that every view uses: times, states of waiting, failing and emptiness, severity, score. */
 import type { ComponentChildren } from 'preact';
+import type { AnomalySummary } from '#api/types.ts';
 import type { ApiError } from '../data/fetch.ts';
-import { clock, clockMs, scoreClass, severityName, utc } from '../format.ts';
+import { clock, clockMs, lasting, scoreClass, severityName, utc } from '../format.ts';
 import { hueOf } from '../palette.ts';
 
 export function Time({ ms, exact = false }: { ms: number; exact?: boolean }) {
@@ -57,6 +58,17 @@ export function Score({ value }: { value: number }) {
       {Math.round(value)}
     </span>
   );
+}
+
+/** Whether a finding goes on, and for how long it has or did; of one that is a moment, nothing. */
+export function Course({ anomaly: { open, durationMs } }: { anomaly: Pick<AnomalySummary, 'open' | 'durationMs'> }) {
+  if (open)
+    return (
+      <span class="course is-open">
+        {durationMs < 1000 ? 'just begun' : `for ${lasting(durationMs)}`}, still going on
+      </span>
+    );
+  return durationMs < 1000 ? null : <span class="course">lasted {lasting(durationMs)}, over</span>;
 }
 
 export function Service({ name }: { name: string }) {

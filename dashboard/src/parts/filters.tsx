@@ -29,7 +29,16 @@ const severities: readonly [number, string][] = [
 
 export function Filters({ view, setView, services }: Props) {
   const all = view.service !== '' && !services.includes(view.service) ? [view.service, ...services] : services;
-  const cleared = { service: '', detector: '', score: 0, text: '', severity: 0, template: '', trace: '' };
+  const cleared = {
+    service: '',
+    detector: '',
+    score: 0,
+    text: '',
+    open: '',
+    severity: 0,
+    template: '',
+    trace: '',
+  } as const;
   const narrowed = (Object.keys(cleared) as (keyof typeof cleared)[]).some((key) => view[key] !== defaultView[key]);
   return (
     <section class="filters" aria-label="Filters">
@@ -82,6 +91,7 @@ export function Filters({ view, setView, services }: Props) {
         />
       )}
       {view.detector !== '' && <Chip text={`detector ${view.detector}`} onClear={() => setView({ detector: '' })} />}
+      {view.open !== '' && <Chip text="going on" onClear={() => setView({ open: '' })} />}
       {view.template !== '' && <Chip text={`template ${view.template}`} onClear={() => setView({ template: '' })} />}
       {view.trace !== '' && <Chip text={`trace ${view.trace}`} onClear={() => setView({ trace: '' })} />}
       {narrowed && (

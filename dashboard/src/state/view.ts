@@ -13,6 +13,8 @@ export interface View {
   score: number;
   /** Words to find: in anomalies, logs or templates, depending on the tab. */
   text: string;
+  /** Only findings that go on. */
+  open: '' | 'true';
   /** Id of the anomaly whose evidence is open. */
   anomaly: string;
   /** Id of the incident that is unfolded. */
@@ -32,6 +34,7 @@ export const defaultView: View = {
   detector: '',
   score: 0,
   text: '',
+  open: '',
   anomaly: '',
   incident: '',
   severity: 0,
@@ -70,6 +73,7 @@ export function parseView(search: string): View {
     detector: given.get('detector') ?? '',
     score: whole(given.get('score'), 100),
     text: given.get('text') ?? '',
+    open: given.get('open') === 'true' ? 'true' : '',
     anomaly: idOf(given.get('anomaly')),
     incident: idOf(given.get('incident')),
     severity: whole(given.get('severity'), 24),

@@ -89,7 +89,7 @@ function Incident({ incident, view, setView, pulse }: Props & { incident: Incide
 function Detail({ id, pulse, setView }: { id: string; pulse: number; setView: SetView }) {
   const { data, error, loading } = useResource<IncidentDetail>(`/incidents/${encodeURIComponent(id)}`, pulse);
   if (data === null) return error === null && loading ? <Skeleton rows={4} /> : <Failure error={error} />;
-  const { incident, alerts, logsRange } = data;
+  const { incident, goingOn, alerts, logsRange } = data;
   if (incident.state === 'merged') return <Merged into={incident.mergedInto} setView={setView} />;
   const logsOf = (service: string): void =>
     setView({
@@ -107,7 +107,7 @@ function Detail({ id, pulse, setView }: { id: string; pulse: number; setView: Se
   return (
     <div class="incident-detail" data-incident={incident.id}>
       <p class="incident-sentence">{visible(incident.description)}</p>
-      <Timeline incident={incident} onOpen={(anomaly) => setView({ anomaly })} />
+      <Timeline incident={incident} goingOn={goingOn} onOpen={(anomaly) => setView({ anomaly })} />
       {incident.more > 0 && <p class="faint">and {incident.more} findings of lower score</p>}
       {incident.clues.length > 0 && (
         <>
@@ -164,7 +164,15 @@ function Merged({ into, setView }: { into: string; setView: SetView }) {
 }
 
 /** One row a member, in order of onset: hatched while it may have set in, filled until it ended. */
-function Timeline({ incident, onOpen }: { incident: IncidentItem; onOpen: (anomalyId: string) => void }) {
+function Timeline({
+  incident,
+  goingOn,
+  onOpen,
+}: {
+  incident: IncidentItem;
+  goingOn: readonly string[];
+  onOpen: (anomalyId: string) => void;
+}) {
   const { members, startedMs, endedMs, firstMover, worstAnomalyId } = incident;
   return (
     <div class="timeline">
@@ -179,6 +187,7 @@ function Timeline({ incident, onOpen }: { incident: IncidentItem; onOpen: (anoma
                   <Service name={member.service} />
                   <span class="faint">{words(member.detector)}</span>
                   {leads && <span class="tag">first</span>}
+                  {goingOn.includes(member.anomalyId) && <span class="tag is-open">going on</span>}
                   {member.anomalyId === worstAnomalyId && <span class="tag">worst</span>}
                 </span>
                 <span class="timeline-track" title={`Set in ${utc(member.onsetFromMs)} – ${utc(member.onsetByMs)}`}>
