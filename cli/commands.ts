@@ -20,7 +20,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   train: { summary: 'train the classifier on labelled messages', load: () => import('./train.ts') },
   model: { summary: 'train, compare and roll back the models that classify', load: () => import('./model.ts') },
   correct: { summary: 'correct severity or category of messages', load: () => import('./correct.ts') },
-  detect: { summary: 'find anomalies in a series or among sequences of events', load: () => import('./detect.ts') },
+  detect: {
+    summary: 'find what is unusual in logs, a series or sequences of events',
+    load: () => import('./detect.ts'),
+  },
   backtest: { summary: 'try a configuration over the past, telling nobody', load: () => import('./backtest.ts') },
   gateway: { summary: 'receive logs and put them on the stream', load: () => import('./gateway.ts') },
   worker: { summary: 'analyse partitions', load: () => import('./worker.ts') },

@@ -1,5 +1,5 @@
 /** `logweir reconcile`: stream = stored + duplicates + dead letters, per partition. */
-import { decodeLogsMessage, partitionOfSubject } from '#protocol/mod.ts';
+import { decodeLogsMessage, partitionOfSubject, streams } from '#protocol/mod.ts';
 import { HttpClickHouse } from '#storage/mod.ts';
 import { type Command, type CommandContext, exitCodes, jsonOption } from './command.ts';
 import { Books, within } from './roles/books.ts';
@@ -119,6 +119,8 @@ async function reconcile(ctx: CommandContext, cluster: ClusterSetup): Promise<nu
     ctx.print(
       `${totals.streamRows} records on the stream = ${totals.storedRows} stored + ${totals.duplicates} duplicates + ${totals.deadRows} set aside, in ${totals.deadLetters} dead letters.`,
     );
+    const { firstSequence } = await bus.streams.info(streams.logs);
+    if (firstSequence > 1) ctx.print('Records that have left the stream, as it needs them no longer, are not counted.');
     for (const one of wrong)
       ctx.print(
         `  partition ${one.partition} differs: ${one.streamRows} on the stream, ${one.storedRows} stored, ${one.duplicates} duplicates, ${one.deadRows} set aside; ${one.unaccounted} messages that cannot be read are no dead letters`,
