@@ -209,6 +209,8 @@ export class Gateway {
       const length = Number(request.headers['content-length'] ?? 0);
       // Refused for good when it is looked at, which must not depend on how much room there is.
       if (request.method === 'GET' || request.method === 'HEAD' || length > bodyBytesMax) return undefined;
+      // Whoever is read as it sends waits instead of being refused.
+      if (request.routeOptions.config.streams === true) return undefined;
       try {
         this.admission.check(request.ip, length);
         reply.raw.once('close', this.admission.hold(request.ip, length));

@@ -154,7 +154,8 @@ export async function takeIn<T extends Reading>(
 const setAsideAgain = ({ detail }: DeadLetter): LogweirError =>
   new LogweirError('RECORD_REJECTED', `It is set aside again: ${detail}.`, 'Mend the step that the message names.');
 
-function countIn(cost: Map<string, [number, number]>, view: RecordView): void {
+/** Adds a record to what a request costs its services. */
+export function countIn(cost: Map<string, [number, number]>, view: RecordView): void {
   const known = cost.get(view.service);
   const bytes = view.bodyEnd - view.bodyStart;
   if (known === undefined) cost.set(view.service, [1, bytes]);

@@ -76,10 +76,15 @@ export class Admission {
     return () => this.held.add(name, -bytes);
   }
 
-  /** How long nothing more is read of a request that is taken as it comes, ms: its sender waits instead of being refused. */
-  pauseMs(source: string): number {
-    const { records, sources, now } = this.options;
-    const waitMs = sources.isOff ? 0 : sources.waitMs(source, now());
+  /**
+   * How long nothing more is read of a request that is taken as it comes, ms: its sender waits instead of being refused.
+   * `services`: those that it had records of last, all of which it waits for.
+   */
+  pauseMs(source: string, services: Iterable<string>): number {
+    const { records, sources, services: ofServices, now } = this.options;
+    const nowMs = now();
+    let waitMs = sources.isOff ? 0 : sources.waitMs(source, nowMs);
+    if (!ofServices.isOff) for (const service of services) waitMs = Math.max(waitMs, ofServices.waitMs(service, nowMs));
     return waitMs === 0 && records.share(source) !== 'fits' ? roomLookMs : waitMs;
   }
 

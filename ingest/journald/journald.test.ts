@@ -315,15 +315,56 @@ describe('POST /upload', () => {
 });
 
 describe('a quota', () => {
-  it('makes an upload slower instead of refusing it', async () => {
-    const quotas = { sources: new Quotas(parseRates('*=40')), services: new Quotas([]) };
+  const many = (from: number, to: number): Buffer =>
+    Buffer.concat(Array.from({ length: to - from }, (_, i) => entry(from + i, `MESSAGE=${from + i}`)));
+  const quotasOf = (sources: string, services: string): { sources: Quotas; services: Quotas } => ({
+    sources: new Quotas(parseRates(sources)),
+    services: new Quotas(parseRates(services)),
+  });
+
+  it.each([
+    ['of its address', quotasOf('*=40', '')],
+    ['of its services', quotasOf('', 'oven=40')],
+  ])('%s makes an upload slower instead of refusing it', async (_of, quotas) => {
     const world = await openGateway({ ...withPort, quotas });
     try {
-      const many = Buffer.concat(Array.from({ length: 120 }, (_, i) => entry(i, `MESSAGE=${i}`)));
       const startedMs = performance.now();
-      expect((await upload(world, many)).status).toBe(202);
+      expect((await upload(world, many(0, 120))).status).toBe(202);
       expect(performance.now() - startedMs).toBeGreaterThan(900);
       expect(await world.records()).toHaveLength(120);
+    } finally {
+      await world.stop();
+    }
+  });
+
+  it('that is empty keeps the next upload waiting at its start, on either port, and its place', async () => {
+    const quotas = quotasOf('', 'oven=40');
+    const world = await openGateway({ ...withPort, quotas });
+    try {
+      // An earlier one that broke off before it paid for what it took.
+      await upload(world, many(0, 120), { cut: true });
+      const before = quotas.services.waitMs('oven', Date.now());
+      expect(before).toBeGreaterThan(500);
+      const startedMs = performance.now();
+      const answers = await Promise.all([
+        upload(world, many(0, 120)),
+        upload(world, many(200, 201), { port: world.gateway.port }),
+      ]);
+      expect(answers.map(({ status }) => status)).toEqual([202, 202]);
+      expect(performance.now() - startedMs).toBeGreaterThan(before / 2);
+      const keys = await world.idempotency();
+      expect(new Set(keys.map(({ key, ordinal }) => `${key}.${ordinal}`)).size).toBe(121);
+    } finally {
+      await world.stop();
+    }
+  });
+
+  it('of a service that an upload has nothing of leaves it alone', async () => {
+    const quotas = quotasOf('', 'shop=1');
+    const world = await openGateway({ ...withPort, quotas });
+    try {
+      quotas.services.charge('shop', 1_000, 0, Date.now());
+      expect((await upload(world, many(0, 120))).status).toBe(202);
     } finally {
       await world.stop();
     }

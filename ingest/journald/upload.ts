@@ -1,13 +1,15 @@
 /**
  * One upload of systemd-journal-upload: a request of unknown length and duration, all that the journal holds since the last.
- * It is read as far as the publisher takes records, and answered when the stream has all of them. The sender goes on from
- * the last upload that was answered well; so a request is named by the cursor of its first entry, and what of it was
- * stored before it broke off is not stored twice.
+ * It is read as far as the publisher takes records and quotas allow, and answered when the stream has all of them. The sender
+ * knows no "later": any refusal ends it, and it goes on from the last upload that was answered well. So it is made to wait
+ * instead, its place kept; and a request is named by the cursor of its first entry, so that what of it was stored before it
+ * broke off is not stored twice.
  */
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { LogweirError, RecordView } from '#protocol/mod.ts';
 import { Ticket } from '../batch-publisher.ts';
+import { countIn } from '../intake.ts';
 import { fillView } from '../mapping/record.ts';
 import type { ReceiverContext } from '../receiver.ts';
 import { entryBytesMax, type JournalEntry, JournalExportReader } from './export-reader.ts';
@@ -46,6 +48,8 @@ export async function takeUpload(
   const from = { receiver: 'journald', place: source, file: '', line: 0, nowMs: 0, serviceGiven: false };
   let key = '';
   let ordinal = 0;
+  /** Of the last chunk: records and bytes by service, where services have quotas. */
+  const cost = admission.hasServiceQuotas ? new Map<string, [number, number]>() : null;
   const reject = (reason: 'malformed' | 'rejected' | 'too_long', detail: string, bytes: Buffer): void => {
     read.rejected++;
     counts.rejected++;
@@ -62,6 +66,7 @@ export async function takeUpload(
     view.idempotencyKey = key;
     view.ordinal = key === '' ? 0 : at;
     from.nowMs = nowMs;
+    if (cost !== null) countIn(cost, view);
     const passed = gate.passView(view, from, null);
     if (passed !== null) publisher.add(passed, ticket, nowMs, source);
     counts.records++;
@@ -72,19 +77,26 @@ export async function takeUpload(
     malformed: (reason, bytes) => reject('malformed', reason, bytes),
   });
   const watch = new Watch(body);
+  /** The sender waits as long as it must: the kernel's buffers fill, and nothing more is held here. */
+  const untilAllowed = async (): Promise<void> => {
+    for (let waitMs = 0; ticket.failure === null; await sleepMs(waitMs)) {
+      waitMs = Math.min(admission.pauseMs(source, cost?.keys() ?? []), lookEveryMsMax);
+      if (waitMs === 0) return;
+      if (body.readableAborted) throw new Error('its sender went away while it waited');
+    }
+    throw ticket.failure;
+  };
   try {
     for await (const chunk of chunks) {
       counts.bytes += chunk.length;
       watch.pause();
+      // Others of its address, or it before it broke off, may have emptied the quota.
+      await untilAllowed();
       const before = read.taken;
+      cost?.clear();
       await turns.run(source, () => reader.push(chunk));
-      admission.charge(source, read.taken - before, chunk.length, null);
-      // The sender waits as long as it must: the kernel's buffers fill, and nothing more is held here.
-      for (let waitMs = 0; ticket.failure === null; await new Promise((resolve) => setTimeout(resolve, waitMs))) {
-        waitMs = Math.min(admission.pauseMs(source), lookEveryMsMax);
-        if (waitMs === 0) break;
-      }
-      if (ticket.failure !== null) throw ticket.failure;
+      admission.charge(source, read.taken - before, chunk.length, cost);
+      await untilAllowed();
       watch.start(reader.openBytes > 0 ? stalledMs : idleMs);
     }
     watch.pause();
@@ -108,6 +120,8 @@ export async function takeUpload(
     release();
   }
 }
+
+const sleepMs = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
 /** Ends a body on which nothing comes any more. */
 class Watch {
