@@ -30,7 +30,7 @@ export async function resend(letter: StoredDeadLetter, options: ResendOptions): 
   const { resend: way, bytes, bytesWhole } = letter;
   if (bytesWhole !== undefined && bytesWhole > bytes.length)
     return { outcome: 'refused', why: `only ${bytes.length} of its ${bytesWhole} bytes were kept` };
-  if (way === undefined) return { outcome: 'refused', why: 'it is a part of a request and cannot be sent by itself' };
+  if (way === undefined) return { outcome: 'refused', why: 'it cannot be sent by itself; see "logweir dead show"' };
   const sent = way.path.startsWith('/') ? await post(letter, way, options) : await publish(letter, way.path, options);
   if (sent.outcome === 'taken') await removeDeadLetter(options.bus, letter.sequence);
   return sent;
@@ -41,10 +41,11 @@ export const resendKey = ({ id }: StoredDeadLetter): string =>
 
 async function post(
   letter: StoredDeadLetter,
-  { path, contentType, encoding }: NonNullable<StoredDeadLetter['resend']>,
+  { path, contentType, encoding, headers: more }: NonNullable<StoredDeadLetter['resend']>,
   { gatewayUrl, tokens }: ResendOptions,
 ): Promise<Resent> {
   const headers: Record<string, string> = {
+    ...more,
     'idempotency-key': resendKey(letter),
     // It has a letter already.
     [deadRetryHeader]: '1',

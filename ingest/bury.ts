@@ -9,8 +9,15 @@ export interface Origin {
   source: string;
 }
 
-/** Sets aside a record of a request. `bytes` are as they came; `resend` says how they can be sent by themselves. */
-export type Bury = (detail: string, bytes: Uint8Array, more?: { service?: string; resend?: DeadResend }) => void;
+/**
+ * Sets aside a record of a request. `bytes` are as they came, or made when the letter is written; `resend` says how they
+ * can be sent by themselves.
+ */
+export type Bury = (
+  detail: string,
+  bytes: Uint8Array | (() => Uint8Array),
+  more?: { service?: string; resend?: DeadResend | undefined },
+) => void;
 
 export const noBury: Bury = () => {};
 
@@ -19,7 +26,8 @@ const lettersPerRequestMax = 1_000;
 
 export class Buried {
   private readonly origin: Origin;
-  private readonly letters: DeadLetter[] = [];
+  /** Written one by one when they are put: a record with what is around it is many times its size. */
+  private readonly letters: (() => DeadLetter)[] = [];
   private more = 0;
   private readonly atMs: number;
 
@@ -30,19 +38,22 @@ export class Buried {
 
   readonly bury: Bury = (detail, bytes, { service = '', resend } = {}) => {
     if (this.letters.length >= lettersPerRequestMax) this.more++;
-    else this.letters.push(this.letter(reasonOf(detail), detail, bytes, service, resend));
+    else
+      this.letters.push(() =>
+        this.letter(reasonOf(detail), detail, typeof bytes === 'function' ? bytes() : bytes, service, resend),
+      );
   };
 
   /** A letter that is written already. */
   readonly keep = (letter: DeadLetter): void => {
     if (this.letters.length >= lettersPerRequestMax) this.more++;
-    else this.letters.push(letter);
+    else this.letters.push(() => letter);
   };
 
   /** The request was answered: what it was not taken for is set aside. */
   putAll(dead: DeadLetters): void {
     const { letters, more } = this;
-    for (const letter of letters) dead.put(letter);
+    for (const letter of letters) dead.put(letter());
     if (more > 0) dead.put(this.letter('rejected', `${more} more of this request are not kept`, new Uint8Array(), ''));
   }
 

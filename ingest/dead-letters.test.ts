@@ -48,8 +48,8 @@ describe('dead letters over HTTP', () => {
       ['ingest', 'malformed', 'no json', '/ingest?service=shop'],
       ['elasticsearch', 'malformed', '{"message":', '/web/_doc'],
       ['splunk', 'rejected', '{"event":""}', '/services/collector/event?host=h'],
-      ['loki', 'rejected', '["1"]', undefined],
-      ['otlpHttp', 'malformed', '7', undefined],
+      ['loki', 'rejected', '{"streams":[{"stream":{"app":"a"},"values":[["1"]]}]}', '/loki/api/v1/push'],
+      ['otlpHttp', 'malformed', '{"resourceLogs":[{"scopeLogs":[{"logRecords":[7]}]}]}', '/v1/logs'],
     ]);
     expect(letters[0]).toMatchObject({
       service: 'shop',

@@ -14,6 +14,7 @@ import {
 import type { Quotas } from './admission/mod.ts';
 import { type BatchPublisher, Ticket } from './batch-publisher.ts';
 import type { ListenerCounts } from './listening.ts';
+import { asNdjson } from './pipeline/ndjson-line.ts';
 import { type Gate, type LineOptions, openGate, type RecordWithLines, type Source } from './pipeline/gate.ts';
 
 /** Distinct resources kept: the same array is one dictionary entry on the wire. */
@@ -153,8 +154,9 @@ export class RecordSink {
   add(record: RecordWithLines, source: string, request: SinkRequest = this.unasked): boolean {
     const size = bytesOf(record);
     if (size > recordBytesMax) {
-      const detail = `the record has ${size} bytes, ${recordBytesMax} are allowed; its body is kept`;
-      this.reject('tooLong', detail, Buffer.from(record.body), source, { service: record.service ?? '' });
+      const detail = `the record has ${size} bytes, ${recordBytesMax} are allowed`;
+      const { service = '' } = record;
+      this.reject('tooLong', detail, Buffer.from(asNdjson(record)), source, { service, resend: resendJson });
       return false;
     }
     if (record.resource !== undefined) record.resource = this.shared(record.resource);

@@ -44,6 +44,8 @@ export interface DeadResend {
   contentType: string;
   /** Content-Encoding. */
   encoding?: string;
+  /** What else of its headers says what it means, such as Loki's tenant; never a token. */
+  headers?: Readonly<Record<string, string>>;
 }
 
 /** Says to a gateway that what comes has its letter already, and gets no other where it is refused again. */
@@ -97,7 +99,9 @@ export function decodeDeadLetter(frame: Uint8Array, sequence: number): StoredDea
     letter.bytes instanceof Uint8Array &&
     (letter.bytesWhole === undefined || typeof letter.bytesWhole === 'number') &&
     (letter.resend === undefined ||
-      (typeof letter.resend.path === 'string' && typeof letter.resend.contentType === 'string'));
+      (typeof letter.resend.path === 'string' &&
+        typeof letter.resend.contentType === 'string' &&
+        Object.values(letter.resend.headers ?? {}).every((text) => typeof text === 'string')));
   if (!isLetter)
     throw new LogweirError(
       'MESSAGE_MALFORMED',

@@ -3,6 +3,7 @@ import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { Packr } from 'msgpackr';
 import { ByteWriter } from '#protocol/mod.ts';
 import type { ListeningName } from '../listening.ts';
+import { delimited } from '../otlp/envelope.ts';
 
 export interface HttpTarget {
   receiver: string;
@@ -30,11 +31,7 @@ const of = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 
 /** A field of a protobuf message that has a length. */
 function field(number: number, ...content: (Buffer | string)[]): Buffer {
-  const bytes = Buffer.concat(content.map((part) => Buffer.from(part as string)));
-  const writer = new ByteWriter();
-  writer.uint8((number << 3) | 2);
-  writer.varint(bytes.length);
-  return Buffer.concat([writer.copy(), bytes]);
+  return delimited((number << 3) | 2, ...content.map((part) => Buffer.from(part as string)));
 }
 
 const pair = (key: string, value: string): Buffer[] => [field(1, key), field(2, field(1, value))];
@@ -154,6 +151,13 @@ const journal = Buffer.concat(
   ),
 );
 
+const packr = new Packr({ useRecords: false });
+const pack = (value: unknown): Buffer => packr.pack(value);
+const entries = Buffer.concat([
+  pack([1_763_700_000, { log: 'a', n: [1, { x: null }] }]),
+  pack([1.5, { message: 'b' }]),
+]);
+
 export const httpTargets: readonly HttpTarget[] = [
   {
     receiver: 'ingest',
@@ -254,14 +258,15 @@ export const httpTargets: readonly HttpTarget[] = [
     body: firehose,
     records: 3,
   },
+  {
+    receiver: 'forward',
+    path: '/fluent?tag=fuzzed',
+    headers: { 'content-type': 'application/msgpack' },
+    body: entries,
+    records: 2,
+  },
 ];
 
-const packr = new Packr({ useRecords: false });
-const pack = (value: unknown): Buffer => packr.pack(value);
-const entries = Buffer.concat([
-  pack([1_763_700_000, { log: 'a', n: [1, { x: null }] }]),
-  pack([1.5, { message: 'b' }]),
-]);
 const gelf = of({
   version: '1.1',
   host: 'h',

@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { LogweirError, RecordView } from '#protocol/mod.ts';
+import { type DeadResend, LogweirError, RecordView } from '#protocol/mod.ts';
 import { Ticket } from '../batch-publisher.ts';
 import { countIn } from '../intake.ts';
 import { fillView } from '../mapping/record.ts';
@@ -15,12 +15,20 @@ import type { ReceiverContext } from '../receiver.ts';
 import { entryBytesMax, type JournalEntry, JournalExportReader } from './export-reader.ts';
 import { recordOfEntry } from './record.ts';
 
+export const uploadPath = '/upload';
+export const uploadType = 'application/vnd.fdo.journal';
+
 export interface UploadRead {
   taken: number;
   rejected: number;
+  /** Why the first was not taken, '' where all were. */
+  reason: string;
   /** Bytes at the end that are no whole entry. */
   restBytes: number;
 }
+
+/** How an entry that was not taken is sent again: alone. */
+const resendEntry: DeadResend = { path: uploadPath, contentType: uploadType };
 
 /** What an upload may hold: an entry that is not whole, and the chunk that came. */
 const heldBytes = entryBytesMax + 64 * 1024;
@@ -30,39 +38,52 @@ const stalledMs = 30_000;
 const idleMs = 3_600_000;
 /** Characters of the name that travels with the records: 128 bits in base64url. */
 const nameCharacters = 22;
-const textBytesKept = 4_096;
 
-/** `chunks`: the body, unpacked. @throws LogweirError REQUEST_INVALID | NATS_UNAVAILABLE | STREAM_FULL */
+/**
+ * `chunks`: the body, unpacked. `again`: the key of a dead letter that is sent again, under which it counts once; where it is not
+ * taken again it gets no other letter.
+ * @throws LogweirError REQUEST_INVALID | NATS_UNAVAILABLE | STREAM_FULL
+ */
 export async function takeUpload(
   context: ReceiverContext,
   body: Readable,
   chunks: AsyncIterable<Uint8Array>,
   source: string,
+  again?: string,
 ): Promise<UploadRead> {
   const { publisher, counts, clock, dead, gate, admission, turns } = context;
   counts.requests++;
   const release = context.hold(heldBytes, source);
   const ticket = new Ticket();
   const view = new RecordView();
-  const read: UploadRead = { taken: 0, rejected: 0, restBytes: 0 };
+  const read: UploadRead = { taken: 0, rejected: 0, reason: '', restBytes: 0 };
   const from = { receiver: 'journald', place: source, file: '', line: 0, nowMs: 0, serviceGiven: false };
   let key = '';
   let ordinal = 0;
   /** Of the last chunk: records and bytes by service, where services have quotas. */
   const cost = admission.hasServiceQuotas ? new Map<string, [number, number]>() : null;
-  const reject = (reason: 'malformed' | 'rejected' | 'too_long', detail: string, bytes: Buffer): void => {
+  const reject = (
+    reason: 'malformed' | 'rejected' | 'too_long',
+    detail: string,
+    bytes: Buffer,
+    resend?: DeadResend,
+  ): void => {
     read.rejected++;
     counts.rejected++;
-    dead.put({ reason, detail, receiver: 'journald', source, service: '', atMs: clock(), bytes });
+    read.reason ||= detail;
+    if (again !== undefined) return;
+    const letter = { reason, detail, receiver: 'journald', source, service: '', atMs: clock(), bytes };
+    dead.put(resend === undefined ? letter : { ...letter, resend });
   };
   const take = (entry: JournalEntry): void => {
     const nowMs = clock();
-    if (ordinal === 0) key = nameOf(entry);
+    if (ordinal === 0) key = again === undefined ? nameOf(entry) : nameOfKey(again);
     // Every entry counts, taken or not: the same entry has the same number when it comes again.
     const at = ordinal++;
     const record = recordOfEntry(entry, nowMs);
     const reason = 'reject' in record ? record.reject : fillView(record, nowMs, view);
-    if (reason !== '') return reject('reject' in record ? 'rejected' : 'too_long', reason, textOf(entry));
+    if (reason !== '')
+      return reject('reject' in record ? 'rejected' : 'too_long', reason, exportOf(entry), resendEntry);
     view.idempotencyKey = key;
     view.ordinal = key === '' ? 0 : at;
     from.nowMs = nowMs;
@@ -143,6 +164,9 @@ class Watch {
   }
 }
 
+const nameOfKey = (key: string): string =>
+  createHash('sha256').update(`journald again\0${key}`).digest('base64url').slice(0, nameCharacters);
+
 /** '' where the first entry names no place in a journal: then repeats are not told apart. */
 function nameOf({ fields }: JournalEntry): string {
   const at = fields.indexOf('__CURSOR');
@@ -153,10 +177,20 @@ function nameOf({ fields }: JournalEntry): string {
     .slice(0, nameCharacters);
 }
 
-/** The beginning of an entry in the format that it came in. */
-function textOf({ fields }: JournalEntry): Buffer {
-  let text = '';
-  for (let i = 0; i < fields.length && text.length < textBytesKept; i += 2)
-    text += `${fields[i] as string}=${(fields[i + 1] as string).slice(0, textBytesKept)}\n`;
-  return Buffer.from(text);
+/** An entry in the format that it came in, less what it was too large to keep. */
+function exportOf({ fields }: JournalEntry): Buffer {
+  const parts: Buffer[] = [];
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string;
+    const value = fields[i + 1] as string;
+    if (!value.includes('\n')) {
+      parts.push(Buffer.from(`${name}=${value}\n`));
+      continue;
+    }
+    const bytes = Buffer.from(value);
+    const size = Buffer.alloc(8);
+    size.writeBigUInt64LE(BigInt(bytes.length));
+    parts.push(Buffer.from(`${name}\n`), size, bytes, Buffer.from('\n'));
+  }
+  return Buffer.concat([...parts, Buffer.from('\n')]);
 }

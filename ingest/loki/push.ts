@@ -1,6 +1,8 @@
 /** Bodies of Loki's push, in protobuf and in both of its JSON forms, to records. */
 import { isUtf8 } from 'node:buffer';
+import { gzipSync } from 'node:zlib';
 import {
+  type DeadResend,
   eventTimeMsMax,
   LogweirError,
   type LogRecord,
@@ -15,6 +17,7 @@ import { isObject, jsonBytes, parseJson, valueText } from '../mapping/json.ts';
 import { recordOfLine, recordOfObject } from '../mapping/object.ts';
 import { fillView } from '../mapping/record.ts';
 import { reject, type Rejections } from '../otlp/answer.ts';
+import { delimited } from '../otlp/envelope.ts';
 import { recordsMax, tooManyRecords } from '../otlp/limits.ts';
 import { WireError, WireReader } from '../otlp/wire.ts';
 import { textOf } from '../short-text.ts';
@@ -32,6 +35,13 @@ interface Entry {
   metadata: string[];
 }
 
+/** An entry as it came, or as JSON again, for its dead letter. */
+type Raw = () => {
+  bytes: () => Uint8Array;
+  /** Where the bytes are a push of their own. */
+  resend: DeadResend | undefined;
+};
+
 class Reader {
   readonly rejections: Rejections = { rejected: 0, reasons: [] };
   private readonly add: Add;
@@ -46,13 +56,13 @@ class Reader {
     this.nowMs = nowMs;
   }
 
-  /** `raw`: the entry as it came, or as JSON again. */
-  reject(reason: string, raw: () => Uint8Array, service = ''): void {
+  reject(reason: string, raw: Raw, service = ''): void {
     reject(this.rejections, this.index++, reason);
-    this.bury(reason, raw(), { service });
+    const { bytes, resend } = raw();
+    this.bury(reason, bytes, { service, resend });
   }
 
-  entry(entry: Entry, facts: LabelFacts, raw: () => Uint8Array): void {
+  entry(entry: Entry, facts: LabelFacts, raw: Raw): void {
     const record = recordOfLine(entry.line, this.nowMs);
     record.timeMs = entry.timeMs;
     record.timeSubNs = entry.timeSubNs;
@@ -121,6 +131,9 @@ function said(record: LogRecord, text: string, number: number): void {
 
 interface Frame {
   facts: LabelFacts | string;
+  /** Where its labels lie. */
+  labelsAt: number;
+  labelsEnd: number;
   starts: number[];
   ends: number[];
 }
@@ -135,11 +148,19 @@ export function readPushProtobuf(
 ): Rejections {
   const reader = new Reader(add, nowMs, bury);
   const frames = framesOf(body, tenant);
-  for (const { facts, starts, ends } of frames) {
+  const resend = { ...resendAs('application/x-protobuf', tenant), encoding: 'gzip' };
+  for (const { facts, labelsAt, labelsEnd, starts, ends } of frames) {
+    const hasRoom = labelsEnd - labelsAt <= labelBytesMax;
     for (const [i, start] of starts.entries()) {
       const end = ends[i] as number;
-      if (typeof facts === 'string') reader.reject(facts, () => body.subarray(start, end));
-      else entryAt(body, start, end, facts, reader, nowMs);
+      const raw: Raw = () => {
+        const entry = body.subarray(start, end);
+        if (!hasRoom) return { bytes: () => entry, resend: undefined };
+        const labels = delimited(0x0a, body.subarray(labelsAt, labelsEnd));
+        return { bytes: () => gzipSync(delimited(0x0a, labels, delimited(0x12, entry))), resend };
+      };
+      if (typeof facts === 'string') reader.reject(facts, raw);
+      else entryAt(body, start, end, facts, reader, nowMs, raw);
     }
   }
   return reader.rejections;
@@ -159,10 +180,12 @@ function framesOf(body: Buffer, tenant: string): Frame[] {
       reader.delimited();
       const stream = new WireReader(body, reader.start, reader.stop);
       let labels = '{}';
-      const frame: Frame = { facts: '', starts: [], ends: [] };
+      const frame: Frame = { facts: '', labelsAt: 0, labelsEnd: 0, starts: [], ends: [] };
       for (let part = stream.tag(); part !== 0; part = stream.tag()) {
         if (part === 0x0a) {
           stream.delimited();
+          frame.labelsAt = stream.start;
+          frame.labelsEnd = stream.stop;
           labels = textOf(body, stream.start, stream.stop);
         } else if (part === 0x12) {
           stream.delimited();
@@ -198,8 +221,21 @@ function factsOf(labels: () => readonly string[], tenant: string): LabelFacts | 
 
 const labelBytesMax = 64 * 1024;
 
-function entryAt(body: Buffer, at: number, end: number, facts: LabelFacts, into: Reader, nowMs: number): void {
-  const raw = (): Uint8Array => body.subarray(at, end);
+export const resendAs = (contentType: string, tenant: string): DeadResend => ({
+  path: '/loki/api/v1/push',
+  contentType,
+  ...(tenant === '' ? {} : { headers: { 'x-scope-orgid': tenant } }),
+});
+
+function entryAt(
+  body: Buffer,
+  at: number,
+  end: number,
+  facts: LabelFacts,
+  into: Reader,
+  nowMs: number,
+  raw: Raw,
+): void {
   let timeMs = nowMs;
   let timeSubNs = 0;
   let start = at;
@@ -274,12 +310,13 @@ export function readPushJson(body: Buffer, tenant: string, add: Add, nowMs: numb
   }
   if (!isObject(value) || !Array.isArray(value['streams'])) throw invalid('it has no list of streams');
   const reader = new Reader(add, nowMs, bury);
+  const resend = resendAs('application/json', tenant);
   const streams = value['streams'] as unknown[];
   const count = streams.reduce((sum: number, stream) => sum + entriesOf(stream).length, 0);
   if (count > recordsMax) throw tooManyRecords();
   for (const stream of streams) {
     if (!isObject(stream)) {
-      reader.reject('a stream is no object', () => jsonBytes(stream));
+      reader.reject('a stream is no object', () => ({ bytes: () => jsonBytes(stream), resend: undefined }));
       continue;
     }
     const { labels, stream: object } = stream;
@@ -290,9 +327,17 @@ export function readPushJson(body: Buffer, tenant: string, add: Add, nowMs: numb
           : parseLabels(typeof labels === 'string' ? labels : '{}'),
       tenant,
     );
+    let room: boolean | undefined;
+    const rawOf = (entry: unknown): ReturnType<Raw> => {
+      room ??= jsonBytes({ labels, object }).length <= labelBytesMax;
+      if (!room) return { bytes: () => jsonBytes(entry), resend: undefined };
+      // The form with `labels` has entries of its own, which the other reads as well.
+      const push = { streams: [{ stream: object, labels, values: [entry] }] };
+      return { bytes: () => jsonBytes(push), resend };
+    };
     for (const entry of entriesOf(stream)) {
-      if (typeof facts === 'string') reader.reject(facts, () => jsonBytes(entry));
-      else takeJson(entry, facts, reader, nowMs);
+      if (typeof facts === 'string') reader.reject(facts, () => rawOf(entry));
+      else takeJson(entry, facts, reader, nowMs, rawOf);
     }
   }
   return reader.rejections;
@@ -304,13 +349,19 @@ function entriesOf(stream: unknown): readonly unknown[] {
   return Array.isArray(list) ? (list as unknown[]) : [];
 }
 
-function takeJson(entry: unknown, facts: LabelFacts, reader: Reader, nowMs: number): void {
+function takeJson(
+  entry: unknown,
+  facts: LabelFacts,
+  reader: Reader,
+  nowMs: number,
+  rawOf: (entry: unknown) => ReturnType<Raw>,
+): void {
+  const raw: Raw = () => rawOf(entry);
   const [stamp, line, more] = Array.isArray(entry)
     ? (entry as unknown[])
     : isObject(entry)
       ? [entry['ts'] ?? entry['timestamp'], entry['line'], entry['structuredMetadata']]
       : [];
-  const raw = (): Uint8Array => jsonBytes(entry);
   if (line === undefined || line === null) return reader.reject('it is no [time, line]', raw, facts.service);
   try {
     const metadata = isObject(more) ? Object.entries(more).flatMap(([name, text]) => [name, valueText(text)]) : [];

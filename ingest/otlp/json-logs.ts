@@ -6,10 +6,14 @@ import { eventTimeMsMax, LogweirError, type LogRecord, severityNumberOf } from '
 import { isObject, jsonBytes, type JsonObject, parseJson, valueText, numberOf } from '../mapping/json.ts';
 import { type Resource, resourceOf } from '../mapping/resource.ts';
 import { anyValueDepthMax } from './any-value.ts';
+import { envelopeBytesMax } from './envelope.ts';
 import { observedOf, recordsMax, resourceBytesMax, scopePairs, tooManyRecords } from './limits.ts';
 
-/** `raw`: the record as JSON again. */
-export type JsonLog = ({ record: LogRecord; observedMs: number } | { reject: string }) & { raw: () => Buffer };
+/** `raw`: the record as JSON again. `alone`: a request with it alone, null where what is around it is too large for that. */
+export type JsonLog = ({ record: LogRecord; observedMs: number } | { reject: string }) & {
+  raw: () => Buffer;
+  alone: () => (() => Buffer) | null;
+};
 
 type Taken = { record: LogRecord; observedMs: number } | { reject: string };
 
@@ -36,13 +40,29 @@ export function jsonLogs(body: Buffer, nowMs: number): JsonLog[] {
       const scopeAttributes = scopePairs(attributesIn(scope), textIn(scopeLogs, 'schemaUrl', 'schema_url'));
       const records = listIn(scopeLogs, 'logRecords', 'log_records');
       if (logs.length + records.length > recordsMax) throw tooManyRecords();
+      let room: boolean | undefined;
+      const hasRoom = (): boolean =>
+        (room ??= jsonBytes(requestOf(resourceLogs, scopeLogs, null)).length <= envelopeBytesMax);
       for (const record of records) {
         const raw = (): Buffer => jsonBytes(record);
-        logs.push({ ...take(record, resource, pair, scopeAttributes, nowMs), raw });
+        const alone = (): (() => Buffer) | null =>
+          hasRoom() ? () => jsonBytes(requestOf(resourceLogs, scopeLogs, record)) : null;
+        logs.push({ ...take(record, resource, pair, scopeAttributes, nowMs), raw, alone });
       }
     }
   }
   return logs;
+}
+
+/** The request that a record came in, without the others. */
+function requestOf(resourceLogs: JsonObject, scopeLogs: JsonObject, record: unknown): object {
+  const { resource } = resourceLogs;
+  const { scope } = scopeLogs;
+  const scopeUrl = field(scopeLogs, 'schemaUrl', 'schema_url');
+  const schemaUrl = field(resourceLogs, 'schemaUrl', 'schema_url');
+  return {
+    resourceLogs: [{ resource, schemaUrl, scopeLogs: [{ scope, schemaUrl: scopeUrl, logRecords: [record] }] }],
+  };
 }
 
 function take(

@@ -18,6 +18,7 @@ import {
 import { rememberOften, type Resource, resourceOf } from '../mapping/resource.ts';
 import { textOf } from '../short-text.ts';
 import { anyTag, anyValueText } from './any-value.ts';
+import { type Envelope, envelopeOf, requestOf } from './envelope.ts';
 import { observedOf, recordsMax, resourceBytesMax, scopePairs, tooManyRecords } from './limits.ts';
 import { WireError, WireReader } from './wire.ts';
 
@@ -30,6 +31,16 @@ interface Group {
   /** Scope attributes, told with every record. */
   scopeAttributes: string[];
   firstRecord: number;
+  /** Where its ResourceLogs and its ScopeLogs lie. */
+  resourceLogs: Span;
+  scopeLogs: Span;
+  /** What is around its records, once it was asked for; null where that is too much to go with a record. */
+  envelope: Envelope | null | undefined;
+}
+
+interface Span {
+  start: number;
+  end: number;
 }
 
 interface Scope {
@@ -85,6 +96,15 @@ export class ProtobufLogs {
   /** The last record as it came. */
   get recordBytes(): Buffer {
     return this.body.subarray(this.starts[this.index], this.ends[this.index]);
+  }
+
+  /** What makes a request with the last record alone; null where its resource and scope are too large for that. */
+  get alone(): (() => Buffer) | null {
+    const group = this.groups[this.group] as Group;
+    group.envelope ??= envelopeOf(this.body, group.resourceLogs, group.scopeLogs);
+    const { envelope } = group;
+    const record = this.recordBytes;
+    return envelope === null ? null : () => requestOf(envelope, record);
   }
 
   next(): 'record' | 'rejected' | 'end' {
@@ -161,6 +181,7 @@ export class ProtobufLogs {
     for (let i = firstGroup; i < this.groups.length; i++) {
       const group = this.groups[i] as Group;
       group.resource = resource;
+      group.resourceLogs = { start: at, end };
       if (refused !== '') group.refused = refused;
     }
   }
@@ -204,6 +225,9 @@ export class ProtobufLogs {
       scope: scope.pair,
       scopeAttributes: scope.attributes,
       firstRecord,
+      resourceLogs: { start: 0, end: 0 },
+      scopeLogs: { start: at, end },
+      envelope: undefined,
     });
   }
 

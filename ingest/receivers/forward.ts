@@ -6,27 +6,22 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { Packr } from 'msgpackr';
-import { parseJsonObject } from '#analysis/formats/mod.ts';
-import { recordBytesMax } from '#protocol/mod.ts';
 import { ByteQueue } from '../byte-queue.ts';
+import { readEvent, resendEvents, smallBytesMax } from '../forward/events.ts';
 import { type Conversation, ConversationEnd, type Listening, type ListeningReceiver, type Peer } from '../listening.ts';
-import { Extension, MsgpackError, MsgpackFrame, MsgpackReader } from '../msgpack.ts';
+import { MsgpackError, MsgpackFrame, MsgpackReader } from '../msgpack.ts';
 import { type RecordSink, SinkRequest } from '../record-sink.ts';
 import { unzstd } from '../zstd-frames.ts';
-import { withConventions } from './collector-fields.ts';
 
 /** Fluentd sends chunks of 8 MB unless told otherwise. */
 const messageBytesMax = 16 * 1024 * 1024;
 const unpackedBytesMax = 32 * 1024 * 1024;
-/** Options, times, metadata, and what a client says of itself. */
-const smallBytesMax = 64 * 1024;
 const tagCharactersMax = 1_024;
 const chunkCharactersMax = 1_024;
 /** A text of 128 bits is enough to tell chunks apart. */
 const keyCharacters = 22;
 const nonceBytes = 16;
 const nothing = Buffer.alloc(0);
-const eventTimeType = 0;
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 /** A copy: the packer's own buffer is used again. */
 const encode = (value: unknown): Uint8Array => Buffer.from(packr.pack(value));
@@ -231,40 +226,10 @@ class ForwardConversation implements Conversation {
 
   /** Time and record, one behind the other. */
   private event(reader: MsgpackReader, tag: string, request: SinkRequest | undefined): void {
-    const { time: clock } = this.sink;
-    let time: unknown;
-    let metadata: unknown;
-    if (reader.kind() === 'array') {
-      // Fluent Bit: [[time, metadata], record].
-      const parts = reader.valueWithin(smallBytesMax) as unknown[];
-      [time, metadata] = parts;
-    } else time = reader.valueWithin(smallBytesMax);
-    const start = reader.at;
-    const isMap = reader.kind() === 'map';
-    reader.skip();
-    if (!isMap || reader.at - start > recordBytesMax) {
-      const detail = isMap
-        ? `the record has ${reader.at - start} bytes, ${recordBytesMax} are allowed`
-        : 'the record is no map';
-      this.sink.reject(isMap ? 'tooLong' : 'malformed', detail, reader.from(start), this.peer.address);
-      return;
-    }
-    reader.at = start;
-    const fields = reader.value() as Record<string, unknown>;
-    if (typeof metadata === 'object' && metadata !== null && Object.keys(metadata).length > 0)
-      fields['fluent.metadata'] ??= metadata;
-    const at = timeOf(time);
-    const record = parseJsonObject(fields, { observedMs: clock.now(), timed: at !== null });
-    if ('reject' in record) {
-      this.sink.reject('malformed', record.reject, reader.from(start), this.peer.address);
-      return;
-    }
-    if (at !== null) {
-      record.timeMs = at.ms;
-      record.timeSubNs = at.subNs;
-    }
-    (record.attributes ??= []).push('fluent.tag', tag);
-    this.sink.add(withConventions(record, tag), this.peer.address, request);
+    const { sink, peer } = this;
+    const read = readEvent(reader, tag, sink.time.now());
+    if ('record' in read) sink.add(read.record, peer.address, request);
+    else sink.reject(read.reason, read.reject, read.bytes, peer.address, { resend: resendEvents(tag) });
   }
 
   private begin(tag: string, { chunk }: Options): SinkRequest | undefined {
@@ -307,17 +272,4 @@ function unpack(data: Buffer, compressed: string): Buffer {
       (error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE' ? 'too long' : 'broken packing',
     );
   }
-}
-
-/** Null where nothing is said: 0 is no time of a log. */
-function timeOf(time: unknown): { ms: number; subNs: number } | null {
-  if (time instanceof Extension) {
-    if (time.type !== eventTimeType || time.data.length !== 8) return null;
-    const seconds = time.data.readUInt32BE(0);
-    const nanoseconds = time.data.readUInt32BE(4);
-    if (seconds === 0 || nanoseconds >= 1e9) return null;
-    return { ms: seconds * 1_000 + Math.floor(nanoseconds / 1e6), subNs: nanoseconds % 1_000_000 };
-  }
-  if (typeof time !== 'number' || !(time > 0 && time < 4_294_967_295)) return null;
-  return { ms: Math.floor(time * 1_000), subNs: 0 };
 }

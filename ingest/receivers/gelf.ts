@@ -9,7 +9,7 @@ import { ByteQueue } from '../byte-queue.ts';
 import type { Conversation, Listening, ListeningReceiver } from '../listening.ts';
 import { numberOf } from '../mapping/json.ts';
 import { type RecordSink, resendJson } from '../record-sink.ts';
-import { withConventions } from './collector-fields.ts';
+import { withConventions } from '../mapping/collector-fields.ts';
 
 /** JSON text of one message: twice a record, for its escapes. */
 const messageBytesMax = 2 * recordBytesMax;

@@ -5,14 +5,12 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { LogweirError } from '#protocol/mod.ts';
+import { deadRetryHeader, LogweirError } from '#protocol/mod.ts';
 import { decompress } from '../files/mod.ts';
-import { takeUpload } from '../journald/upload.ts';
+import { takeUpload, uploadPath, uploadType } from '../journald/upload.ts';
 import { httpStatusOf, retryAfterOf, retryAfterSeconds } from '../problem.ts';
 import type { Receiver, ReceiverContext, ReceiverServer } from '../receiver.ts';
 
-const path = '/upload';
-const type = 'application/vnd.fdo.journal';
 const uploadsMax = 1_024;
 const headersTimeoutMs = 30_000;
 const closeMs = 2_000;
@@ -28,7 +26,7 @@ export const journaldReceiver: Receiver = {
       if (status !== 202) reply.header('connection', 'close');
       return reply.code(status).type('text/plain').send(text);
     };
-    app.post(path, { config: { streams: true }, preParsing }, (_request, reply) => reply.send());
+    app.post(uploadPath, { config: { streams: true }, preParsing }, (_request, reply) => reply.send());
   },
 };
 
@@ -47,7 +45,7 @@ export const journaldServer: ReceiverServer = {
         });
       };
       request.on('error', () => {});
-      if (request.url !== path) respond({ status: 404, text: `Nothing is served here but ${path}.\n` });
+      if (request.url !== uploadPath) respond({ status: 404, text: `Nothing is served here but ${uploadPath}.\n` });
       else if (request.method !== 'POST') respond({ status: 406, text: 'Uploads are sent by POST.\n' });
       else void answerUpload(context, request.headers, request, addressOf(request)).then(respond);
     });
@@ -75,10 +73,15 @@ async function answerUpload(
   body: Readable,
   source: string,
 ): Promise<Answer> {
-  if ((headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() !== type)
-    return { status: 415, text: `Content-Type: ${type} is required.\n` };
+  if ((headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() !== uploadType)
+    return { status: 415, text: `Content-Type: ${uploadType} is required.\n` };
   try {
-    const { restBytes } = await takeUpload(context, body, unpacked(body, headers['content-encoding']), source);
+    const chunks = unpacked(body, headers['content-encoding']);
+    const isAgain = headers[deadRetryHeader] !== undefined;
+    const key = headers['idempotency-key'];
+    const again = isAgain ? (typeof key === 'string' ? key : '') : undefined;
+    const { restBytes, rejected, reason } = await takeUpload(context, body, chunks, source, again);
+    if (isAgain && rejected > 0) return { status: 400, text: `${reason}\n` };
     if (restBytes > 0)
       return { status: 417, text: `The upload ended within an entry: ${restBytes} bytes were not taken.\n` };
     return { status: 202, text: 'OK.\n' };

@@ -4,7 +4,7 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { incomingOf, takeIn } from '../intake.ts';
-import { readPushJson, readPushProtobuf } from '../loki/push.ts';
+import { readPushJson, readPushProtobuf, resendAs } from '../loki/push.ts';
 import { partialMessage } from '../otlp/answer.ts';
 import { httpStatusOf, sayWhen } from '../problem.ts';
 import { LogweirError } from '#protocol/mod.ts';
@@ -30,16 +30,18 @@ async function handle(request: FastifyRequest, reply: FastifyReply, context: Rec
   const tenant = typeof org === 'string' ? org.slice(0, 200) : '';
   const isJson = (headers['content-type'] ?? '').toLowerCase().startsWith('application/json');
   const encoding = (headers['content-encoding'] ?? '').toLowerCase();
-  const incoming = {
-    ...incomingOf(request, 'loki'),
+  const incoming = incomingOf(request, 'loki');
+  const taken = {
+    ...incoming,
     name: tenant,
+    resend: { ...incoming.resend, ...resendAs(headers['content-type'] ?? '', tenant) },
     // The protobuf body is snappy whatever the header says, unless it names another.
     ...((isJson && encoding !== 'snappy') || encoding === 'gzip' || (request.body as Buffer | undefined)?.length === 0
       ? {}
       : { unpack: unsnap }),
   };
   const read = isJson ? readPushJson : readPushProtobuf;
-  const rejections = await takeIn(context, incoming, (body, add, nowMs, bury) =>
+  const rejections = await takeIn(context, taken, (body, add, nowMs, bury) =>
     body.length === 0 ? { rejected: 0, reasons: [] } : read(body, tenant, add, nowMs, bury),
   );
   if (rejections.rejected === 0) return reply.code(204).send();

@@ -3,6 +3,7 @@ import type { ListeningReceiver } from '../listening.ts';
 import type { Receiver, ReceiverServer } from '../receiver.ts';
 import { datadogReceiver } from './datadog.ts';
 import { firehoseReceiver } from './firehose.ts';
+import { forwardHttpReceiver } from './forward-http.ts';
 import { forwardReceiver } from './forward.ts';
 import { gelfReceiver } from './gelf.ts';
 import { elasticsearchReceiver } from './elasticsearch.ts';
@@ -23,6 +24,7 @@ export const receivers: readonly Receiver[] = [
   journaldReceiver,
   datadogReceiver,
   firehoseReceiver,
+  forwardHttpReceiver,
 ];
 /** By the name of their port. */
 export const receiverServers: readonly ReceiverServer[] = [otlpGrpcServer, journaldServer];

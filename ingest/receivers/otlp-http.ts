@@ -3,7 +3,7 @@
  * Source: opentelemetry.io/docs/specs/otlp, "OTLP/HTTP".
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { LogweirError, RecordView } from '#protocol/mod.ts';
+import { type DeadResend, LogweirError, RecordView } from '#protocol/mod.ts';
 import type { Bury } from '../bury.ts';
 import { type Add, incomingOf, takeIn } from '../intake.ts';
 import { fillView } from '../mapping/record.ts';
@@ -15,6 +15,9 @@ import type { Receiver, ReceiverContext } from '../receiver.ts';
 
 const protobuf = 'application/x-protobuf';
 const json = 'application/json';
+/** Of a record that was not taken: in a request of its own. */
+const resendProtobuf: DeadResend = { path: '/v1/logs', contentType: protobuf };
+const resendJson: DeadResend = { path: '/v1/logs', contentType: json };
 
 export const otlpHttpReceiver: Receiver = {
   name: 'otlpHttp',
@@ -45,7 +48,8 @@ export function readProtobuf(body: Buffer, add: Add, nowMs: number, bury: Bury):
     if (found === 'record') add(logs.view);
     else {
       reject(rejections, logs.index, logs.reason);
-      bury(logs.reason, logs.recordBytes);
+      const { alone } = logs;
+      bury(logs.reason, alone ?? logs.recordBytes, { resend: alone === null ? undefined : resendProtobuf });
     }
   }
   return rejections;
@@ -58,7 +62,8 @@ function readJson(body: Buffer, add: Add, nowMs: number, bury: Bury): Rejections
     const reason = 'reject' in log ? log.reject : fillView(log.record, nowMs, view);
     if ('reject' in log || reason !== '') {
       reject(rejections, index, reason);
-      bury(reason, log.raw());
+      const alone = log.alone();
+      bury(reason, alone ?? log.raw, { resend: alone === null ? undefined : resendJson });
       continue;
     }
     view.observedMs = log.observedMs;
