@@ -83,14 +83,13 @@ async function stored(): Promise<Stored[]> {
 }
 
 const bodies = async (): Promise<string[]> => (await stored()).map(({ body }) => body);
-const soon = { timeout: 8_000, interval: 20 };
 
 it('names each record by the content of its file and where it begins there', async () => {
   const first =
     '2026-03-01T10:00:00.000Z ERROR oven failed\njava.lang.IllegalStateException: too hot\n\tat Oven.bake(Oven.java:7)\n';
   writeFileSync(log, `${first}2026-03-01T10:00:01.000Z INFO oven cools\n`);
   run();
-  await expect.poll(bodies, soon).toHaveLength(2);
+  await expect.poll(bodies).toHaveLength(2);
   const [trace, next] = await stored();
   expect(trace?.body).toContain('Oven.java:7');
   expect([trace?.ordinal, next?.ordinal]).toEqual([0, first.length]);
@@ -101,13 +100,13 @@ it('names each record by the content of its file and where it begins there', asy
 it('goes on where the stream has everything before, in a file that was rotated meanwhile too', async () => {
   writeFileSync(log, '2026-03-01T10:00:00.000Z INFO one\n');
   const end = run();
-  await expect.poll(bodies, soon).toEqual(['one']);
+  await expect.poll(bodies).toEqual(['one']);
   await end();
   appendFileSync(log, '2026-03-01T10:00:01.000Z INFO two\n');
   renameSync(log, `${log}.1`);
   writeFileSync(log, '2026-03-01T10:00:02.000Z INFO three\n');
   run();
-  await expect.poll(bodies, soon).toEqual(['one', 'two', 'three']);
+  await expect.poll(bodies).toEqual(['one', 'two', 'three']);
   const keys = (await stored()).map(({ key }) => key);
   expect(keys[1]).toBe(keys[0]);
   expect(keys[2]).not.toBe(keys[0]);
@@ -116,9 +115,9 @@ it('goes on where the stream has everything before, in a file that was rotated m
 it('brings the rest of a trace that grows after it was let go as a record of its own', async () => {
   writeFileSync(log, '2026-03-01T10:00:00.000Z ERROR oven failed\n');
   run();
-  await expect.poll(bodies, soon).toEqual(['oven failed']);
+  await expect.poll(bodies).toEqual(['oven failed']);
   appendFileSync(log, '\tat Oven.bake(Oven.java:7)\n2026-03-01T10:00:01.000Z INFO oven cools\n');
-  await expect.poll(bodies, soon).toHaveLength(3);
+  await expect.poll(bodies).toHaveLength(3);
   const ordinals = (await stored()).map(({ ordinal }) => ordinal);
   expect(ordinals).toEqual([...ordinals].sort((a, b) => a - b));
 });
@@ -134,7 +133,7 @@ it('names records in the order in which they come where lines of two streams wer
   ];
   writeFileSync(log, lines.join(''));
   run();
-  await expect.poll(bodies, soon).toEqual(['one', 'half two', 'three']);
+  await expect.poll(bodies).toEqual(['one', 'half two', 'three']);
   const ordinals = (await stored()).map(({ ordinal }) => ordinal);
   expect(ordinals).toEqual([...new Set(ordinals)].sort((a, b) => a - b));
 });

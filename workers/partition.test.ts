@@ -105,7 +105,7 @@ describe('Partition (R2)', () => {
     }
     expect(anomalies).toBeGreaterThan(1);
     expect(windows).toBeGreaterThan(100);
-  }, 60_000);
+  });
 
   it.each([1, 2])(
     'gives the same state from a chain of changes, taken at any message (seed %i)',

@@ -102,7 +102,7 @@ class Bench {
   /** Until the runner has taken everything up to a sequence and published it. */
   async upTo(sequence: number): Promise<void> {
     await vi.waitUntil(async () => (await this.published()).mark.sequence === sequence, {
-      timeout: 8_000,
+      timeout: 30_000,
       interval: 5,
     });
   }
@@ -281,7 +281,7 @@ describe('checkpoints of a running partition', () => {
       const sequence = await bench.send(`order ${n} shipped`);
       await bench.upTo(sequence);
       await vi.waitUntil(async () => (await bench.store.pointer(partition))?.entries[0]?.sequence === sequence, {
-        timeout: 8_000,
+        timeout: 30_000,
       });
     }
     const tick = encodeLogsMessage({ kind: 'tick' });
@@ -294,7 +294,7 @@ describe('checkpoints of a running partition', () => {
     const newest = async (): Promise<number> => (await bench.store.pointer(partition))?.entries[0]?.sequence ?? 0;
     for (let n = 0; n < 3; n++) {
       const sequence = await tickAndWait();
-      await vi.waitUntil(async () => (await newest()) === sequence, { timeout: 8_000 });
+      await vi.waitUntil(async () => (await newest()) === sequence, { timeout: 30_000 });
     }
     const entries = (await bench.store.pointer(partition))?.entries ?? [];
     expect(Math.min(...entries.map(({ sequence }) => sequence))).toBeGreaterThanOrEqual(6);
@@ -303,7 +303,7 @@ describe('checkpoints of a running partition', () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(await newest()).toBe(kept);
     bench.nowMs += 12_000;
-    await vi.waitUntil(async () => (await newest()) === kept + 1, { timeout: 8_000 });
+    await vi.waitUntil(async () => (await newest()) === kept + 1, { timeout: 30_000 });
   });
 
   it('survive that the bus is away during saves', async () => {
@@ -437,7 +437,7 @@ describe('a LOGS stream that lost its tail', () => {
     (bench.bus as { connected: boolean }).connected = false;
     await bench.changeLogs(3);
     await bench.send('new 4');
-    await vi.waitUntil(() => (runner as unknown as { wasAway: boolean }).wasAway, { timeout: 8_000 });
+    await vi.waitUntil(() => (runner as unknown as { wasAway: boolean }).wasAway, { timeout: 30_000 });
     (bench.bus as { connected: boolean }).connected = true;
     expect(await ended).toMatchObject({ code: 'STREAM_CHANGED' });
     // It never had a checkpoint: what its results say is not said again, and what they lack is.
@@ -456,7 +456,7 @@ describe('a LOGS stream that lost its tail', () => {
     (bench.bus.streams as { info: Streams['info'] }).info = (name) =>
       name === streams.logs && failures-- > 0 ? Promise.reject(new Error('still away')) : info(name);
     (bench.bus as { connected: boolean }).connected = false;
-    await vi.waitUntil(() => (runner as unknown as { wasAway: boolean }).wasAway, { timeout: 8_000 });
+    await vi.waitUntil(() => (runner as unknown as { wasAway: boolean }).wasAway, { timeout: 30_000 });
     await bench.send('order 4 shipped');
     (bench.bus as { connected: boolean }).connected = true;
     await bench.upTo(4);

@@ -117,7 +117,7 @@ export class Play {
 }
 
 /** Waits until a condition holds; fails after `ms`. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, ms = 8_000): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, ms = 30_000): Promise<void> {
   const end = Date.now() + ms;
   while (!(await holds())) {
     if (Date.now() > end) throw new Error(`Waited ${ms} ms for ${what}.`);

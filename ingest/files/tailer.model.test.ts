@@ -209,7 +209,7 @@ class World {
   async settle(): Promise<void> {
     const stopped = this.tailer === null;
     if (stopped) this.start();
-    const untilMs = Date.now() + 10_000;
+    const untilMs = Date.now() + 40_000;
     while (this.missing().length > this.halves.size) {
       if (Date.now() > untilMs)
         throw new Error(`missing: ${this.missing().join(' | ')}\nafter ${this.history.slice(-20).join(', ')}`);

@@ -83,7 +83,7 @@ describe('winston-loki', () => {
     } as never);
     const logger = winston.createLogger({ transports: [transport] });
     logger.warn('stock is low für item 7');
-    await expect.poll(async () => (await one.records()).length, { timeout: 5_000 }).toBe(1);
+    await expect.poll(async () => (await one.records()).length).toBe(1);
     const [record] = await one.records();
     expect(record).toMatchObject({
       service: 'cart',

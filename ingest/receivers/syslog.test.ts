@@ -248,7 +248,7 @@ describe('limits', () => {
     restore();
     const stored = await world.settled(lines.length);
     expect(stored.map(({ body }) => Number(body.slice(61)))).toEqual(lines.map((_, i) => i));
-  }, 60_000);
+  });
 
   it('drops datagrams when it is full, and counts them', async () => {
     const world = await open({ pendingBytesMax: 20_000 });
@@ -301,7 +301,7 @@ describe('limits', () => {
     good.end();
     expect(await world.settled(sent)).toHaveLength(sent);
     expect(world.sockets.counts('syslog').timedOut).toBe(2);
-  }, 20_000);
+  });
 
   it('ends the connection whose unfinished message takes the last of the room', async () => {
     const world = await open({ limits: { openBytesMax: 300_000 } });

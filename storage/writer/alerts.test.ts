@@ -50,7 +50,7 @@ it('stores what comes while an insert is under way', async () => {
   const log = { info: () => {}, error: vi.fn<(text: string) => void>() };
   await publish('first000');
   const writer = await startAlertsWriter({ bus, clickHouse, time: systemTime, log, lingerMs: 5 });
-  await expect.poll(() => inserted, { timeout: 5_000 }).toEqual(['first000', 'second00']);
+  await expect.poll(() => inserted).toEqual(['first000', 'second00']);
   await writer.stop();
   expect(await readAlertsRecord(bus)).toMatchObject({ position: 2 });
   expect(log.error).not.toHaveBeenCalled();
@@ -79,8 +79,8 @@ it('stores the others where one is never taken, and says little while nothing go
   await new Promise((resolve) => setTimeout(resolve, 150));
   expect(log.error).toHaveBeenCalledTimes(1);
   away = false;
-  await expect.poll(() => stored, { timeout: 5_000 }).toEqual(['good1', 'good2']);
-  await expect.poll(async () => (await readAlertsRecord(bus))?.position, { timeout: 5_000 }).toBe(1);
+  await expect.poll(() => stored).toEqual(['good1', 'good2']);
+  await expect.poll(async () => (await readAlertsRecord(bus))?.position).toBe(1);
   expect(log.error.mock.calls.at(-1)?.[0]).toMatch(/^Alert poison, transition 1 is set aside\..*VIOLATED/);
   await writer.stop();
 });

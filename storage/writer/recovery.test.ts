@@ -276,7 +276,7 @@ describe('RESULTS under a running writer', () => {
       if (stream !== streams.results) return answer;
       asked++;
       await publish(bus, 123, sequence, [section(123, ++sequence, 1)]);
-      await vi.waitUntil(() => writer.stats().read === sequence, { timeout: 10_000, interval: 1 });
+      await vi.waitUntil(() => writer.stats().read === sequence, { timeout: 60_000, interval: 1 });
       return answer;
     };
     await soon(() => asked).toBeGreaterThan(2);

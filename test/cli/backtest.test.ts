@@ -1,5 +1,5 @@
 /** The configuration that was live, run over what it left in storage, finds what was found live. */
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAlertingConfig } from '#alerting/mod.ts';
 import { foldPast } from '#coordinator/mod.ts';
 import { Traffic } from '#generator/mod.ts';
@@ -18,8 +18,6 @@ import { BlockBuilder } from '#storage/writer/block.ts';
 import { Partition } from '#workers/mod.ts';
 import { resultOf } from '#cli/backtest-run.ts';
 import { renderBacktest } from '#cli/backtest-view.ts';
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const partitions = 3;
 const minuteMs = 60_000;

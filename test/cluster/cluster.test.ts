@@ -71,7 +71,7 @@ describe('files', () => {
     // The last windows close with the end of the input, which may be a block later than the last row.
     const windows = () =>
       cluster.rows(`SELECT sum(LogCount) AS logs, sum(LateCount) AS late FROM logweir.windows WHERE ${lane}`);
-    await expect.poll(windows, { timeout: 20_000 }).toEqual([{ logs: result.records, late: 0 }]);
+    await expect.poll(windows).toEqual([{ logs: result.records, late: 0 }]);
     expect(await cluster.count('otel_logs', `${lane} AND Timestamp < now() - INTERVAL 6 DAY`)).toBeGreaterThan(1_000);
     expect(await cluster.count('otel_logs', `${lane} AND Body LIKE '%Caused by: java.io.IOException%12 more'`)).toBe(
       folded / 5,
@@ -299,5 +299,5 @@ describe('stop and start, and kill -9', () => {
     expect((await cluster.settled(before + accepted)) - before).toBe(accepted);
     const { totals } = await expectProof();
     expect(totals.rows).toBe(await cluster.count('otel_logs'));
-  }, 240_000);
+  });
 });

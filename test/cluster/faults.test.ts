@@ -22,7 +22,7 @@ afterEach(async () => {
   const ended = new Promise((done) => child?.once('close', done));
   child.kill('SIGINT');
   await ended;
-}, 60_000);
+});
 
 /** Processes that name a directory of the run in their arguments or environment. */
 function leftOver(dir: string): string[] {
@@ -67,4 +67,4 @@ it('keeps every promise while its processes die and stand still', async () => {
   expect(report.faults).toHaveLength(8);
   expect(report.acknowledged).toBeGreaterThan(5_000);
   expect(leftOver(report.dir)).toEqual([]);
-}, 300_000);
+}, 600_000);

@@ -83,4 +83,4 @@ it('trains, publishes, corrects and rolls back; the fold of the stream gives the
     return status.settled && status.severity.records === 0;
   }, 'workers to tell of the built-in model');
   expect(await run(['verify'])).toMatchObject({ equal: true });
-}, 180_000);
+});

@@ -28,6 +28,7 @@ import {
 import { emptyFold, ModelShelf, PartitionFold, Worker } from '#workers/mod.ts';
 
 const service = 'shop';
+const patienceMs = 60_000;
 const scores = { records: 1, accuracy: 1, macroF1: 1, calibrationError: 0, labels: [], confusion: [] };
 const about: Omit<ModelVersion, 'version' | 'hash' | 'bytes'> = {
   atMs: 1,
@@ -85,7 +86,7 @@ class Cluster {
   }
 
   /** Category of a record, once its row is published; null where it is not within the time. */
-  async ask(body: string, withinMs = 8_000): Promise<string | null> {
+  async ask(body: string, withinMs = patienceMs): Promise<string | null> {
     const builder = new BatchBuilder('live', 'test');
     const record = { service, body, timeMs: Date.now(), severityNumber: 0, severityText: '' };
     builder.add(viewOf(record, { observedMs: Date.now(), service }, new RecordView()), 1);
@@ -115,7 +116,7 @@ class Cluster {
         const [models, corrections] = [await readModels(this.store), await readCorrections(this.store)];
         return models.published === models.change && corrections.published === corrections.version;
       },
-      { timeout: 8_000, interval: 20 },
+      { timeout: patienceMs, interval: 20 },
     );
   }
 
@@ -173,7 +174,7 @@ describe('models of a cluster', () => {
     const rowsOf = (category: string): number =>
       [...result.rows].filter(([key]) => key.includes(`/${category}/`)).reduce((sum, [, rows]) => sum + rows, 0);
     expect([rowsOf('light'), rowsOf('brightness'), rowsOf(builtIn!)]).toEqual([3, 1, 2]);
-  }, 60_000);
+  });
 
   it('whose bytes are gone are not told to anybody; the one before serves', async () => {
     const { bus, store, objects } = await opened();
@@ -182,13 +183,13 @@ describe('models of a cluster', () => {
     objects.put = async () => {};
     await publishModel(bus, store, model('light'), about);
     await vi.waitUntil(() => cluster.said.some((line) => line.includes('is not told to partitions')), {
-      timeout: 8_000,
+      timeout: patienceMs,
     });
     expect(await cluster.ask('lamp 3 glows')).toBe(builtIn);
     await put((await readModels(store)).versions[0]!.hash, model('light'));
     await cluster.told();
     expect(await cluster.ask('lamp 3 glows')).toBe('light');
-  }, 60_000);
+  });
 
   it('that vanish after partitions were told of them are waited for: no row is answered otherwise', async () => {
     const { bus, store, objects } = await opened();
@@ -204,7 +205,7 @@ describe('models of a cluster', () => {
     expect(await cluster.ask('lamp 3 glows', 1_000)).toBeNull();
     await objects.put(hash, model('light'));
     expect(await cluster.ask('lamp 4 glows')).toBe('light');
-  }, 60_000);
+  });
 });
 
 describe('corrections of a cluster', () => {
@@ -232,5 +233,5 @@ describe('corrections of a cluster', () => {
     expect(await uncorrect(store, id)).toBe(false);
     await cluster.told();
     expect(before).not.toBe('gates');
-  }, 60_000);
+  });
 });

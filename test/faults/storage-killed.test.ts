@@ -13,6 +13,8 @@ import { readWriterRecord } from '#storage/mod.ts';
 import { makeSection } from '#storage/testing/sections.ts';
 
 const kills = 6;
+/** … and so many of them with a block in doubt, however many more it takes. */
+const inDoubtMin = 3;
 const rowsPerSection = 500;
 const partitions = 4;
 const day = 86_400_000;
@@ -96,9 +98,10 @@ describe('the storage process, killed in the middle', () => {
         await sleep(50);
       }
     })();
-    for (let i = 0; i < kills; i++) {
+    let killed = 0;
+    for (; killed < kills || inDoubt < inDoubtMin; killed++) {
       await startStorageProcess();
-      await sleep(150 + ((i * 97) % 400));
+      await sleep(150 + ((killed * 97) % 400));
       await kill();
       if ((await readWriterRecord(bus))?.inDoubt) inDoubt++;
     }
@@ -106,7 +109,7 @@ describe('the storage process, killed in the middle', () => {
     await publish;
     const url = await startStorageProcess();
     await expect
-      .poll(async () => (await readWriterRecord(bus))?.position, { timeout: 120_000, interval: 100 })
+      .poll(async () => (await readWriterRecord(bus))?.position)
       .toBe((await bus.streams.info('RESULTS')).lastSequence);
     const count = String(rows);
     expect(await ask(url, 'SELECT count(), uniqExact(Partition, Sequence, Body) FROM logweir.otel_logs')).toBe(
@@ -115,8 +118,7 @@ describe('the storage process, killed in the middle', () => {
     for (const rollup of ['logs_1m', 'logs_1h'])
       expect(await ask(url, `SELECT sum(Logs) FROM logweir.${rollup}`)).toBe(count);
     expect(await ask(url, 'SELECT sum(Rows), sum(DeadLetters) FROM logweir.ledger FINAL')).toBe(`${count}\t0`);
-    expect(inDoubt).toBeGreaterThan(2);
-    console.info(`${kills} kills, ${inDoubt} with a block in doubt, ${count} rows: each stored once.`);
+    console.info(`${killed} kills, ${inDoubt} with a block in doubt, ${count} rows: each stored once.`);
     await kill();
-  }, 300_000);
+  });
 });
