@@ -263,12 +263,11 @@ function reconnecting(): void {
       server.run();
       await expect.poll(() => bus.connected).toBe(true);
       await expect
-        .poll(
-          () =>
-            bus.streams.publish('logs.1', bytes('x'), { timeoutMs: 500 }).then(
-              () => true,
-              () => false,
-            ),
+        .poll(() =>
+          bus.streams.publish('logs.1', bytes('x'), { timeoutMs: 500 }).then(
+            () => true,
+            () => false,
+          ),
         )
         .toBe(true);
     } finally {

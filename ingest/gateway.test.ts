@@ -1,7 +1,9 @@
 /** The gateway's answers: acknowledged means on the stream, and nothing that clients send makes it hold more than it may. */
+import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { MemoryBus, systemTime } from '#bus/mod.ts';
 import { decodeLogsMessage, LogweirError, streams } from '#protocol/mod.ts';
 import { Gateway } from './gateway.ts';
@@ -137,5 +139,33 @@ describe('Idempotency-Key', () => {
     expect(keys[1]).toBe(keys[0]);
     expect(new Set(keys).size).toBe(3);
     expect(new Set(keys.map((name) => name.length))).toEqual(new Set([22]));
+  });
+});
+
+describe('a gateway that stops', () => {
+  it('waits for no connection on which nothing is under way', async () => {
+    const bus = new MemoryBus(Date.now);
+    const gateway = await open(bus, { receiverPorts: { loki: { port: 0, mayBeTaken: false } } });
+    const ports = [gateway.port, gateway.ports['loki'] as number];
+    const silent = ports.map((port) => connect(port, '127.0.0.1'));
+    await Promise.all(silent.map((socket) => once(socket, 'connect')));
+    // Kept by the client, and answered only after the gateway began to stop.
+    let letGo = (): void => {};
+    const { publish } = bus.streams;
+    bus.streams.publish = async (...args) => {
+      await new Promise<void>((resolve) => (letGo = resolve));
+      return publish.apply(bus.streams, args);
+    };
+    const kept = ports.map((port) =>
+      fetch(`http://127.0.0.1:${port}/ingest`, { method: 'POST', body: line(1), keepalive: true }),
+    );
+    await vi.waitUntil(() => gateway.counts.requests === 2, { timeout: 30_000 });
+    const stopped = gateway.stop();
+    await Promise.all(silent.map((socket) => once(socket, 'close')));
+    bus.streams.publish = publish;
+    letGo();
+    expect((await Promise.all(kept)).map(({ status }) => status)).toEqual([200, 200]);
+    await stopped;
+    await expect.poll(() => gateway.connections.now).toBe(0);
   });
 });

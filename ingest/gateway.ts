@@ -1,5 +1,5 @@
 /** The gateway: one HTTP server with every HTTP receiver on it, in front of the publisher. Stateless. */
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Transform } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
@@ -71,6 +71,9 @@ const keepAliveTimeoutMs = 65_000;
 const requestTimeoutMs = 120_000;
 /** … and headers are short. */
 const headersTimeoutMs = 20_000;
+/** When it stops, requests under way have this long: the stream is given up on before, and supervisors kill later. */
+const stopMs = 12_000;
+const tidyEveryMs = 50;
 const connectionsMaxDefault = 4_096;
 const connectionsPerAddressMaxDefault = 1_024;
 
@@ -99,6 +102,7 @@ export class Gateway {
   /** By URL of their routes. */
   private readonly receiverOf = new Map<string, string>();
   private readonly closers: (() => Promise<void>)[] = [];
+  private readonly servers: Server[] = [];
   /** End connections that said nothing yet. */
   private readonly enders: (() => void)[] = [];
 
@@ -140,6 +144,7 @@ export class Gateway {
     });
     if (options.tls !== undefined) this.enders.push(alsoTls(this.app.server, options.tls, ['http/1.1']));
     this.connections.attach(this.app.server);
+    this.servers.push(this.app.server);
     this.app.removeAllContentTypeParsers();
     this.app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     this.app.setErrorHandler((error, request, reply) => {
@@ -273,16 +278,7 @@ export class Gateway {
   /** A further port: a server of the receiver's own, or the same routes as on the main port. */
   private async listenAlso(name: string, port: number): Promise<number> {
     const own = receiverServers.find((other) => other.name === name)?.open(this.context);
-    const server =
-      own?.server ??
-      createServer(
-        {
-          keepAliveTimeout: keepAliveTimeoutMs,
-          requestTimeout: requestTimeoutMs,
-          headersTimeout: headersTimeoutMs,
-        },
-        this.app.routing,
-      );
+    const server = own?.server ?? this.serverOfRoutes();
     const { tls } = this.options;
     if (tls !== undefined) this.enders.push(alsoTls(server, tls, [own?.protocol ?? 'http/1.1']));
     this.connections.attach(server);
@@ -294,10 +290,30 @@ export class Gateway {
     return (server.address() as AddressInfo).port;
   }
 
+  private serverOfRoutes(): Server {
+    const limits = {
+      keepAliveTimeout: keepAliveTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: headersTimeoutMs,
+    };
+    const server = createServer(limits, this.app.routing);
+    this.servers.push(server);
+    return server;
+  }
+
   /** Takes no more requests, finishes those under way. */
   async stop(): Promise<void> {
+    const { time } = this.options;
     this.publisher.flush();
     for (const end of this.enders) end();
+    // A server that closes waits for connections that never said anything, and for those that are kept after their answer.
+    const tidy = time.every(tidyEveryMs, () => {
+      this.connections.endSilent();
+      for (const server of this.servers) server.closeIdleConnections();
+    });
+    const late = time.after(stopMs, () => this.connections.endAll());
     await Promise.all([...this.closers.splice(0).map((close) => close()), this.app.close()]);
+    tidy();
+    late();
   }
 }

@@ -5,12 +5,25 @@ export class ConnectionLimit {
   private readonly max: number;
   private readonly perAddressMax: number;
   private readonly byAddress = new Map<string, number>();
-  now = 0;
+  private readonly sockets = new Set<Socket>();
   refused = 0;
 
   constructor(max: number, perAddressMax: number) {
     this.max = max;
     this.perAddressMax = perAddressMax;
+  }
+
+  get now(): number {
+    return this.sockets.size;
+  }
+
+  /** Ends connections on which nothing came yet. */
+  endSilent(): void {
+    for (const socket of this.sockets) if (socket.bytesRead === 0) socket.destroy();
+  }
+
+  endAll(): void {
+    for (const socket of this.sockets) socket.destroy();
   }
 
   /** Before the server's own listener: what is over the limit is gone when that looks. */
@@ -26,10 +39,10 @@ export class ConnectionLimit {
       socket.destroy();
       return;
     }
-    this.now++;
+    this.sockets.add(socket);
     this.byAddress.set(address, own + 1);
     socket.once('close', () => {
-      this.now--;
+      this.sockets.delete(socket);
       const left = (this.byAddress.get(address) ?? 1) - 1;
       if (left > 0) this.byAddress.set(address, left);
       else this.byAddress.delete(address);
