@@ -1,19 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { streams } from '#protocol/mod.ts';
-import { MemoryBus, reserveBytesOf, Room, systemTime } from './mod.ts';
+import { MemoryBus, openCluster, reserveBytesOf, Room, systemTime } from './mod.ts';
 
 const bytesMax = 16_000;
 
 async function setup() {
   let nowMs = 0;
   const bus = new MemoryBus(() => nowMs);
-  await bus.streams.ensure({
-    name: streams.logs,
-    subjects: ['logs.*'],
-    bytesMax,
-    replicas: 1,
-    duplicateWindowMs: 60_000,
-  });
+  await openCluster(bus, { streamBytesMax: { LOGS: bytesMax } });
   const room = new Room(bus.streams, streams.logs, { ...systemTime, now: () => nowMs });
   const bulk = async (bytes: number): Promise<void> => {
     await room.take(bytes);

@@ -1,19 +1,14 @@
 /** What would have fired against what did. Pure. */
+import type { FiredAnomaly } from '#storage/mod.ts';
 
 /** An anomaly, or an alert by the finding that fired it. */
-export interface Fired {
-  anomalyId: string;
-  service: string;
-  lane: string;
-  detector: string;
-  subject: string;
-  startMs: number;
-  endMs: number;
-  score: number;
-  description: string;
+export type Fired = Pick<
+  FiredAnomaly,
+  'anomalyId' | 'service' | 'lane' | 'detector' | 'subject' | 'startMs' | 'endMs' | 'score' | 'description'
+> & {
   /** Of an alert: what kept it quiet, '' where people hear of it. */
   suppressedBy?: string;
-}
+};
 
 export interface Comparison {
   would: number;

@@ -1,6 +1,14 @@
 /** A dead letter is sent again as it came, is stored once however often that is tried, and stays where it is refused. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { deadHeaders, DeadLetterSink, MemoryBus, openDeadStream, readDeadLetter, systemTime } from '#bus/mod.ts';
+import {
+  deadHeaders,
+  DeadLetterSink,
+  MemoryBus,
+  openCluster,
+  openDeadStream,
+  readDeadLetter,
+  systemTime,
+} from '#bus/mod.ts';
 import { Gateway } from '#ingest/mod.ts';
 import {
   type DeadLetter,
@@ -28,8 +36,7 @@ afterEach(async () => {
 
 async function open(): Promise<World> {
   const bus = new MemoryBus(Date.now);
-  const settings = { bytesMax: 1e7, replicas: 1, duplicateWindowMs: 60_000 };
-  await bus.streams.ensure({ ...settings, name: streams.logs, subjects: ['logs.*'] });
+  await openCluster(bus);
   await openDeadStream(bus, { bytesMax: 1e7, maxAgeMs: 3_600_000, replicas: 1 });
   const dead = new DeadLetterSink(bus, systemTime, 'test');
   const where = { partitions: 1, host: '127.0.0.1', port: 0 };

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { stepKinds } from '#analysis/pipeline/mod.ts';
 import { LogweirError } from '#protocol/errors.ts';
 import { parseArguments } from './arguments.ts';
 import type { CommandContext } from './command.ts';
@@ -111,22 +112,7 @@ describe('docs/pipeline.md', () => {
     const all = examples()
       .map(({ yaml }) => yaml)
       .join('\n');
-    for (const step of [
-      'parse',
-      'json',
-      'logfmt',
-      'kv',
-      'timestamp',
-      'map',
-      'drop',
-      'keep',
-      'sample',
-      'redact',
-      'enrich',
-      'redirect',
-      'dead',
-    ])
-      expect(all).toMatch(new RegExp(`\\b${step}:`));
+    for (const step of stepKinds) expect(all).toMatch(new RegExp(`\\b${step}:`));
   });
 });
 

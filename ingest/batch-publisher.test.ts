@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryBus, reserveBytesOf, systemTime, type Time } from '#bus/mod.ts';
+import { MemoryBus, openCluster, reserveBytesOf, systemTime, type Time } from '#bus/mod.ts';
 import { decodeLogsMessage, encodeLogsMessage, LogweirError, RecordView, streams, viewOf } from '#protocol/mod.ts';
 import { BatchPublisher, Ticket } from './batch-publisher.ts';
 import { adaptLinger, lingerMsMax, lingerMsMaxBusy, lingerMsMin } from './linger.ts';
@@ -9,13 +9,7 @@ async function setup(
   bytesMax = 1e9,
 ) {
   const bus = new MemoryBus(Date.now);
-  await bus.streams.ensure({
-    name: streams.logs,
-    subjects: ['logs.*'],
-    bytesMax,
-    replicas: 1,
-    duplicateWindowMs: 60_000,
-  });
+  await openCluster(bus, { streamBytesMax: { LOGS: bytesMax } });
   const publisher = new BatchPublisher({
     bus,
     partitions: 4,

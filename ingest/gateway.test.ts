@@ -4,7 +4,7 @@ import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { MemoryBus, systemTime } from '#bus/mod.ts';
+import { MemoryBus, openCluster, systemTime } from '#bus/mod.ts';
 import { decodeLogsMessage, LogweirError, streams } from '#protocol/mod.ts';
 import { Gateway } from './gateway.ts';
 
@@ -14,13 +14,7 @@ afterEach(async () => {
 });
 
 async function open(bus: MemoryBus, more: Partial<ConstructorParameters<typeof Gateway>[0]> = {}): Promise<Gateway> {
-  await bus.streams.ensure({
-    name: streams.logs,
-    subjects: ['logs.*'],
-    bytesMax: 1e9,
-    replicas: 1,
-    duplicateWindowMs: 60_000,
-  });
+  await openCluster(bus);
   const gateway = new Gateway({
     bus,
     partitions: 2,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { MemoryBus, systemTime } from '#bus/mod.ts';
+import { MemoryBus, openCluster, systemTime } from '#bus/mod.ts';
 import { decodeLogsMessage, streams } from '#protocol/mod.ts';
 import { BatchPublisher } from './batch-publisher.ts';
 import { resolveInputs } from './files/mod.ts';
@@ -13,13 +13,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 async function kindsAfter(abortAt: number | null): Promise<{ kinds: string[]; failed: boolean }> {
   const bus = new MemoryBus(Date.now);
-  await bus.streams.ensure({
-    name: streams.logs,
-    subjects: ['logs.*'],
-    bytesMax: 1e9,
-    replicas: 1,
-    duplicateWindowMs: 60_000,
-  });
+  await openCluster(bus);
   const path = join(directory, 'shop.log');
   writeFileSync(path, Array.from({ length: 50_000 }, (_, i) => `2026-01-01T00:00:00Z INFO line ${i}\n`).join(''));
   const { files } = await resolveInputs([path]);

@@ -1,6 +1,6 @@
 /** Listening receivers in front of a stream in memory, and what is on it. */
 import { connect, type Socket } from 'node:net';
-import { MemoryBus, systemTime } from '#bus/mod.ts';
+import { MemoryBus, openCluster, systemTime } from '#bus/mod.ts';
 import {
   decodeLogsMessage,
   LogweirError,
@@ -39,13 +39,7 @@ export interface World {
 
 export async function openSockets(name: ListeningName, more: Partial<SocketsOptions> = {}): Promise<World> {
   const bus = new MemoryBus(Date.now);
-  await bus.streams.ensure({
-    name: streams.logs,
-    subjects: ['logs.*'],
-    bytesMax: 1e9,
-    replicas: 1,
-    duplicateWindowMs: 60_000,
-  });
+  await openCluster(bus);
   const sockets = new Sockets({
     bus,
     partitions: 1,

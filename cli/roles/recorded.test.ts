@@ -1,17 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryBus } from '#bus/mod.ts';
-import { streamSubjects, subjects } from '#protocol/mod.ts';
+import { MemoryBus, openCluster } from '#bus/mod.ts';
+import { subjects } from '#protocol/mod.ts';
 import { recordedLogs } from './recorded.ts';
 
 async function busWith(messages: number): Promise<MemoryBus> {
   const bus = new MemoryBus(() => 0);
-  await bus.streams.ensure({
-    name: 'LOGS',
-    subjects: [streamSubjects.LOGS],
-    bytesMax: 1_000,
-    replicas: 1,
-    duplicateWindowMs: 1_000,
-  });
+  await openCluster(bus);
   for (let i = 0; i < messages; i++) await bus.streams.publish(subjects.logs(i % 2), new Uint8Array([i]));
   return bus;
 }

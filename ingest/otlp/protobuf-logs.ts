@@ -43,6 +43,13 @@ interface Span {
   end: number;
 }
 
+/** The Resource or InstrumentationScope of a message, as bytes in latin1; cut off where they are too many. */
+interface Shared {
+  joined: string;
+  bytes: number;
+  schemaUrl: string;
+}
+
 interface Scope {
   pair: string[] | null;
   attributes: string[];
@@ -147,35 +154,11 @@ export class ProtobufLogs {
   }
 
   private resourceLogs(at: number, end: number): void {
-    const reader = new WireReader(this.body, at, end);
     const firstGroup = this.groups.length;
     const firstRecord = this.starts.length;
-    const resources: string[] = [];
-    let schemaUrl = '';
-    let bytes = 0;
-    for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-      switch (tag) {
-        case 0x0a:
-          reader.delimited();
-          bytes += reader.stop - reader.start;
-          // Parts of a message that comes in pieces are merged, that is, joined.
-          if (bytes <= resourceBytesMax) resources.push(this.body.toString('latin1', reader.start, reader.stop));
-          break;
-        case 0x12:
-          reader.delimited();
-          this.scopeLogs(reader.start, reader.stop);
-          break;
-        case 0x1a:
-          reader.delimited();
-          schemaUrl = this.body.toString('utf8', reader.start, Math.min(reader.stop, reader.start + 1024));
-          break;
-        default:
-          reader.skip(tag);
-      }
-    }
+    const { joined, bytes, schemaUrl } = this.shared(at, end, (from, to) => this.scopeLogs(from, to));
     if (this.starts.length === firstRecord) return;
     const refused = bytes > resourceBytesMax ? `its resource has ${bytes} bytes, ${resourceBytesMax} are allowed` : '';
-    const joined = resources.join('');
     const resource =
       refused === '' ? resourcesRead.get(`${schemaUrl}\0${joined}`, () => readResource(joined, schemaUrl)) : null;
     for (let i = firstGroup; i < this.groups.length; i++) {
@@ -187,34 +170,9 @@ export class ProtobufLogs {
   }
 
   private scopeLogs(at: number, end: number): void {
-    const reader = new WireReader(this.body, at, end);
     const firstRecord = this.starts.length;
-    const scopes: string[] = [];
-    let schemaUrl = '';
-    let bytes = 0;
-    for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-      switch (tag) {
-        case 0x0a:
-          reader.delimited();
-          bytes += reader.stop - reader.start;
-          if (bytes <= resourceBytesMax) scopes.push(this.body.toString('latin1', reader.start, reader.stop));
-          break;
-        case 0x12:
-          reader.delimited();
-          if (this.starts.length >= recordsMax) throw tooManyRecords();
-          this.starts.push(reader.start);
-          this.ends.push(reader.stop);
-          break;
-        case 0x1a:
-          reader.delimited();
-          schemaUrl = this.body.toString('utf8', reader.start, Math.min(reader.stop, reader.start + 1024));
-          break;
-        default:
-          reader.skip(tag);
-      }
-    }
+    const { joined, bytes, schemaUrl } = this.shared(at, end, (from, to) => this.noteRecord(from, to));
     if (this.starts.length === firstRecord) return;
-    const joined = scopes.join('');
     const scope =
       bytes === 0 && schemaUrl === ''
         ? noScope
@@ -229,6 +187,41 @@ export class ProtobufLogs {
       scopeLogs: { start: at, end },
       envelope: undefined,
     });
+  }
+
+  private noteRecord(start: number, end: number): void {
+    if (this.starts.length >= recordsMax) throw tooManyRecords();
+    this.starts.push(start);
+    this.ends.push(end);
+  }
+
+  /** A ResourceLogs or ScopeLogs: what its members share is field 1, the members 2, the schema's URL 3. */
+  private shared(at: number, end: number, member: (start: number, end: number) => void): Shared {
+    const reader = new WireReader(this.body, at, end);
+    const pieces: string[] = [];
+    let bytes = 0;
+    let schemaUrl = '';
+    for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+      switch (tag) {
+        case 0x0a:
+          reader.delimited();
+          bytes += reader.stop - reader.start;
+          // Parts of a message that comes in pieces are merged, that is, joined.
+          if (bytes <= resourceBytesMax) pieces.push(this.body.toString('latin1', reader.start, reader.stop));
+          break;
+        case 0x12:
+          reader.delimited();
+          member(reader.start, reader.stop);
+          break;
+        case 0x1a:
+          reader.delimited();
+          schemaUrl = this.body.toString('utf8', reader.start, Math.min(reader.stop, reader.start + 1024));
+          break;
+        default:
+          reader.skip(tag);
+      }
+    }
+    return { joined: pieces.join(''), bytes, schemaUrl };
   }
 
   private record(at: number, end: number, group: Group): void {

@@ -1,5 +1,5 @@
 /** A gateway over an in-memory stream, and what came onto it, as rows. */
-import { MemoryBus, systemTime } from '#bus/mod.ts';
+import { MemoryBus, openCluster, systemTime } from '#bus/mod.ts';
 import { decodeLogsMessage, type RecordBatch, StringCursor, streams, uint16At, validateBatch } from '#protocol/mod.ts';
 import { Gateway, type GatewayOptions } from '../gateway.ts';
 
@@ -32,13 +32,7 @@ export interface TestGateway {
 
 export async function openGateway(more: Partial<GatewayOptions> = {}): Promise<TestGateway> {
   const bus = new MemoryBus(Date.now);
-  await bus.streams.ensure({
-    name: streams.logs,
-    subjects: ['logs.*'],
-    bytesMax: 1e9,
-    replicas: 1,
-    duplicateWindowMs: 60_000,
-  });
+  await openCluster(bus);
   const gateway = new Gateway({
     bus,
     partitions: 1,

@@ -1,22 +1,11 @@
 /** Faults in a world of real texts: such as a careful person would see in the records, and no weaker ones. */
-import type { FaultKind, Random } from '../../generator/mod.ts';
+import { type FaultKind, faultKinds, type Random } from '../../generator/mod.ts';
 import type { Saying, TextService } from './text-world.ts';
 
 const minute = 60_000;
 
-export const textFaultKinds: readonly FaultKind[] = [
-  'error_spike',
-  'error_creep',
-  'cascade',
-  'new_template',
-  'template_vanished',
-  'silence',
-  'template_burst',
-  'latency_creep',
-  'sequence_broken',
-  'volume_drop',
-  'volume_surge',
-];
+/** Real texts hold no latencies that a shift of their level would be seen in. */
+export const textFaultKinds: readonly FaultKind[] = faultKinds.filter((kind) => kind !== 'latency_shift');
 
 export interface TextFault {
   kind: FaultKind;

@@ -1,5 +1,5 @@
 /** Stored records as the batches that they came in, for analysis over the past. */
-import { BatchBuilder, RecordView, type RecordBatch } from '#protocol/mod.ts';
+import { type Anomaly, BatchBuilder, RecordView, type RecordBatch } from '#protocol/mod.ts';
 import type { ClickHouse } from '../engine/port.ts';
 import { rowsOf, Where } from './ask.ts';
 import type { TimeRange } from './types.ts';
@@ -213,23 +213,23 @@ class RowReader {
 }
 
 /** What detectors found and whom it was told, to hold against a backtest. */
-export interface FiredAnomaly {
-  anomalyId: string;
-  service: string;
-  lane: string;
-  detector: string;
-  subject: string;
-  startMs: number;
-  endMs: number;
-  /** Event time of what decided it, and of what its last version rests on, ms. */
-  decidedAtMs: number;
-  eventMs: number;
-  score: number;
-  actual: number;
-  typical: number;
-  description: string;
-  samples: string[];
-}
+export type FiredAnomaly = Pick<
+  Anomaly,
+  | 'anomalyId'
+  | 'service'
+  | 'lane'
+  | 'detector'
+  | 'subject'
+  | 'startMs'
+  | 'endMs'
+  | 'decidedAtMs'
+  | 'eventMs'
+  | 'score'
+  | 'actual'
+  | 'typical'
+  | 'description'
+  | 'samples'
+>;
 
 export interface FiredAlert {
   service: string;
