@@ -36,6 +36,31 @@ describe('GoBackN', () => {
     b?.fail();
     await settle();
     await wake();
+    const again = sent.splice(0);
+    expect(again.map(({ subject }) => subject)).toEqual(['b']);
+    again[0]?.acknowledge();
+    await settle();
+    expect(subjects()).toEqual(['c']);
+  });
+
+  it('sends nothing behind a message that failed until it is acknowledged, however small that is', async () => {
+    const { publisher, sent, settle, wake, subjects } = setup();
+    for (const subject of ['a', 'b']) void publisher.send(subject, nothing);
+    const [a, b] = sent.splice(0);
+    a?.fail();
+    b?.acknowledge();
+    await settle();
+    void publisher.send('c', nothing);
+    for (let tries = 0; tries < 3; tries++) {
+      await wake();
+      const [again, ...others] = sent.splice(0);
+      expect([again?.subject, others]).toEqual(['a', []]);
+      again?.fail();
+      await settle();
+    }
+    await wake();
+    sent.splice(0)[0]?.acknowledge();
+    await settle();
     expect(subjects()).toEqual(['b', 'c']);
   });
 
@@ -64,6 +89,10 @@ describe('GoBackN', () => {
     c?.acknowledge();
     await settle();
     await wake();
-    expect(subjects()).toEqual(['a', 'b', 'c']);
+    const again = sent.splice(0);
+    expect(again.map(({ subject }) => subject)).toEqual(['a']);
+    again[0]?.acknowledge();
+    await settle();
+    expect(subjects()).toEqual(['b', 'c']);
   });
 });

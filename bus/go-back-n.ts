@@ -1,7 +1,8 @@
 /**
  * Ordered publishing over a window of unacknowledged messages. After a failed or unknown publish, that message and
  * all after it are sent again, in order: an acknowledgement of a later message counts for nothing, since readers
- * refuse what came before its predecessor (R3).
+ * refuse what came before its predecessor (R3). The failed one goes alone until it is acknowledged: a full stream takes
+ * small messages where it refused a large one, and would be filled at every try with what readers refuse.
  */
 import type { LogweirError } from '#protocol/mod.ts';
 
@@ -36,6 +37,8 @@ export class GoBackN {
   private sendings = 0;
   private backoffMs = backoffMsMin;
   private waiting = false;
+  /** The message that failed, until it is acknowledged: nothing behind it is sent. */
+  private failed: Entry | null = null;
   private stopped = false;
   private bytes = 0;
   private roomWaiters: (() => void)[] = [];
@@ -95,6 +98,7 @@ export class GoBackN {
 
   private pump(): void {
     while (!this.waiting && !this.stopped && this.next < this.queue.length && this.next < this.options.window) {
+      if (this.failed !== null && this.failed.sending !== 0) return;
       const entry = this.queue[this.next] as Entry;
       const sending = ++this.sendings;
       entry.sending = sending;
@@ -110,9 +114,10 @@ export class GoBackN {
     if (sending !== entry.sending || this.stopped) return;
     entry.acknowledged = true;
     this.backoffMs = backoffMsMin;
+    if (entry === this.failed) this.failed = null;
     let done = 0;
     while (done < this.queue.length && (this.queue[done] as Entry).acknowledged) done++;
-    if (done === 0) return;
+    if (done === 0) return this.pump();
     const settled = this.queue.splice(0, done);
     this.next -= done;
     for (const one of settled) {
@@ -132,6 +137,7 @@ export class GoBackN {
       later.sending = 0;
       later.acknowledged = false;
     }
+    this.failed = entry;
     this.options.onRetry?.(error, this.queue.length);
     if (this.waiting) return;
     this.waiting = true;

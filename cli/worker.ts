@@ -27,6 +27,7 @@ add capacity; SIGTERM hands the partitions over.`,
         log,
         dead,
         checkpointEveryMs: config.workers.checkpointEveryMs,
+        retainLogs: config.cluster.retainLogs,
       });
       const metrics = await serveMetrics({
         host: config.ports.bindHost,

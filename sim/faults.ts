@@ -143,6 +143,18 @@ const kinds: readonly Kind[] = [
     },
   },
   {
+    // A stream is full by bytes: what is small still gets in where what is large does not.
+    name: 'stream too small',
+    weight: 1.5,
+    inflict: (cluster, random) => {
+      const name = random.pick([streams.results, streams.results, streams.anomalies, streams.alerts]);
+      const stream = cluster.server.stream(name);
+      const { streamBytesMin } = cluster.shape.size;
+      stream.narrowedTo = Math.max(streamBytesMin + random.below(streamBytesMin), stream.bytes + random.below(1_000));
+      cluster.world.note('server', 'has less room:', name);
+    },
+  },
+  {
     name: 'ClickHouse away',
     weight: 1,
     inflict: (cluster, random) => {

@@ -32,6 +32,8 @@ interface Stored {
   history: StreamMessage[];
   /** Refuses messages until then, as when it is full. */
   fullUntilMs: number;
+  /** Bytes that it may hold where that is less than its settings say; null: it is not. */
+  narrowedTo: number | null;
 }
 
 interface Bucket {
@@ -92,6 +94,7 @@ export class Server {
         ids: new Map(),
         history: [],
         fullUntilMs: 0,
+        narrowedTo: null,
       });
     return this.info(settings.name);
   }
@@ -103,7 +106,7 @@ export class Server {
       lastSequence: stream.lastSequence,
       messages: stream.messages.length,
       bytes: stream.bytes,
-      bytesMax: stream.settings.bytesMax,
+      bytesMax: stream.narrowedTo ?? stream.settings.bytesMax,
       createdMs: stream.createdMs,
     };
   }
@@ -126,7 +129,7 @@ export class Server {
         return { sequence: known.sequence, duplicate: true };
       }
     }
-    if (now < stream.fullUntilMs || stream.bytes + data.length > stream.settings.bytesMax)
+    if (now < stream.fullUntilMs || stream.bytes + data.length > roomFor(stream, data.length))
       throw new LogweirError('STREAM_FULL', `Stream ${name} is full.`, 'Readers must catch up first.');
     const sequence = ++stream.lastSequence;
     const message: StreamMessage = { stream: name, subject, sequence, timeMs: Math.floor(now), data };
@@ -269,6 +272,11 @@ export class Server {
       if (fits) hear(data, subject);
     }
   }
+}
+
+/** Bytes that a stream may hold with a message of so many: however little room it has, that one fits when others are gone. */
+function roomFor({ narrowedTo, settings }: Stored, bytes: number): number {
+  return narrowedTo === null ? settings.bytesMax : Math.max(narrowedTo, bytes * 1.5);
 }
 
 /** Index of the first message at or over a sequence. */

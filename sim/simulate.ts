@@ -161,6 +161,8 @@ function alertingState(cluster: Cluster): { next: number; waiting: number } {
 async function shutDown(cluster: Cluster, stopped: () => boolean): Promise<void> {
   const { world } = cluster;
   cluster.ending = true;
+  // Nobody makes room in streams any more.
+  for (const name of Object.values(streams)) cluster.server.stream(name).narrowedTo = null;
   const leaving = async (role: 'coordinator' | 'worker' | 'alerting' | 'storage'): Promise<void> => {
     let left = 0;
     const members = cluster.living(role);

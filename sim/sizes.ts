@@ -26,6 +26,8 @@ export interface Size {
   /** Share of the time that a fault lasts in a large world. */
   faultTime: number;
   checkpointEveryMs: number;
+  /** A stream with so little room is full now and then, and what it takes between two purges is enough. */
+  streamBytesMin: number;
   lookEveryMs: number;
   /** Looks for which all must be well: what is still being taken up shows by then. */
   steadyLooks: number;
@@ -71,6 +73,7 @@ const small: Size = {
   faultsMax: 9,
   faultTime: 0.5,
   checkpointEveryMs: 1_500,
+  streamBytesMin: 8_000,
   lookEveryMs: 250,
   steadyLooks: 6,
   analysis: analysisWith(1_000),
@@ -90,6 +93,7 @@ const large: Size = {
   faultsMax: 13,
   faultTime: 1,
   checkpointEveryMs: 5_000,
+  streamBytesMin: 24_000,
   lookEveryMs: 500,
   steadyLooks: 8,
   analysis: analysisWith(2_000),

@@ -18,6 +18,14 @@ describe('CheckpointBudget', () => {
     expect(after(40, 64, 60_000).everyMs(64)).toBe(60_000);
   });
 
+  it('lets them take more while LOGS is short of room', () => {
+    const budget = after(40);
+    budget.isShort = true;
+    expect(budget.everyMs(64)).toBe(12_800);
+    budget.isShort = false;
+    expect(budget.everyMs(64)).toBe(30_000);
+  });
+
   it('waits for some measurements, and forgets old ones', () => {
     expect(after(40, 10).everyMs(64)).toBe(5_000);
     const budget = after(40);

@@ -4,7 +4,14 @@
  */
 import type { Time } from '#bus/mod.ts';
 import type { CheckpointBudget } from './checkpoint-budget.ts';
-import type { CheckpointEntry, CheckpointObject, CheckpointStore, LoadReport, Position } from './checkpoints.ts';
+import {
+  type CheckpointEntry,
+  type CheckpointObject,
+  checkpointsKept,
+  type CheckpointStore,
+  type LoadReport,
+  type Position,
+} from './checkpoints.ts';
 import { type ModelShelf, withModels } from './models.ts';
 import { Partition, type PartitionShell } from './partition.ts';
 
@@ -66,6 +73,8 @@ export class Checkpointer {
   private round: number | null = null;
   private chainLimit: number;
   private damaged = new Set<string>();
+  /** Counts restores: what was taken before one says nothing of the state after it. */
+  private restores = 0;
 
   constructor(options: CheckpointerOptions) {
     this.options = options;
@@ -80,6 +89,7 @@ export class Checkpointer {
     const restore = (chain: Uint8Array[]): Promise<Partition> =>
       withModels(shell.models, () => Partition.restore(chain, partition, shell));
     const report: LoadReport = { problems: [], damaged: new Set(), known: [], pointerLost: false };
+    this.restores++;
     const loaded = await store.load(partition, limit, restore, report);
     for (const problem of report.problems) log(problem);
     this.counts.checkpointFallbacks += report.problems.length;
@@ -95,9 +105,13 @@ export class Checkpointer {
     };
   }
 
-  /** Takes the state as it is now, whole where `isBase`; it is committed once `ready` settles. Never rejects. */
+  /**
+   * Takes the state as it is now, whole where `isBase`; it is committed once `ready` settles. False where it is not, or of
+   * a state that was given up meanwhile. Never rejects.
+   */
   save(partition: Partition, ready: Promise<void>, isBase = false): Promise<boolean> {
     const { store, epoch, generation, time, budget } = this.options;
+    const { restores } = this;
     const startedMs = time.now();
     const over = isBase || this.baseIsDue() ? [] : this.chain;
     const { bytes, round } = partition.take(over.length === 0 ? null : this.round);
@@ -107,20 +121,22 @@ export class Checkpointer {
     budget.spent(busyMs);
     this.counts.checkpointMsSpent += busyMs;
     return ready
-      .then(() => this.commit(bytes, { ...at, chain: [...over, object] }, round))
+      .then(() => this.commit(bytes, { ...at, chain: [...over, object] }, round, restores))
       .catch((error: Error) => {
         this.failed(at.sequence, error.message);
         return false;
       });
   }
 
-  private async commit(bytes: Uint8Array, entry: CheckpointEntry, round: number): Promise<boolean> {
+  private async commit(bytes: Uint8Array, entry: CheckpointEntry, round: number, restores: number): Promise<boolean> {
     const { store, partition, time } = this.options;
     const refused = await store.save(partition, bytes, entry, this.damaged);
     if (refused !== null) {
       this.failed(entry.sequence, refused);
       return false;
     }
+    // As good as any, but of a state that was given up: changes of the present one do not go over it.
+    if (restores !== this.restores) return false;
     if (entry.chain.length === 1 && this.round !== null) this.chainLimit = chainMax;
     this.chain = entry.chain;
     this.round = round;
@@ -136,11 +152,12 @@ export class Checkpointer {
     this.options.log(`partition ${this.options.partition}: checkpoint at ${sequence} not written, ${why}.`);
   }
 
-  /** A restore reads, and the object store keeps, a few times the state at most. */
+  /** A restore reads, and the object store keeps, a few times the state at most; LOGS is kept back to before the base. */
   private baseIsDue(): boolean {
     const { chain } = this;
     const [base, ...changes] = chain;
-    if (base === undefined || chain.length >= this.chainLimit) return true;
+    const limit = this.options.budget.isShort ? Math.min(checkpointsKept, this.chainLimit) : this.chainLimit;
+    if (base === undefined || chain.length >= limit) return true;
     return changes.reduce((sum, { bytes }) => sum + bytes, 0) > base.bytes * changesPerBaseMax;
   }
 }

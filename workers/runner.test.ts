@@ -16,6 +16,7 @@ import {
   streams,
   subjects,
   viewOf,
+  type WriterMarks,
 } from '#protocol/mod.ts';
 import { CheckpointBudget } from './checkpoint-budget.ts';
 import { CheckpointStore } from './checkpoints.ts';
@@ -53,15 +54,26 @@ class Bench {
 
   /** LOGS as another server would bring it: made anew, or with its newest messages gone. */
   async changeLogs(keepUpTo: number): Promise<void> {
+    this.loseTail(streams.logs, keepUpTo);
+  }
+
+  loseTail(name: string, keepUpTo: number): void {
     const { bus } = this;
     const before = (
       bus as unknown as {
         byName: Map<string, { messages: { sequence: number }[]; lastSequence: number; bytes: number }>;
       }
     ).byName;
-    const logs = before.get(streams.logs)!;
-    logs.messages = logs.messages.filter(({ sequence }) => sequence <= keepUpTo);
-    logs.lastSequence = keepUpTo;
+    const stream = before.get(name)!;
+    stream.messages = stream.messages.filter(({ sequence }) => sequence <= keepUpTo);
+    stream.lastSequence = keepUpTo;
+  }
+
+  /** What the writer would tell that has read all of RESULTS. */
+  async marks(): Promise<WriterMarks> {
+    const { mark } = await this.published('pass gaps');
+    const { lastSequence } = await this.bus.streams.info(streams.results);
+    return { position: lastSequence, marks: { [partition]: mark } };
   }
 
   async send(body: string): Promise<number> {
@@ -114,8 +126,8 @@ class Bench {
     await runner.drain();
   }
 
-  /** As a reader sees RESULTS: sections taken once, marks moved; throws at a gap. */
-  async published(): Promise<{ sections: Section[]; mark: typeof startMark }> {
+  /** As a reader sees RESULTS: sections taken once, marks moved; throws at a gap, or refuses what is behind it. */
+  async published(how: 'throw' | 'pass gaps' = 'throw'): Promise<{ sections: Section[]; mark: typeof startMark }> {
     const info = await this.bus.streams.info(streams.results);
     const subscription = await this.bus.streams.consume(streams.results, { fromSequence: 1 });
     let mark = startMark;
@@ -124,7 +136,8 @@ class Bench {
       for await (const message of subscription) {
         const result = decodeResults(message.data);
         const admission = admit(mark, result);
-        if (admission.verdict === 'gap') throw new Error(`gap at ${result.from}, mark ${mark.sequence}`);
+        if (admission.verdict === 'gap' && how === 'throw')
+          throw new Error(`gap at ${result.from}, mark ${mark.sequence}`);
         if (admission.verdict === 'take') {
           for (const section of result.sections) if (section.sequence > admission.above) sections.push(section);
           mark = admission.mark;
@@ -133,6 +146,16 @@ class Bench {
       }
     await subscription.stop();
     return { sections, mark };
+  }
+
+  async checkpointAt(sequence: number): Promise<void> {
+    await vi.waitUntil(
+      async () => {
+        this.nowMs += 10;
+        return (await this.store.pointer(partition))?.entries[0]?.sequence === sequence;
+      },
+      { timeout: 8_000, interval: 5 },
+    );
   }
 
   /** State of the newest checkpoint. */
@@ -257,6 +280,71 @@ describe('a message whose analysis throws', () => {
     await runner.drain();
     expect((await bench.published()).sections.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6]);
     expect(await bench.checkpointed()).toBe(await bench.folded());
+  });
+});
+
+describe('results that RESULTS lost', () => {
+  const sequences = (sections: readonly Section[]): number[] => sections.map(({ sequence }) => sequence);
+  const taken = async (): Promise<number[]> => sequences((await bench.published('pass gaps')).sections);
+  /** One message of results each. */
+  const sendEach = async (from: number, to: number): Promise<void> => {
+    for (let i = from; i <= to; i++) await bench.upTo(await bench.send(`order ${i} of customer ${i * 7} shipped`));
+  };
+
+  it('are published again from where the writer waits, though a message on the way turns out to be poison', async () => {
+    bench.poisoned = new Set([4]);
+    const first = await bench.start();
+    await sendEach(1, 6);
+    await first.drain();
+    bench.loseTail(streams.results, 2);
+    // Its checkpoint is not above what it finds published by then, and it has not met message 4.
+    const { last } = bench.bus.streams;
+    bench.bus.streams.last = async () => null;
+    const runner = await bench.start();
+    bench.bus.streams.last = last;
+    await bench.send('order 7 shipped');
+    await expect.poll(() => runner.counts.sequence).toBe(7);
+    await expect.poll(async () => (await bench.bus.streams.info(streams.results)).lastSequence).toBe(3);
+    await expect
+      .poll(async () => {
+        runner.heed(await bench.marks());
+        return bench.said.join();
+      })
+      .toMatch(/RESULTS lost what was published after 2/);
+    await expect.poll(taken).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    await runner.drain();
+  });
+
+  it('and a checkpoint that was under way is none to go on from', async () => {
+    const runner = await bench.start(1, 1, 1);
+    await sendEach(1, 4);
+    await bench.checkpointAt(4);
+    const put = bench.objects.put.bind(bench.objects);
+    const [held, began] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    bench.objects.put = async (name, bytes) => {
+      began.resolve();
+      await held.promise;
+      await put(name, bytes);
+    };
+    await sendEach(5, 6);
+    bench.nowMs += 10;
+    await began.promise;
+    // All is well at this look.
+    runner.heed(await bench.marks());
+    const { lastSequence } = await bench.bus.streams.info(streams.results);
+    bench.loseTail(streams.results, 2);
+    await bench.send('order 7 shipped');
+    await expect.poll(async () => (await bench.bus.streams.info(streams.results)).lastSequence).toBe(3);
+    runner.heed({ position: lastSequence, marks: { [partition]: { generation: 1, sequence: 2 } } });
+    await expect.poll(taken).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    held.resolve();
+    for (let i = 8; i <= 10; i++) {
+      await bench.send(`order ${i} shipped`);
+      await expect.poll(async () => (await taken()).length).toBe(i);
+      await bench.checkpointAt(i);
+      expect(await bench.checkpointed()).toBe(await bench.folded());
+    }
+    await runner.drain();
   });
 });
 

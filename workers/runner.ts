@@ -134,7 +134,7 @@ export class PartitionRunner {
   /** What was restored is out of date. */
   private mustRestore = false;
   private readonly taken: Taken;
-  /** Up to where the writer has taken results, where RESULTS lost what comes next. */
+  /** Up to where the writer has taken results, where RESULTS lost what comes next; until it is known to have taken more. */
   private behind: Position | null = null;
   /** Last message taken of what an earlier generation published. */
   private inherited: { sequence: number; timeMs: number } | null = null;
@@ -234,7 +234,6 @@ export class PartitionRunner {
       limit = { generation, sequence: 0 };
     }
     if (this.behind !== null && (limit === null || isOver(limit, this.behind))) limit = this.behind;
-    this.behind = null;
     this.taken.reset();
     this.mustRestore = false;
     this.tail =
@@ -467,13 +466,16 @@ export class PartitionRunner {
 
   /** What the writer has committed of RESULTS: where it waits for what was lost, that is published again. */
   heed(marks: WriterMarks): void {
-    const { partition, log } = this.options;
-    const after = this.behind === null ? this.taken.missedAfter(marks) : null;
+    const { partition, generation, log } = this.options;
+    if (this.mustRestore) return;
+    const mark = marks.marks[partition];
+    if (mark !== undefined && this.behind !== null && isOver(mark, this.behind)) this.behind = null;
+    const after = this.taken.missedAfter(marks);
     if (after === null) return;
     log(
-      `partition ${partition}: RESULTS lost what was published after ${after}, and storage waits for it. It is published again.`,
+      `partition ${partition}: RESULTS lost what was published after ${after}, and storage, which has read it up to ${marks.position}, waits for it. It is published again.`,
     );
-    this.behind = { generation: this.options.generation, sequence: after };
+    this.behind = { generation, sequence: after };
     this.mustRestore = true;
     this.checkStream();
     this.subscription?.stop().catch(() => {});

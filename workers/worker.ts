@@ -44,6 +44,8 @@ export interface WorkerOptions {
   resultsLingerMs?: number;
   /** Time between two checkpoints of a partition, ms, default 5_000; longer where that would cost too much. */
   checkpointEveryMs?: number;
+  /** LOGS keeps what is safe in storage, default false: checkpoints give it no room. */
+  retainLogs?: boolean;
   /** How long a drain may take, ms, default 25_000: less than a supervisor or container host waits before it kills. */
   drainTimeoutMs?: number;
   /** What heartbeats say of the process, default the one we run in. */
@@ -61,6 +63,8 @@ const retryAfterMs = 1_000;
 const sweepEveryMs = 10 * 60_000;
 /** How often the end of LOGS is held against what was read of it. */
 const streamLookEveryMs = 2_000;
+/** LOGS that is fuller than this is short of room: what is left takes a while to fill, and checkpoints a few to pass it. */
+const shortOfRoom = 0.5;
 /**
  * What the writer has taken is looked at in every so many looks at the stream, and in as many looks after the connection
  * broke: RESULTS may have lost then what it had acknowledged. Seldom, as the writer's record names every partition.
@@ -234,6 +238,8 @@ export class Worker {
     const read = Math.max(0, ...runners.map(({ counts }) => counts.sequence));
     const info = await this.options.bus.streams.info(streams.logs).catch(() => null);
     if (info !== null && info.lastSequence < read) for (const runner of runners) runner.checkStream();
+    if (info !== null)
+      this.budget.isShort = this.options.retainLogs !== true && info.bytes > info.bytesMax * shortOfRoom;
     const { connections } = this.options.bus;
     if (connections !== this.connections) this.closeLooks = readerLooks;
     this.connections = connections;

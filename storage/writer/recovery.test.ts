@@ -5,6 +5,7 @@ import {
   buckets,
   encodeResults,
   keys,
+  packSection,
   type ResultsMessage,
   type Section,
   streamSubjects,
@@ -50,7 +51,18 @@ class LossyBus extends MemoryBus {
     });
   }
 
-  private get results(): { messages: { sequence: number }[]; lastSequence: number } {
+  /** Gives the stream so many times the room that its messages take. */
+  resize(times: number): void {
+    const { results } = this;
+    results.settings.bytesMax = results.bytes * times;
+  }
+
+  private get results(): {
+    messages: { sequence: number }[];
+    lastSequence: number;
+    bytes: number;
+    settings: { bytesMax: number };
+  } {
     return (this as unknown as { byName: Map<string, never> }).byName.get(streams.results) as never;
   }
 
@@ -321,6 +333,82 @@ describe('RESULTS under a running writer', () => {
     expect(next.stats().gaps).toBe(1);
     await soon(() => ledgerOf(122)).toBe('50\t0');
     await next.drain();
+  });
+});
+
+/** Subscriptions to RESULTS of which the first gives only some messages. */
+function givingFirst(bus: MemoryBus, gives: (sequence: number) => boolean): void {
+  const { consume } = bus.streams;
+  let subscriptions = 0;
+  bus.streams.consume = async (stream, options) => {
+    const whole = await consume(stream, options);
+    if (stream !== streams.results || subscriptions++ > 0) return whole;
+    return {
+      stop: () => whole.stop(),
+      async *[Symbol.asyncIterator]() {
+        for await (const message of whole) if (gives(message.sequence)) yield message;
+      },
+    };
+  };
+}
+
+describe('a subscription to RESULTS that is not what it should be', () => {
+  it('is made anew where it leaves a message out, before that counts for read', async () => {
+    const bus = await LossyBus.open();
+    givingFirst(bus, (sequence) => sequence !== 2);
+    const warned: string[] = [];
+    const log = { ...silent, warn: (text: string) => void warned.push(text) };
+    const writer = await start(bus, { log, gapMs: 60_000 });
+    await publishAll(bus, 127, 0, 4);
+    await soon(() => rowsOf(127)).toBe('40\t40');
+    expect(warned.join()).toContain('The subscription left out RESULTS 2–2.');
+    expect(writer.stats().gaps).toBe(0);
+    await writer.drain();
+  });
+
+  it('is made anew where it falls silent although there is more', async () => {
+    const bus = await LossyBus.open();
+    givingFirst(bus, (sequence) => sequence < 2);
+    const warned: string[] = [];
+    const log = { ...silent, warn: (text: string) => void warned.push(text) };
+    const writer = await start(bus, { log });
+    await publishAll(bus, 128, 0, 4);
+    await soon(() => rowsOf(128)).toBe('40\t40');
+    expect(warned.join()).toContain('RESULTS reaches 4, and nothing comes after 1.');
+    await writer.drain();
+  });
+});
+
+describe('parts of a section in a full RESULTS', () => {
+  it('are let go, so that there is room for the last of them, and taken when they all come again', async () => {
+    const bus = await LossyBus.open();
+    const writer = await start(bus, { gapMs: 60_000 });
+    const whole = packSection(section(129, 1));
+    const half = whole.length >> 1;
+    const part = (index: number, bytes: Uint8Array): Uint8Array =>
+      encodeResults({
+        partition: 129,
+        generation: 1,
+        from: 0,
+        to: 1,
+        toMs: 1,
+        anomaliesTo: 0,
+        sections: [],
+        part: { index, last: index === 1, bytes },
+      });
+    const put = (data: Uint8Array): Promise<{ sequence: number }> => bus.streams.publish(subjects.results(129), data);
+    await put(part(0, whole.subarray(0, half)));
+    await publishAll(bus, 130, 0, 3);
+    await soon(() => rowsOf(130)).toBe('30\t30');
+    expect((await readWriterRecord(bus))?.position).toBe(0);
+    bus.resize(1.2);
+    await soon(async () => (await readWriterRecord(bus))?.position).toBe(4);
+    await bus.streams.purge(streams.results, 5);
+    await put(part(0, whole.subarray(0, half)));
+    await put(part(1, whole.subarray(half)));
+    await soon(() => rowsOf(129)).toBe('10\t10');
+    await soon(async () => (await readWriterRecord(bus))?.position).toBe(6);
+    await writer.drain();
   });
 });
 

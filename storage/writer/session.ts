@@ -88,6 +88,10 @@ export interface Kept {
 const lingerPerBlock = 20;
 /** Between two readings of RESULTS from its beginning, ms. */
 const rewindEveryMs = 60_000;
+/** A subscription that gives nothing, although RESULTS has more, is made anew after so many looks at the stream. */
+const silentLooksMax = 3;
+/** RESULTS that is fuller than this needs what has been read to be let go. */
+const nearlyFull = 0.75;
 
 export class Session {
   readonly done: Promise<void>;
@@ -118,6 +122,8 @@ export class Session {
   /** Settles once the record says that RESULTS is read again; null: it is not. */
   private rewinding: Promise<void> | null = null;
   private watching = false;
+  /** What had been read at the last look, and in how many looks before it. */
+  private silent = { read: -1, looks: 0 };
   /** Since when a partition's messages lie beyond its mark, ms. */
   private readonly gaps = new Map<number, number>();
   private settle: { resolve: () => void; reject: (error: unknown) => void } = { resolve: () => {}, reject: () => {} };
@@ -232,6 +238,9 @@ export class Session {
 
   private async readAll(subscription: Subscription): Promise<void> {
     for await (const message of subscription) {
+      const next = this.state.sequence + 1;
+      if (message.sequence > next && !(await this.isGone(next)))
+        throw startOver(`The subscription left out RESULTS ${next}–${message.sequence - 1}.`);
       if (this.stopping || this.rewinding !== null) return;
       this.take(message.sequence, message.timeMs, message.data);
       if (!this.builder.full) continue;
@@ -239,6 +248,11 @@ export class Session {
       if (this.cutting !== null) await this.cutting;
       if (this.builder.full && this.rewinding === null) this.startCut();
     }
+  }
+
+  /** True where RESULTS no longer has a message; what it gives after one that it has would count for read before that. */
+  private async isGone(sequence: number): Promise<boolean> {
+    return (await this.options.bus.streams.read(streams.results, sequence)) === null;
   }
 
   private take(sequence: number, timeMs: number, data: Uint8Array): void {
@@ -361,10 +375,13 @@ export class Session {
     try {
       // What is read while the answer is on its way may be newer than the answer.
       const read = this.state.sequence;
-      const { createdMs, lastSequence, firstSequence } = await this.options.bus.streams.info(streams.results);
+      const info = await this.options.bus.streams.info(streams.results);
+      const { createdMs, lastSequence, firstSequence } = info;
       if (createdMs !== this.keeper.value.resultsCreatedMs) throw startOver('The RESULTS stream was made anew.');
       if (lastSequence < read)
         await this.rewind(firstSequence, `RESULTS ends at ${lastSequence}, but was read up to ${read}.`);
+      this.lookForSilence(read, lastSequence);
+      if (info.bytes > info.bytesMax * nearlyFull) this.letPartsGo();
       await this.healGap(firstSequence);
     } catch (error) {
       // A server that is away says nothing about the stream; but who has begun to rewind reads no more.
@@ -372,6 +389,25 @@ export class Session {
     } finally {
       this.watching = false;
     }
+  }
+
+  /** The client resubscribes by itself; one that does not would be waited for for ever. */
+  private lookForSilence(read: number, lastSequence: number): void {
+    const isSilent = lastSequence > read && this.silent.read === read && this.cutting === null;
+    this.silent = { read, looks: isSilent ? this.silent.looks + 1 : 0 };
+    if (this.silent.looks >= silentLooksMax)
+      throw startOver(`RESULTS reaches ${lastSequence}, and nothing comes after ${read}.`);
+  }
+
+  /**
+   * Parts of a section hold back the position until its last one: in a full stream that one may wait for room which
+   * only the position gives. Its worker finds it missing in the record, and publishes all of them again.
+   */
+  private letPartsGo(): void {
+    for (const partition of this.state.letPartsGo())
+      this.options.log.warn(
+        `RESULTS is nearly full, and partition ${partition} has parts of a section in it, which are let go for now.`,
+      );
   }
 
   /** A stream that lost its tail and grew again unseen has other messages where we have been already. */

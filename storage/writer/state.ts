@@ -95,6 +95,17 @@ export class WriterState {
     return { generation: message.generation, sequence: message.from, parts: 0 };
   }
 
+  /** Forgets sections that are not whole, to be taken from their first part on when that comes again. Partitions that had one. */
+  letPartsGo(): number[] {
+    const partitions = [...this.parts.keys()];
+    for (const partition of partitions) {
+      const mark = this.marks.get(partition);
+      if (mark !== undefined) this.marks.set(partition, { ...mark, parts: 0 });
+    }
+    this.parts.clear();
+    return partitions;
+  }
+
   /** What may be committed once everything taken so far is in all tables. Unfinished parts are to be read again. */
   commitPoint(): { position: number; marks: Record<string, Mark> } {
     let position = this.sequence;
