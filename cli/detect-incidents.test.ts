@@ -28,7 +28,7 @@ describe('IncidentFold', () => {
     expect(last[0]).toMatchObject({ anomalyId: first?.anomalyId, service: 'shop', detector: 'error_spike' });
     expect(last[0]?.endMs).toBeGreaterThan(first?.endMs as number);
     expect(last[0]?.description).toMatch(
-      /^errors 5\/s against a typical \d\.?\d* per minute for 4 min since 12:25:00; 100 % are 'connection to .+ refused', first seen 12:00:00$/,
+      /^errors 5\/s against a typical 0\.0\d+\/s for 4 min since 12:25:00 UTC; 100 % are 'connection to .+ refused', first seen 12:00:00 UTC$/,
     );
   });
 });

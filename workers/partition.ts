@@ -39,7 +39,7 @@ import { builtInModels, modelOf, type ModelSource } from './partition-models.ts'
 import { encodeState, joinStates, PartRounds, type PartsChange } from './parts.ts';
 
 /** Raised whenever the same messages would give other answers; part of every snapshot. */
-export const analysisVersion = 9;
+export const analysisVersion = 10;
 /** A live service not heard of for this long, in stream time, is forgotten. */
 const forgetAfterMs = 24 * 3_600_000;
 /**

@@ -58,7 +58,7 @@ describe('a cascade', () => {
     const id = last.incident?.incidentId ?? '';
     const link = `${page}?tab=incidents&from=${startMs - 30 * second - 10 * minute}&incident=${id}`;
     const sentence =
-      'db first (11:59:30–12:00:00), then payments, then web; shared: host db-3; payments is named by web; worst: web error_spike 97';
+      'db first (11:59:30–12:00:00 UTC), then payments, then web; shared: host db-3; payments is named by web; worst, score 97: web: 41 errors within 60 s, usually 2';
     expect(plainText(last, page)).toContain(`${sentence}\n${link}\n\n`);
     expect(webhookBody(last, page)).toMatchObject({ url: link, incident: { firstMover: 'db', ranks: [0, 1, 2] } });
     expect(JSON.stringify(slackMessage(last, page))).toContain(`<${link}|Incident>`);

@@ -3,14 +3,14 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { freePort } from '#bus/mod.ts';
 import { parseAlertingConfig } from '../config/mod.ts';
-import type { Notification } from '../core/types.ts';
+import type { AlertView, Notification } from '../core/types.ts';
 import { configOf, Play, startReceiver } from '../testing/fixtures.ts';
 import type { Channel } from './channel.ts';
 import { parseRetryAfter } from './http.ts';
 import { openChannel } from './open.ts';
 import type { SlackMessage } from './slack.ts';
 import { slackMessage } from './slack.ts';
-import { figure, linkOf, plainText, statusOf, titleOf } from './text.ts';
+import { linesOf, linkOf, nameOf, plainText, statusOf, titleOf } from './text.ts';
 import { signatureOf, type WebhookBody } from './webhook.ts';
 
 const ends: (() => Promise<unknown>)[] = [];
@@ -131,9 +131,9 @@ describe('slack', () => {
     expect(message.text).toBe('CRITICAL: checkout: 41 errors within 60 s, usually 2');
     expect(message.blocks.map(({ type }) => type)).toEqual(['header', 'section', 'context']);
     expect(message.blocks[1]?.text?.text.split('\n')).toEqual([
-      `*<${page}/?service=checkout&anomaly=a0a1a2a3a4a5a6a7|checkout: error_spike>*`,
+      `*<${page}/?service=checkout&anomaly=a0a1a2a3a4a5a6a7|checkout: error spike>*`,
       '41 errors within 60 s, usually 2',
-      'score 80, actual 41, usual 2 (21 times as much) · since 2030-01-01 11:59:30 UTC',
+      'score 80 of 100 · since 2030-01-01 11:59:30 UTC',
       '```connection to db-1 refused```',
     ]);
   });
@@ -261,7 +261,7 @@ describe('text', () => {
       'checkout: 41 errors within 60 s, usually 2 (and 1 more)',
     );
     const over = told((play) => play.find(0, {}).tick(10 * minute));
-    expect([statusOf(over), titleOf(over)]).toEqual(['RESOLVED', 'checkout: error_spike is over']);
+    expect([statusOf(over), titleOf(over)]).toEqual(['RESOLVED', 'checkout: error spike is over']);
     const several = told((play) => play.find(0, {}, { subject: 'x' }).tick(10 * minute));
     expect(titleOf(several)).toBe('checkout: 2 alerts are over');
     const many = told((play) => {
@@ -285,8 +285,12 @@ describe('text', () => {
     expect(linkOf('http://h/', { service: 'a&b c', anomalyId: 'x' })).toBe('http://h/?service=a%26b+c&anomaly=x');
   });
 
-  it('writes figures for people', () => {
-    const values = [0, 0.00421, 2.7654, 12.7, 1_234.5, 1e7, Number.NaN];
-    expect(values.map(figure)).toEqual(['0', '0.0042', '2.8', '13', '1,235', '10,000,000', 'unknown']);
+  it('says of what is over how long it was, and no ids of templates', () => {
+    const view = told().firing[0] as AlertView;
+    const over = { ...view, state: 'resolved' as const, detector: 'template_vanished', subject: '4be1d0c24be1d0c2' };
+    const text = linesOf({ ...over, sinceMs: view.sinceMs, untilMs: view.sinceMs + 300_000 }, 'http://h').join('\n');
+    expect(text).toContain('checkout: template vanished is over');
+    expect(text).toContain('score 80 of 100 · from 2030-01-01 11:59:30 to 12:04:30 UTC (5 min)');
+    expect(nameOf({ detector: 'rule', subject: 'no heartbeat' })).toBe('rule (no heartbeat)');
   });
 });

@@ -4,16 +4,16 @@ import type { AlertView, Notification } from '../core/types.ts';
 import type { Channel } from './channel.ts';
 import { post } from './http.ts';
 import {
-  factsOf,
   findingsOf,
   incidentLink,
   linkOf,
   moreLine,
   nameOf,
   oneLine,
+  scoreOf,
   statusOf,
-  timeOf,
   titleOf,
+  whenOf,
 } from './text.ts';
 
 interface Block {
@@ -62,11 +62,10 @@ function incidentSection({ incident }: Notification, publicUrl: string): Block[]
 
 function section(view: AlertView, publicUrl: string): Block {
   const over = view.state === 'resolved';
-  const when = over ? `${timeOf(view.sinceMs)} to ${timeOf(view.untilMs)}` : `since ${timeOf(view.sinceMs)}`;
   const lines = [
     `*<${linkOf(publicUrl, view)}|${escape(view.service)}: ${escape(nameOf(view))}>*${over ? ' is over' : ''}`,
     escape(oneLine(view.description, 600)),
-    `${escape(factsOf(view))} · ${when}${findingsOf(view)}`,
+    `${scoreOf(view)} · ${whenOf(view)}${findingsOf(view)}`,
   ];
   const samples = over ? [] : view.samples;
   if (samples.length > 0)

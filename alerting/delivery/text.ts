@@ -61,22 +61,37 @@ export function linesOf(view: AlertView, publicUrl: string): string[] {
   const lines = [
     `${view.service}: ${nameOf(view)}${over ? ' is over' : ''}`,
     view.description,
-    factsOf(view),
-    `${over ? 'From' : 'Since'} ${timeOf(view.sinceMs)}${over ? ` to ${timeOf(view.untilMs)}` : ''}${findingsOf(view)}`,
+    `${scoreOf(view)} · ${whenOf(view)}${findingsOf(view)}`,
   ];
   for (const sample of over ? [] : view.samples) lines.push(`  > ${oneLine(sample)}`);
   lines.push(linkOf(publicUrl, view));
   return lines;
 }
 
-/** `score 97, actual 41, usual 2 (20 times as much)`. */
-export function factsOf({ score, actual, typical }: AlertView): string {
-  const times = typical > 0 && actual > typical ? ` (${figure(actual / typical)} times as much)` : '';
-  return `score ${figure(score)}, actual ${figure(actual)}, usual ${figure(typical)}${times}`;
+export function scoreOf({ score }: AlertView): string {
+  return `score ${Math.round(score)} of 100`;
 }
 
+/** `since 2030-01-01 11:59:30 UTC`; of what is over, from when to when, and how long that was. */
+export function whenOf({ state, sinceMs, untilMs }: AlertView): string {
+  if (state !== 'resolved') return `since ${timeOf(sinceMs)}`;
+  const sameDay = timeOf(sinceMs).slice(0, 10) === timeOf(untilMs).slice(0, 10);
+  const until = sameDay ? timeOf(untilMs).slice(11) : timeOf(untilMs);
+  return `from ${timeOf(sinceMs).slice(0, 19)} to ${until} (${lastingOf(untilMs - sinceMs)})`;
+}
+
+function lastingOf(ms: number): string {
+  if (ms < 120_000) return `${Math.max(0, Math.round(ms / 1000))} s`;
+  return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 360_000) / 10} h`;
+}
+
+/** Ids of templates are for machines; the sentence has the text. */
+const idPattern = /^[\da-f]{16}( \d+)?$/;
+
+/** `error spike`, `rule (checkout down)`. */
 export function nameOf({ detector, subject }: Pick<AlertView, 'detector' | 'subject'>): string {
-  return subject === '' ? detector : `${detector} (${oneLine(subject)})`;
+  const name = detector.replaceAll('_', ' ');
+  return subject === '' || idPattern.test(subject) ? name : `${name} (${oneLine(subject)})`;
 }
 
 export function linkOf(publicUrl: string, view?: Pick<AlertView, 'service' | 'anomalyId'>): string {
@@ -112,15 +127,6 @@ export function findingsOf({ count }: AlertView): string {
 export function oneLine(text: string, most: number = sampleShownMax): string {
   const line = text.replace(/\s+/g, ' ').trim();
   return line.length > most ? `${line.slice(0, most - 1)}…` : line;
-}
-
-/** 0.0042 → "0.0042", 3.14159 → "3.1", 1234.5 → "1,235"; the same whatever the machine's language. */
-export function figure(value: number): string {
-  const size = Math.abs(value);
-  if (!Number.isFinite(value)) return 'unknown';
-  if (size >= 1_000) return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',');
-  if (size >= 10 || Number.isInteger(value)) return String(Math.round(value));
-  return size >= 1 ? String(Math.round(value * 10) / 10) : String(Number(value.toPrecision(2)));
 }
 
 function labelOf(groupKey: string, views: readonly AlertView[]): string {

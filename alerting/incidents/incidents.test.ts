@@ -79,7 +79,7 @@ describe('a cascade', () => {
       state: 'open',
       title: 'db first, then payments and web',
       description:
-        'db first (12:00:00–12:00:30), then payments and web; shared: id 4bf92f3577b3…, host db-3; payments is named by web; worst: web error_spike 97',
+        'db first (12:00:00–12:00:30 UTC), then payments and web; shared: id 4bf92f3577b3…, host db-3; payments is named by web; worst, score 97: web: 41 errors within 60 s, usually 2',
     });
     expect(incident?.members.map(({ service, onsetFromMs, onsetByMs }) => [service, onsetFromMs, onsetByMs])).toEqual([
       ['db', startMs, startMs + 30 * second],

@@ -172,7 +172,7 @@ function sentence(services: readonly ServiceView[], clues: readonly IncidentClue
     orderText(services, true),
     ...(shared.length > 0 ? [`shared: ${shared.join(', ')}`] : []),
     ...named.map(({ value, services: by }) => `${value} is named by ${listOfNames(by)}`),
-    `worst: ${worst.service} ${worst.detector} ${Math.round(worst.score)}`,
+    `worst, score ${Math.round(worst.score)}: ${withService(worst)}`,
   ].join('; ');
 }
 
@@ -206,5 +206,5 @@ function spanOf(services: readonly ServiceView[]): string {
   const clock = (ms: number): string => new Date(ms).toISOString().slice(11, 19);
   const from = clock(Math.min(...services.map(({ onset }) => onset.fromMs)));
   const by = clock(Math.max(...services.map(({ onset }) => onset.byMs)));
-  return from === by ? from : `${from}–${by}`;
+  return `${from === by ? from : `${from}–${by}`} UTC`;
 }

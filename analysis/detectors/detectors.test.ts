@@ -64,7 +64,7 @@ describe('sequence_match', () => {
       [1, 300_000],
     ]);
     expect(driver.anomalies()[0]?.description).toMatch(
-      /^sequence abc seen 2 times, last within 900 ms: '.+' → '.+' → '.+'$/,
+      /^sequence abc seen 2 times, last within 900 ms at [\d:]+ UTC: '.+' → '.+' → '.+'$/,
     );
   });
 });
@@ -91,7 +91,9 @@ describe('sequences with bounds', () => {
       startMs: startMs + 31_000,
       decidedAtMs: startMs + 51_000,
       actual: 1,
-      description: expect.stringMatching(/^sequence order broken: '.+' not followed by 'paid' within 20 s$/),
+      description: expect.stringMatching(
+        /^sequence order broken once: '.+' not followed by 'paid' within 20 s, at [\d:]+ UTC$/,
+      ),
     });
   });
 
@@ -138,7 +140,7 @@ describe('rules', () => {
     driver.end();
     expect(found(driver)).toEqual(['rule errors']);
     expect(driver.anomalies()[0]).toMatchObject({ score: 90, actual: 2, typical: 2 });
-    expect(driver.anomalies()[0]?.description).toContain('errors at 2, where >= 2 is the limit');
+    expect(driver.anomalies()[0]?.description).toContain('errors 2, limit >= 2, in 2 of 3 windows since');
   });
 
   it('see the absence of a message and its return', () => {
@@ -247,7 +249,7 @@ describe('latency and multivariate', () => {
     expect(found(driver)).toEqual(['multivariate']);
     expect(driver.anomalies()[0]?.influencers.length).toBeGreaterThan(1);
     expect(driver.anomalies()[0]?.description).toMatch(
-      /^an unusual mix for \d+ s: distance .* by .+ \(\d+ %\), .+ \(\d+ %\)/,
+      /^an unusual mix for \d+ s since .* UTC: .+ (?:up|down) \(\d+ %\), .+ \(\d+ %\); .* times as far from the mean/,
     );
   });
 

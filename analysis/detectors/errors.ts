@@ -6,7 +6,7 @@
  */
 import { type ObservedEvent, sampleOf, type WindowState } from '#analysis/windows/mod.ts';
 import type { DetectorsConfig } from './config.ts';
-import { clock, mostly, perTime, span, times } from './describe.ts';
+import { againstRate, clock, mostly, perTime, span, times } from './describe.ts';
 import { highExponent, type History, type Usual, varianceOf } from './history.ts';
 import {
   entriesOf,
@@ -394,14 +394,13 @@ export class ErrorDetector {
     incident.row.lateCount = context.lateCount;
   }
 
-  /** When the most frequent message was seen for the first time; of yesterday and before, the day. */
+  /** When the most frequent message was seen for the first time. */
   private firstSeen(context: StepContext): string {
     let top = -1;
     for (const [slot, errors] of this.slots) if (top < 0 || errors > (this.slots.get(top) as number)) top = slot;
     const seenMs = top < 0 ? 0 : (templateInfo(context.host, top)?.firstSeenMs ?? 0);
     if (seenMs <= 0) return '';
-    const isOld = this.lastHotMs - seenMs >= dayMs;
-    return `, first seen ${isOld ? new Date(seenMs).toISOString().slice(0, 10) : clock(seenMs)}`;
+    return `, first seen ${clock(seenMs, this.lastHotMs)}`;
   }
 
   private write(timeMs: number, context: StepContext): void {
@@ -416,14 +415,13 @@ export class ErrorDetector {
     const lasting = span(Math.max(this.sliding.bucketMs, row.endMs - row.startMs));
     row.description =
       row.detector === 'error_creep'
-        ? `errors rose slowly to ${perTime(row.actual)} from a typical ${perTime(row.typical)} over ${lasting}, ${times(row.actual, row.typical)}${mostly(row.influencers)}${this.firstSeen(context)}`
-        : `errors ${perTime(row.actual)} against a typical ${perTime(row.typical)} for ${lasting} since ${clock(row.startMs)}${mostly(row.influencers)}${this.firstSeen(context)}`;
+        ? `errors rose slowly to ${perTime(row.actual)}${againstRate(row.typical, row.actual, 'from')} over ${lasting}${times(row.actual, row.typical)}`
+        : `errors ${perTime(row.actual)}${againstRate(row.typical, row.actual)} for ${lasting} since ${clock(row.startMs, row.endMs)}`;
+    row.description += `${mostly(row.influencers)}${this.firstSeen(context)}`;
     incident.write(context);
     this.writtenBucket = Math.floor(timeMs / this.sliding.bucketMs);
   }
 }
-
-const dayMs = 24 * 3_600_000;
 
 /** Errors of a window that another finding tells of. */
 function toldErrors(window: WindowState, knowledge: SlotKnowledge, context: StepContext): number {

@@ -264,7 +264,9 @@ describe('ticks', () => {
     driver.sendIn(ordinary({ seed: 5, minutes: 3, rate: 5, fromMs: startMs + 25 * minute }), 50);
     const closed = driver.anomalies();
     expect(closed).toHaveLength(1);
-    expect(closed[0]?.description).toMatch(/^no records for 5 min where \d(\.\d)?\/s are typical$/);
+    expect(closed[0]?.description).toMatch(
+      /^no records for 5 min since \d\d:\d\d:\d\d UTC where \d(\.\d)?\/s are typical$/,
+    );
   });
 });
 

@@ -5,7 +5,7 @@
  */
 import { type ObservedEvent, valueOfLog, type WindowState } from '#analysis/windows/mod.ts';
 import type { DetectorsConfig } from './config.ts';
-import { figure, percent, span } from './describe.ts';
+import { clock, figure, measure, percent, quote, span } from './describe.ts';
 import { Incident, type IncidentSnapshot, type StepContext, templateText } from './incident.ts';
 import { normalTailExponent, scoreOf } from './tails.ts';
 import { emptyTrack, isCodes, takeForMeasure, Tracks, type Track, type TracksSnapshot } from './tracks.ts';
@@ -264,7 +264,8 @@ export class LatencyDetector {
       incident.peak(scoreOf(normalTailExponent(Math.min(worst.z, 25))), valueOfLog(worst.level), valueOfLog(worst.mean))
     ) {
       const single = this.tracks.all.filter(({ highWindows }) => highWindows > 0).sort((a, b) => b.z - a.z);
-      const high = single.length > 0 ? single : [worst];
+      // The numbers are those of the first.
+      const high = [worst, ...single.filter(({ slot }) => slot !== worst.slot)];
       const total = high.reduce((sum, { z }) => sum + z, 0);
       const share = (z: number): number => Math.round((z / total) * 1000) / 1000;
       row.influencers = high
@@ -389,11 +390,13 @@ export class LatencyDetector {
     const { row } = incident;
     const what = row.influencers[0]?.name ?? '';
     const lasting = span(row.endMs - row.startMs);
+    const told = (value: number): string => measure(value, [what, ...row.samples]);
+    const times = `${figure(row.actual / row.typical)} times as`;
     row.description =
       row.detector === 'latency_creep'
-        ? `times in '${what}' rose slowly by ${percent(row.actual / row.typical - 1)} over ${lasting}, to ${figure(row.actual)} from a typical ${figure(row.typical)}`
-        : `${row.detector === 'value_shift' ? 'numbers' : 'times'} in '${what}' at ${figure(row.actual)} against a typical ${figure(row.typical)}` +
-          ` for ${lasting}, ${figure(row.actual / row.typical)} times as much`;
+        ? `times in ${quote(what)} rose slowly by ${percent(row.actual / row.typical - 1)} over ${lasting}, to ${told(row.actual)} from a typical ${told(row.typical)}`
+        : `${row.detector === 'value_shift' ? 'numbers' : 'times'} in ${quote(what)} at ${told(row.actual)} against a typical ${told(row.typical)}` +
+          ` for ${lasting} since ${clock(row.startMs, row.endMs)}, ${times} ${row.detector === 'value_shift' ? 'much' : 'long'}`;
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { classes, type WindowState } from '#analysis/windows/mod.ts';
 import type { DetectorsConfig } from './config.ts';
-import { figure, nameOf, percent, span } from './describe.ts';
+import { clock, figure, nameOf, percent, span } from './describe.ts';
 import { Incident, type IncidentSnapshot, type StepContext } from './incident.ts';
 import { chiSquaredTailExponent, scoreOf } from './tails.ts';
 
@@ -25,6 +25,8 @@ export interface MultivariateSnapshot {
   recentMax: number;
   oddWindows: number;
   incident: IncidentSnapshot | null;
+  /** At the peak, in words. */
+  causes: string;
 }
 
 export class MultivariateDetector {
@@ -38,6 +40,7 @@ export class MultivariateDetector {
   /** Odd windows in a row, before it is told. */
   private oddWindows = 0;
   private incident: Incident | null = null;
+  private causes = '';
 
   constructor(config: DetectorsConfig['multivariate']) {
     this.config = config;
@@ -77,6 +80,7 @@ export class MultivariateDetector {
       recentMax: this.recentMax,
       oddWindows: this.oddWindows,
       incident: this.incident?.snapshot() ?? null,
+      causes: this.causes,
     };
   }
 
@@ -87,6 +91,7 @@ export class MultivariateDetector {
     this.recentMax = state.recentMax;
     this.oddWindows = state.oddWindows;
     this.incident = state.incident === null ? null : Incident.restore(state.incident);
+    this.causes = state.causes;
   }
 
   private judge(
@@ -116,13 +121,13 @@ export class MultivariateDetector {
     this.incident.extend(window, context);
     if (this.incident.peak(scoreOf(exponent), Math.sqrt(distance), Math.sqrt(size))) {
       row.influencers = influencersOf(difference, solved);
+      this.causes = causesOf(row.influencers, difference);
       this.incident.addSamples(window.errorSamples);
       this.incident.addSamples(window.samples);
     }
-    const causes = row.influencers.map(({ name, share }) => `${nameOf(name)} (${percent(share)})`).join(', ');
     row.description =
-      `an unusual mix for ${span(row.endMs - row.startMs)}: distance ${figure(row.actual)}` +
-      ` against a typical ${figure(row.typical)}, by ${causes}`;
+      `an unusual mix for ${span(row.endMs - row.startMs)} since ${clock(row.startMs, row.endMs)}: ${this.causes};` +
+      ` ${figure(row.actual / row.typical)} times as far from the mean as windows usually are`;
     this.incident.write(context);
   }
 
@@ -176,6 +181,12 @@ function vectorOf(window: WindowState, latencyShift: number): Float64Array {
     Math.log1p(window.newTemplates),
     latencyShift,
   );
+}
+
+/** `errors up (40 %), warnings down (30 %)`. */
+function causesOf(influencers: Incident['row']['influencers'], difference: Float64Array): string {
+  const way = (name: string): string => ((difference[features.indexOf(name)] as number) > 0 ? 'up' : 'down');
+  return influencers.map(({ name, share }) => `${nameOf(name)} ${way(name)} (${percent(share)})`).join(', ');
 }
 
 /** Features by their part of the squared distance. */

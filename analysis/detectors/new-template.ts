@@ -5,7 +5,7 @@
  */
 import { type ObservedEvent, sampleOf, type WindowState } from '#analysis/windows/mod.ts';
 import type { DetectorsConfig } from './config.ts';
-import { clock, figure, span } from './describe.ts';
+import { andMore, clock, often, quote, span } from './describe.ts';
 import { Incident, type IncidentSnapshot, type StepContext, templateInfo, templateText } from './incident.ts';
 
 /** A new template that has not come often enough yet. */
@@ -236,9 +236,12 @@ export class NewTemplateDetector {
   private describe(incident: Incident, context: StepContext): void {
     const { row } = incident;
     const first = templateText(context.host, this.slots[0] as number);
-    const others = this.slots.length > 1 ? ` and ${this.slots.length - 1} more` : '';
-    const often = this.count > 0 ? `, ${figure(this.count)} times in ${span(row.endMs - row.startMs)}` : '';
-    row.description = `a message never seen here before: '${first}'${others}${often}, first seen ${clock(row.startMs)}`;
+    const lastedMs = row.endMs - row.startMs;
+    const counted = this.count > 0 ? `, ${often(this.count)}${lastedMs > 0 ? ` in ${span(lastedMs)}` : ''}` : '';
+    const what = this.slots.length > 1 ? 'messages' : 'a message';
+    row.description =
+      `${what} never seen here before: ${quote(first)}${andMore(this.slots.length - 1)}${counted},` +
+      ` first seen ${clock(row.startMs, row.endMs)}`;
   }
 }
 

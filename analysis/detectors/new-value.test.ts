@@ -59,7 +59,7 @@ describe('a new value in a place of few', () => {
     expect(one?.endMs).toBeLessThan(startMs + 92 * minute);
     expect(one?.endMs).toBeGreaterThan(startMs + 88 * minute);
     expect(one?.description).toMatch(
-      /^'503' in 'GET .+', where only .+ came in .+: first seen .+, and since then in [12]\d %$/,
+      /^'503' is new in 'GET .+', where only .+ came in at least .+ before; first seen .+ UTC, since then in [12]\d % of them$/,
     );
     expect(one?.samples[0]).toContain('status=503');
   });
@@ -73,7 +73,9 @@ describe('a new value in a place of few', () => {
       }),
     );
     expect(found(driver)).toEqual(['new_value']);
-    expect(driver.anomalies()[0]?.description).toMatch(/^'TRIPPED' in .* where only 'CLOSED' and 'HALF_OPEN' came/);
+    expect(driver.anomalies()[0]?.description).toMatch(
+      /^'TRIPPED' is new in .* where only 'CLOSED' and 'HALF_OPEN' came/,
+    );
   });
 
   it.each<[string, World['body']]>([

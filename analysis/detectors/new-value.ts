@@ -13,7 +13,7 @@
  */
 import { type ObservedEvent, sampleOf, type WindowState } from '#analysis/windows/mod.ts';
 import type { DetectorsConfig } from './config.ts';
-import { clock, percent, span } from './describe.ts';
+import { clock, figure, percent, quote } from './describe.ts';
 import { Incident, type IncidentSnapshot, type StepContext, templateInfo, templateText } from './incident.ts';
 import { scoreOf } from './tails.ts';
 import {
@@ -241,9 +241,8 @@ export class NewValueDetector {
     row.influencers = [{ kind: 'template', name: templateText(context.host, slot), share: 1 }];
     incident.addSamples([find.sample]);
     row.description =
-      `'${find.text}' in '${cut(templateText(context.host, slot))}', where only ${listOf(find.known)} came in` +
-      ` ${span(find.before * tickMs)}: first seen ${clock(find.startMs)}, and since then` +
-      ` in ${percent(find.share)}`;
+      `${quote(find.text, 80)} is new in ${quote(templateText(context.host, slot))}, where only ${listOf(find.known)}` +
+      ` came in at least ${figure(find.before)} messages before; first seen ${clock(find.startMs, window.endMs)}, since then in ${percent(find.share)} of them`;
     incident.write(context);
   }
 
@@ -319,10 +318,6 @@ function isRenamed(place: Place, known: readonly PlaceValue[], since: number): b
 
 /** "a, b and c" */
 function listOf(texts: readonly string[]): string {
-  const all = texts.map((text) => `'${text}'`);
+  const all = texts.map((text) => quote(text, 60));
   return all.length < 2 ? all.join('') : `${all.slice(0, -1).join(', ')} and ${all.at(-1)}`;
-}
-
-function cut(text: string): string {
-  return text.length > 120 ? `${text.slice(0, 119)}…` : text;
 }

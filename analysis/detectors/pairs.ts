@@ -7,7 +7,7 @@
 import type { ObservedEvent, WindowState } from '#analysis/windows/mod.ts';
 import { doubleBytes, doublesFrom } from '#protocol/number-bytes.ts';
 import type { DetectorsConfig } from './config.ts';
-import { figure, span } from './describe.ts';
+import { clock, often, quote, span } from './describe.ts';
 import { hasMoved, Incident, type IncidentSnapshot, type StepContext, templateInfo, templateText } from './incident.ts';
 import {
   markSpan,
@@ -334,7 +334,6 @@ export class PairDetector {
   private found(
     pair: Pair,
     isBMissing: boolean,
-    count: number,
     missing: number,
     windows: number,
     exponent: number,
@@ -357,15 +356,23 @@ export class PairDetector {
       for (const slot of [there, gone])
         row.influencers.push({ kind: 'event', name: templateText(context.host, slot), share: slot === gone ? 1 : 0 });
     this.incident.addSamples(window.samples);
+    this.describe(this.incident, pair, isBMissing, context);
+    this.incident.write(context);
+  }
+
+  /** Of several pairs, the first that broke is told. */
+  private describe({ row }: Incident, pair: Pair, isBMissing: boolean, context: StepContext): void {
+    const [there, gone] = (isBMissing ? [pair.a, pair.b] : [pair.b, pair.a]).map((slot) =>
+      templateText(context.host, slot),
+    ) as [string, string];
+    if (row.influencers[0]?.name !== there || row.influencers[1]?.name !== gone) return;
     const isAfter = pair.after >= 0.5 * pair.near;
     const isFirst = isAfter === isBMissing;
     const lagMs = isAfter ? pair.afterMs / pair.after : pair.beforeMs / (pair.near - pair.after);
-    const lag = pair.near === 0 ? '' : ` within ${span(lagMs)}`;
-    const [thereText, goneText] = [templateText(context.host, there), templateText(context.host, gone)];
+    const lag = pair.near === 0 ? ' with it' : ` about ${span(lagMs)} ${isFirst ? 'later' : 'before'}`;
     row.description =
-      `'${cut(thereText)}' came ${figure(count)} times, ${missing === count ? 'never' : `${figure(missing)} times not`}` +
-      ` ${isFirst ? 'followed' : 'preceded'} by '${cut(goneText)}', which usually comes${lag}`;
-    this.incident.write(context);
+      `${quote(there, 80)} came ${often(row.actual)} since ${clock(row.startMs, row.endMs)}` +
+      ` without ${quote(gone, 80)}, which usually comes${lag}`;
   }
 
   private goOn(pair: Pair, window: WindowState, isMissing: boolean, context: StepContext): void {
@@ -384,6 +391,7 @@ export class PairDetector {
     if (this.incident === null) return;
     this.incident.row.actual += most - Math.min(a, b);
     this.incident.extend(window, context);
+    this.describe(this.incident, pair, a >= b, context);
     this.incident.write(context);
   }
 
@@ -428,8 +436,4 @@ function pairOf(a: number, b: number): Pair {
 function isClose(pair: Pair): boolean {
   if (pair.cycleMs < 1_500) return pair.arrivals > 0;
   return pair.arrivals >= 16 && pair.near > 0.36 * pair.arrivals;
-}
-
-function cut(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }

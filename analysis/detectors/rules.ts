@@ -1,7 +1,7 @@
 /** Rules that people write: thresholds and ratios for N of M windows, absence, pattern counts. */
 import { classes, featureOf, type ObservedEvent, sampleOf, type WindowState } from '#analysis/windows/mod.ts';
 import type { RuleConfig, WindowFeature } from './config.ts';
-import { figure, nameOf, span } from './describe.ts';
+import { clock, figure, nameOf, percent, span } from './describe.ts';
 import { entriesOf, Incident, type IncidentSnapshot, type StepContext, topTemplates } from './incident.ts';
 
 export interface RulesSnapshot {
@@ -131,8 +131,8 @@ export class RuleDetector {
     }
     const what = config.kind === 'ratio' ? `${nameOf(config.field)} per ${nameOf(config.per)}` : nameOf(config.field);
     row.description =
-      `rule ${config.name}: ${what} at ${figure(row.actual)}, where ${config.op} ${figure(config.value)} is the limit,` +
-      ` in ${hits} of ${rule.verdicts.length} windows`;
+      `rule ${config.name}: ${what} ${toldValue(row.actual, config)}, limit ${config.op} ${toldValue(config.value, config)},` +
+      ` in ${hits} of ${rule.verdicts.length} ${rule.verdicts.length === 1 ? 'window' : 'windows'} since ${clock(row.startMs, row.endMs)}`;
     this.write(incident, context);
   }
 
@@ -144,7 +144,7 @@ export class RuleDetector {
     row.endMs = window.endMs;
     row.eventMs = window.newestMs;
     row.typical = 1;
-    row.description = `rule ${config.name}: no matching record for ${span(window.endMs - rule.lastMatchMs)}, limit ${span(config.withinMs)}`;
+    row.description = `rule ${config.name}: no matching record for ${span(window.endMs - rule.lastMatchMs)} since ${clock(rule.lastMatchMs, window.endMs)}, limit ${span(config.withinMs)}`;
     this.write(incident, context);
   }
 
@@ -172,7 +172,7 @@ export class RuleDetector {
     row.actual = rule.matches;
     row.eventMs = timeMs;
     incident.addSamples([sampleOf(event.bytes, event.start, event.end)]);
-    row.description = `rule ${config.name}: ${figure(rule.matches)} matching records in ${span(row.endMs - row.startMs)}, limit ${figure(config.value)} in ${span(config.withinMs)}`;
+    row.description = `rule ${config.name}: ${figure(rule.matches)} matching ${rule.matches === 1 ? 'record' : 'records'}${row.endMs > row.startMs ? ` in ${span(row.endMs - row.startMs)}` : ''} since ${clock(row.startMs, row.endMs)}, limit ${figure(config.value)} in ${span(config.withinMs)}`;
     const second = Math.floor(timeMs / 1000);
     if (row.version !== 0 && second === rule.writtenSecond) return;
     rule.writtenSecond = second;
@@ -209,7 +209,12 @@ export class RuleDetector {
 }
 
 /** Value of a feature of a window, as its row shows it. */
-export function valueOf(window: WindowState, feature: WindowFeature): number {
+export /** A share in percent, what counts as a number. */
+function toldValue(value: number, { kind, field }: RuleConfig): string {
+  return kind !== 'ratio' && field === 'errorRate' ? percent(value) : figure(value);
+}
+
+function valueOf(window: WindowState, feature: WindowFeature): number {
   switch (feature) {
     case 'infoCount':
       return window.counts[classes.info] as number;

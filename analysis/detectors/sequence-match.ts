@@ -7,7 +7,7 @@
  */
 import { type ObservedEvent, sampleOf } from '#analysis/windows/mod.ts';
 import { isSelective, type MatcherConfig, type SequenceConfig } from './config.ts';
-import { span } from './describe.ts';
+import { clock, often, quote, span } from './describe.ts';
 import { Incident, type IncidentSnapshot, type StepContext, templateText } from './incident.ts';
 
 /** Records that wait for the watermark; beyond this the oldest is taken early. */
@@ -185,13 +185,10 @@ export class SequenceMatchDetector {
       share: Math.round(1000 / match.slots.length) / 1000,
     }));
     incident.addSamples(match.samples);
-    const times = row.actual === 1 ? '' : ` ${row.actual} times`;
-    const steps = row.influencers
-      .map(({ name }) => `'${name.length > 80 ? `${name.slice(0, 79)}…` : name}'`)
-      .join(' → ');
+    const steps = row.influencers.map(({ name }) => quote(name, 80)).join(' → ');
     row.description = pattern.isAbsence
-      ? `sequence ${config.name} broken${times}: ${steps} not followed by ${toldMatcher(config.without)} within ${span(config.withinMs)}`
-      : `sequence ${config.name} seen${times}, last within ${span(match.lastMs - match.startMs)}: ${steps}`;
+      ? `sequence ${config.name} broken ${often(row.actual)}: ${steps} not followed by ${toldMatcher(config.without)} within ${span(config.withinMs)}, ${row.actual === 1 ? '' : 'last '}at ${clock(match.lastMs, row.startMs)}`
+      : `sequence ${config.name} seen ${often(row.actual)}, ${row.actual === 1 ? '' : 'last '}within ${span(match.lastMs - match.startMs)} at ${clock(match.lastMs, row.startMs)}: ${steps}`;
     // No later moment ends it: each version may be the last.
     incident.end(context);
   }
@@ -199,7 +196,7 @@ export class SequenceMatchDetector {
 
 /** A matcher in words. */
 function toldMatcher({ contains, matches, severityMin, severityMax }: MatcherConfig): string {
-  if (contains.length > 0) return contains.map((text) => `'${text}'`).join(' or ');
+  if (contains.length > 0) return contains.map((text) => quote(text, 80)).join(' or ');
   if (matches !== '') return `/${matches}/`;
   return `a record of severity ${severityMin} to ${severityMax}`;
 }

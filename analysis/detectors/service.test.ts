@@ -160,7 +160,7 @@ describe('ServiceAnalysis', () => {
     expect(spike.samples).toHaveLength(3);
     expect(spike.influencers[0]).toMatchObject({ kind: 'template', name: 'connection to <*> refused', share: 1 });
     expect(drop.startMs).toBe(startMs + 50 * minute - 10_000 + 10_000);
-    expect(silence.description).toMatch(/^no records for 4 min where 20\/s are typical$/);
+    expect(silence.description).toMatch(/^no records for 4 min since \d\d:\d\d:\d\d UTC where 20\/s are typical$/);
     expect(surge.actual / surge.typical).toBeCloseTo(3, 0);
     const opened = driver.out.anomalies.find(({ anomalyId }) => anomalyId === spike.anomalyId);
     expect(opened?.version).toBeLessThan(spike.version);

@@ -5,7 +5,7 @@
  */
 import { classes, type WindowState } from '#analysis/windows/mod.ts';
 import type { DetectorsConfig } from './config.ts';
-import { perTime, span } from './describe.ts';
+import { againstRate, andMore, clock, perTime, quote, span, times } from './describe.ts';
 import { countOf } from './history.ts';
 import { hasMoved, Incident, type IncidentSnapshot, type StepContext, templateInfo, templateText } from './incident.ts';
 import { lowerTailExponent, scoreOf, upperTailExponent } from './tails.ts';
@@ -347,10 +347,9 @@ export class TemplateRateDetector {
   }
 
   private describeVanished({ row }: Incident): void {
-    const others = this.gone.length > 1 ? ` and ${this.gone.length - 1} more` : '';
     row.description =
-      `'${row.influencers[0]?.name ?? ''}'${others} stopped: none for ${span(row.endMs - row.startMs)}` +
-      ` where ${perTime(row.typical)} are typical, while the service goes on`;
+      `${quote(row.influencers[0]?.name ?? '')}${andMore(this.gone.length - 1)} stopped: none for ${span(row.endMs - row.startMs)}` +
+      ` since ${clock(row.startMs, row.endMs)} where ${perTime(row.typical)} are typical, while the service goes on`;
   }
 
   private writeBurst(
@@ -395,8 +394,8 @@ export class TemplateRateDetector {
     }
     this.burst.addSamples(window.samples);
     row.description =
-      `'${row.influencers[0]?.name ?? ''}' ${perTime(row.actual)} against a typical ${perTime(row.typical)}` +
-      ` for ${span(row.endMs - row.startMs)}`;
+      `${quote(row.influencers[0]?.name ?? '')}${andMore(this.bursting.length - 1)} ${perTime(row.actual)}${againstRate(row.typical, row.actual)}` +
+      ` for ${span(row.endMs - row.startMs)} since ${clock(row.startMs, row.endMs)}${times(row.actual, row.typical)}`;
     this.burst.write(context);
   }
 

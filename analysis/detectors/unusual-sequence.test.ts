@@ -69,7 +69,7 @@ describe('sequences that a key ties together', () => {
     expect(one?.endMs).toBeGreaterThan(startMs + 73 * minute);
     expect(one?.endMs).toBeLessThan(startMs + 78 * minute);
     expect(one?.description).toMatch(
-      /^'commit <\*> done' is missing after 'payment for <\*> captured', in \d+ of \d+ sequences, usually in <1 %; for example r/,
+      /^'commit <\*> done' is missing after 'payment for <\*> captured', in \d+ of \d+ sequences since [\d:]+ UTC, usually in <1 %; for example r/,
     );
   });
 

@@ -5,7 +5,7 @@
  */
 import type { ObservedEvent, WindowState } from '#analysis/windows/mod.ts';
 import type { DetectorsConfig } from './config.ts';
-import { figure, percent } from './describe.ts';
+import { clock, figure, percent, quote } from './describe.ts';
 import { hasMoved, Incident, type IncidentSnapshot, type StepContext, templateInfo, templateText } from './incident.ts';
 import { KeyPlaces, type KeyPlacesSnapshot } from './key-places.ts';
 import { KeyedFlows, type KeyedFlowsSnapshot, type OddFlows } from './keyed-flows.ts';
@@ -204,20 +204,17 @@ export class UnusualSequenceDetector {
     const { row } = incident;
     incident.extend(window, context);
     incident.peak(scoreOf(odd.exponent), odd.odd / odd.seen, odd.usualShare);
-    const [a, b] = [odd.a, odd.b].map((slot) => cut(templateText(context.host, slot)));
+    const [a, b] = [odd.a, odd.b].map((slot) => quote(templateText(context.host, slot), 80)) as [string, string];
     const what =
       odd.kind === 'missing'
-        ? `'${b}' is missing ${odd.isAfter ? 'after' : 'before'} '${a}'`
-        : `'${b}' comes before '${a}' instead of after it`;
-    const others = odd.others > 0 ? `, as are ${odd.others} more steps` : '';
+        ? `${b} is missing ${odd.isAfter ? 'after' : 'before'} ${a}`
+        : `${b} comes before ${a} instead of after it`;
+    const others =
+      odd.others === 0 ? '' : odd.others === 1 ? ', as is 1 more step' : `, as are ${odd.others} more steps`;
     const examples = odd.examples.length === 0 ? '' : `; for example ${odd.examples.join(', ')}`;
     row.description =
-      `${what}${others}, in ${figure(odd.odd)} of ${figure(odd.seen)} sequences,` +
-      ` usually in ${percent(odd.usualShare)}${examples}`;
+      `${what}${others}, in ${figure(odd.odd)} of ${figure(odd.seen)} sequences since ${clock(row.startMs, row.endMs)},` +
+      ` usually in ${odd.usualShare > 0 ? percent(odd.usualShare) : 'none'}${examples}`;
     incident.write(context);
   }
-}
-
-function cut(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }

@@ -7,7 +7,7 @@
  */
 import type { WindowState } from '#analysis/windows/mod.ts';
 import type { DetectorsConfig } from './config.ts';
-import { figure, mostly, percent, span, times } from './describe.ts';
+import { againstRate, clock, mostly, percent, perTime, span, times } from './describe.ts';
 import { countOf, highExponent, type History, type HistoryField, lowExponent, type Usual } from './history.ts';
 import { entriesOf, Incident, type IncidentSnapshot, type StepContext, topTemplates } from './incident.ts';
 import { lowerTailExponent, scoreOf } from './tails.ts';
@@ -93,7 +93,7 @@ export class VolumeDetector {
     this.idle(window.endMs, history, context);
     if (this.silence === null) return;
     this.wasSilent = true;
-    this.describeSilence(this.silence, window.endMs, context);
+    this.describeSilence(this.silence, window.endMs, context, false);
   }
 
   /** Nothing came until then, live or in history. True where a silence is told now. */
@@ -116,7 +116,7 @@ export class VolumeDetector {
     this.silence.peak(scoreOf((exponent * pausedMs) / this.sizeMs), 0, (mean * 1_000) / this.sizeMs);
     this.silentFromMs = this.lastRecordMs;
     this.silentToMs = Number.MAX_SAFE_INTEGER;
-    this.describeSilence(this.silence, this.lastRecordMs + needMs, context);
+    this.describeSilence(this.silence, this.lastRecordMs + needMs, context, false);
     this.silence.write(context);
     return true;
   }
@@ -167,7 +167,7 @@ export class VolumeDetector {
     this.lastRecordMs = timeMs;
     const { silence } = this;
     if (silence !== null) {
-      this.describeSilence(silence, timeMs, context);
+      this.describeSilence(silence, timeMs, context, true);
       silence.end(context);
       this.silence = null;
       this.silentToMs = timeMs;
@@ -270,13 +270,15 @@ export class VolumeDetector {
     this.openMean = state.openMean;
   }
 
-  private describeSilence(silence: Incident, endMs: number, context: StepContext): void {
+  /** While it goes on nothing is written: its sentence must not tell a length. */
+  private describeSilence(silence: Incident, endMs: number, context: StepContext, isOver: boolean): void {
     const { row } = silence;
     row.endMs = endMs;
     row.watermarkMs = context.watermarkMs;
     row.lateCount = context.lateCount;
     row.influencers = [{ kind: 'feature', name: 'logCount', share: 1 }];
-    row.description = `no records for ${span(endMs - row.startMs)} where ${figure(row.typical)}/s are typical`;
+    const lasting = isOver ? ` for ${span(endMs - row.startMs)}` : '';
+    row.description = `no records${lasting} since ${clock(row.startMs, endMs)} where ${perTime(row.typical)} are typical`;
   }
 
   private sumOf(windows: number): number {
@@ -381,10 +383,10 @@ export class VolumeDetector {
         : topTemplates(entriesOf(window.slotRecords), context.host);
     }
     change.addSamples(window.samples);
-    const rates = `records ${figure(row.actual)}/s against a typical ${figure(row.typical)}/s for ${span(row.endMs - row.startMs)}`;
+    const rates = `records ${perTime(row.actual)}${againstRate(row.typical, row.actual)} for ${span(row.endMs - row.startMs)} since ${clock(row.startMs, row.endMs)}`;
     row.description = isDrop
       ? `${rates}, down by ${percent(1 - row.actual / row.typical)}`
-      : `${rates}, ${times(row.actual, row.typical)}${mostly(row.influencers)}`;
+      : `${rates}${times(row.actual, row.typical)}${mostly(row.influencers)}`;
     change.write(context);
   }
 

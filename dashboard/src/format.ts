@@ -101,6 +101,11 @@ export function words(name: string): string {
   return name.replaceAll('_', ' ');
 }
 
+/** What a finding is about, where that is a name; ids of templates are for machines, the sentence has the text. */
+export function subjectName({ subject }: { subject: string }): string {
+  return /^[\da-f]{16}( \d+)?$/.test(subject) ? '' : subject;
+}
+
 /** Descriptions begin with the service, which often stands beside them already. */
 export function withoutService({ description, service }: { description: string; service: string }): string {
   return description.startsWith(`${service}: `) ? description.slice(service.length + 2) : description;

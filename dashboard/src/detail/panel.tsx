@@ -2,7 +2,7 @@
 import type { AnomalyDetail, AnomalySummary } from '#api/types.ts';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { useResource } from '../data/use-resource.ts';
-import { figure, lasting, minute, visible, words } from '../format.ts';
+import { figure, lasting, minute, subjectName, visible, words } from '../format.ts';
 import { Course, Failure, Score, Service, Skeleton, Time } from '../parts/bits.tsx';
 import type { SetView } from '../state/use-view.ts';
 import type { View } from '../state/view.ts';
@@ -60,7 +60,7 @@ function Detail({ detail, setView }: { detail: AnomalyDetail; setView: SetView }
         <Score value={anomaly.score} />
         <Service name={anomaly.service} />
         <span class="faint">{words(anomaly.detector)}</span>
-        {anomaly.subject !== '' && <code>{anomaly.subject}</code>}
+        {subjectName(anomaly) !== '' && <code>{visible(subjectName(anomaly))}</code>}
         {anomaly.lane !== 'live' && <span class="tag">lane {anomaly.lane}</span>}
         {anomaly.revised && <span class="tag">revised by late records</span>}
       </p>
