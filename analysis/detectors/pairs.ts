@@ -306,7 +306,7 @@ export class PairDetector {
         pair.recent = [];
         return;
       }
-      this.found(pair, sumA > sumB, more, missing, i / 2 + 1, exponent, window, context);
+      this.found(pair, sumA > sumB, missing, i / 2 + 1, exponent, window, context);
       return;
     }
   }
