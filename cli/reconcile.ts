@@ -3,7 +3,7 @@ import { decodeLogsMessage, partitionOfSubject, streams } from '#protocol/mod.ts
 import { HttpClickHouse } from '#storage/mod.ts';
 import { type Command, type CommandContext, exitCodes, jsonOption } from './command.ts';
 import { Books, within } from './roles/books.ts';
-import { recordedLogs, storedMarks } from './roles/recorded.ts';
+import { readHeld, storedMarks } from './roles/recorded.ts';
 import { type GenerationBegin, generationAt, rangesOf } from './roles/generations.ts';
 import { type ClusterSetup, joinCluster } from './roles/setup.ts';
 import { clientOptions, clusterSettings } from './settings.ts';
@@ -58,24 +58,33 @@ async function reconcile(ctx: CommandContext, cluster: ClusterSetup): Promise<nu
     accounts.set(partition, known);
     return known;
   };
-  const first = new Map<number, number>();
+  // Without ticks and control messages, but for those that were set aside.
+  const read: { partition: number; generation: number; sequence: number; rows: number | null }[] = [];
+  const first = await readHeld(bus, ({ subject, sequence, data }) => {
+    const partition = partitionOfSubject(subject);
+    if (sequence > (marks.get(partition) ?? 0)) return;
+    const rows = recordsOf(data);
+    const generation = generationAt(facts.generation, begins.get(partition), sequence);
+    if (rows !== 0 || dead.has(`${generation}/${partition}/${sequence}`))
+      read.push({ partition, generation, sequence, rows });
+  });
+  for (const [partition, sequence] of first) {
+    if (sequence > (marks.get(partition) ?? 0)) first.delete(partition);
+    else account(partition);
+  }
   const lastEarlier = new Map<number, number>();
-  for await (const message of recordedLogs(bus, { fromStart: false })) {
-    const partition = partitionOfSubject(message.subject);
-    if (message.sequence > (marks.get(partition) ?? 0)) continue;
-    if (!first.has(partition)) first.set(partition, message.sequence);
+  for (const { partition, generation, sequence, rows } of read) {
+    if (sequence < (first.get(partition) ?? Number.POSITIVE_INFINITY)) continue;
     const one = account(partition);
-    const rows = recordsOf(message.data);
     one.streamRows += rows ?? 0;
-    const generation = generationAt(facts.generation, begins.get(partition), message.sequence);
-    const storedOfDead = dead.get(`${generation}/${partition}/${message.sequence}`);
+    const storedOfDead = dead.get(`${generation}/${partition}/${sequence}`);
     if (storedOfDead !== undefined) {
       one.deadLetters++;
       one.deadRows += (rows ?? 0) - storedOfDead;
     }
     // Between what is left of an earlier generation and the first of this one lie messages without rows, and under their
     // sequences that generation may have stored what was lost.
-    if (generation !== facts.generation && rows !== 0) lastEarlier.set(partition, message.sequence);
+    if (generation !== facts.generation && rows !== 0) lastEarlier.set(partition, sequence);
     if (rows === null) {
       one.undecodable++;
       if (storedOfDead === undefined) one.unaccounted++;

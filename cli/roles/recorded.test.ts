@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryBus, openCluster } from '#bus/mod.ts';
 import { subjects } from '#protocol/mod.ts';
-import { recordedLogs } from './recorded.ts';
+import { readHeld, recordedLogs } from './recorded.ts';
 
 async function busWith(messages: number): Promise<MemoryBus> {
   const bus = new MemoryBus(() => 0);
@@ -36,5 +36,36 @@ describe('recordedLogs', () => {
     await expect(sequences(bus, { fromStart: true, patienceMs: 20 })).rejects.toMatchObject({
       code: 'NATS_UNAVAILABLE',
     });
+  });
+});
+
+describe('readHeld', () => {
+  it('tells where each partition begins', async () => {
+    const bus = await busWith(6);
+    await bus.streams.purge('LOGS', 4, subjects.logs(1));
+    const read: number[] = [];
+    expect(await readHeld(bus, ({ sequence }) => read.push(sequence))).toEqual(
+      new Map([
+        [0, 1],
+        [1, 4],
+      ]),
+    );
+    expect(read).toEqual([1, 3, 4, 5, 6]);
+  });
+
+  it('leaves out what was purged while it was read: other messages of it may have been gone before', async () => {
+    const bus = await busWith(6);
+    const read: number[] = [];
+    const first = await readHeld(bus, ({ sequence }) => {
+      read.push(sequence);
+      if (sequence === 1) void bus.streams.purge('LOGS', 5, subjects.logs(0));
+    });
+    expect(read).toEqual([1, 2, 4, 5, 6]);
+    expect(first).toEqual(
+      new Map([
+        [1, 2],
+        [0, 5],
+      ]),
+    );
   });
 });

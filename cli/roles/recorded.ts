@@ -1,6 +1,6 @@
 /** The recorded LOGS stream, whole and in order, for `verify` and `reconcile`. */
 import type { Bus, StreamMessage } from '#bus/mod.ts';
-import { LogweirError, streams } from '#protocol/mod.ts';
+import { LogweirError, partitionOfSubject, streams } from '#protocol/mod.ts';
 import { readWriterRecord } from '#storage/mod.ts';
 
 /** How far storage has come, by partition: LOGS sequence in this generation. */
@@ -23,7 +23,7 @@ const patienceMs = 30_000;
  */
 export async function* recordedLogs(
   bus: Bus,
-  wanted: { fromStart: boolean; patienceMs?: number },
+  wanted: { fromStart: boolean; patienceMs?: number; headersOnly?: boolean },
 ): AsyncGenerator<StreamMessage> {
   const info = await bus.streams.info(streams.logs);
   if (info.messages === 0) return;
@@ -33,7 +33,8 @@ export async function* recordedLogs(
       `The LOGS stream begins at ${info.firstSequence}: what lies before is stored and was removed.`,
       'Keep the stream whole with cluster.retainLogs: true from the start of a cluster that you want to verify.',
     );
-  const subscription = await bus.streams.consume(streams.logs, { fromSequence: 1 });
+  const { headersOnly = false } = wanted;
+  const subscription = await bus.streams.consume(streams.logs, { fromSequence: 1, headersOnly });
   const idleMs = wanted.patienceMs ?? patienceMs;
   let ended: Promise<void> | null = null;
   const end = (): Promise<void> => (ended ??= subscription.stop());
@@ -53,4 +54,31 @@ export async function* recordedLogs(
     clearTimeout(watchdog);
     await end();
   }
+}
+
+/** Messages that were removed from LOGS so far. */
+async function removed(bus: Bus): Promise<number> {
+  const { lastSequence, messages } = await bus.streams.info(streams.logs);
+  return lastSequence - messages;
+}
+
+/**
+ * Reads what LOGS holds, and finds the first sequence of each partition of which all was read. Partitions are purged
+ * each from its beginning, also while they are read: what was purged meanwhile may have been read in part.
+ */
+export async function readHeld(bus: Bus, onMessage: (message: StreamMessage) => void): Promise<Map<number, number>> {
+  const before = await removed(bus);
+  const first = new Map<number, number>();
+  const note = ({ subject, sequence }: StreamMessage): void => {
+    const partition = partitionOfSubject(subject);
+    if (!first.has(partition)) first.set(partition, sequence);
+  };
+  for await (const message of recordedLogs(bus, { fromStart: false })) {
+    note(message);
+    onMessage(message);
+  }
+  if ((await removed(bus)) === before) return first;
+  first.clear();
+  for await (const message of recordedLogs(bus, { fromStart: false, headersOnly: true })) note(message);
+  return first;
 }
