@@ -41,4 +41,25 @@ describe('Membership', () => {
     for (let now = 9_250; now <= 12_000; now += 250) membership.awake(now);
     expect(ids(membership, 12_000)).toEqual([]);
   });
+
+  it('gives a process more time that was taken for dead and was not, until it was on time for long', () => {
+    const membership = new Membership();
+    let now = 0;
+    /** How long `a` may be silent, ms, after which it is heard of again. */
+    const silence = (change: Partial<Heartbeat> = {}): number => {
+      const fromMs = now;
+      membership.hear(beat('a', change), now);
+      while (ids(membership, now).length > 0) now += 100;
+      return now - fromMs - 100;
+    };
+    expect([silence(), silence(), silence(), silence()]).toEqual([2_500, 5_000, 10_000, 10_000]);
+    // Another process of that name has done nothing.
+    expect([silence({ pid: 2 }), silence({ pid: 2 })]).toEqual([2_500, 5_000]);
+    membership.hear(beat('a', { pid: 2 }), now);
+    for (const untilMs = now + 301_000; now < untilMs; now += 500) {
+      membership.hear(beat('a', { pid: 2 }), now);
+      ids(membership, now);
+    }
+    expect(silence({ pid: 2 })).toBe(2_500);
+  });
 });

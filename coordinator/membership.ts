@@ -12,9 +12,19 @@ export interface Seen {
 
 /** Own absences longer than this are nobody else's silence. */
 const absenceMs = 1_000;
+/**
+ * A process that was taken for dead and is heard of again was held up: it is given twice the time from then on. Where
+ * work is what holds workers up, they would otherwise take all partitions from each other, and be held up by that, without
+ * end: three workers did so for minutes on two cores with a load of 25.
+ */
+const patienceMsMax = 10_000;
+/** … until it was not held up for so long. */
+const patienceForMs = 300_000;
 
 export class Membership {
   private readonly seen = new Map<string, Seen>();
+  /** Processes that were taken for dead, by id. */
+  private readonly missed = new Map<string, { pid: number; host: string; timeoutMs: number; atMs: number }>();
   private awakeMs: number | null = null;
 
   /**
@@ -39,17 +49,38 @@ export class Membership {
     if (typeof beat?.id !== 'string' || typeof beat.role !== 'string' || !Array.isArray(beat.partitions)) return;
     if (beat.leaving && beat.partitions.length === 0) {
       this.seen.delete(beat.id);
+      this.missed.delete(beat.id);
       return;
     }
     if (!this.seen.has(beat.id) && this.seen.size >= processesMax) return;
+    if (!this.seen.has(beat.id)) this.welcome(beat, nowMs);
     this.seen.set(beat.id, { beat, heardMs: nowMs });
+  }
+
+  private welcome({ id, pid, host }: Heartbeat, nowMs: number): void {
+    const missed = this.missed.get(id);
+    if (missed === undefined) return;
+    if (missed.pid !== pid || missed.host !== host) this.missed.delete(id);
+    else this.missed.set(id, { ...missed, timeoutMs: Math.min(missed.timeoutMs * 2, patienceMsMax), atMs: nowMs });
+  }
+
+  private timeoutMs(id: string, nowMs: number): number {
+    const missed = this.missed.get(id);
+    return missed === undefined || nowMs - missed.atMs > patienceForMs ? heartbeatTimeoutMs : missed.timeoutMs;
+  }
+
+  private miss(id: string, { pid, host }: Heartbeat, nowMs: number): void {
+    const timeoutMs = this.timeoutMs(id, nowMs);
+    this.seen.delete(id);
+    for (const [other, { atMs }] of this.missed) if (nowMs - atMs > patienceForMs) this.missed.delete(other);
+    this.missed.set(id, { pid, host, timeoutMs, atMs: nowMs });
   }
 
   /** Living processes of a role, by id. Forgets the dead. */
   alive(role: RoleName, nowMs: number): Seen[] {
     const result: Seen[] = [];
     for (const [id, seen] of this.seen) {
-      if (nowMs - seen.heardMs > heartbeatTimeoutMs) this.seen.delete(id);
+      if (nowMs - seen.heardMs > this.timeoutMs(id, nowMs)) this.miss(id, seen.beat, nowMs);
       else if (seen.beat.role === role) result.push(seen);
     }
     return result.sort((a, b) => (a.beat.id < b.beat.id ? -1 : 1));
