@@ -6,77 +6,29 @@
  * A blank line within a stack trace is folded; anywhere else it says nothing and is counted `blank`. Hot path of file
  * ingest and syslog; benchmark: loadtest/bench/formats.bench.ts.
  */
-import { recordBytesMax, severityClass, unknownService } from '#protocol/mod.ts';
-import { audit, kernelRing, levelled } from './bare.ts';
-import { bars, eventColumns, eventLog, glog, logcat } from './columns.ts';
+import { recordBytesMax, unknownService } from '#protocol/mod.ts';
+import { FormatChoice } from './choose.ts';
 import { addWrapper, serviceOfLabels, unwrap, type Wrapped, type Wrapper, wrapperAttributes } from './container.ts';
 import { ContainerParts, type JoinedLine } from './container-parts.ts';
 import type { ContainerOrigin } from './container-path.ts';
-import { Draft, type Format, type ParsedRecord, type RawLines, SourceContext } from './draft.ts';
-import {
-  foldVerdict,
-  isBlank,
-  isClosing,
-  isExceptionLine,
-  isUncaughtHeader,
-  type TraceKind,
-  traceAfter,
-  traceOpenedBy,
-} from './folding.ts';
+import { Draft, type ParsedRecord, type RawLines, SourceContext } from './draft.ts';
+import { foldVerdict, isBlank } from './folding.ts';
 import { cutService, json } from './json.ts';
-import { logfmt } from './logfmt.ts';
-import { char, isDigit, isLetter } from './scan.ts';
+import { OpenRecord } from './open-record.ts';
 import { serviceFromFileName } from './service-name.ts';
-import { stamped } from './stamped.ts';
-import { syslog3164, syslog5424, syslogIso } from './syslog.ts';
-import { access, apacheError, nginxError } from './web.ts';
 
-/** Physical lines of one record; a longer run of continuations goes on in another record of the same head. */
-export const recordLinesMax = 1000;
 /** Colours of terminals (ANSI SGR): decoration of consoles that went into a file. */
 const escape = String.fromCharCode(27);
 const colours = new RegExp(`${escape}\\[[0-9;]{0,32}m`, 'g');
 /** Distinct hosts whose resource list is kept for reuse: one array per host is one dictionary entry on the wire. */
 const hostsMax = 1024;
-
 /**
- * Formats of a shape of their own by what a line begins with, in the order they are tried; the one that fit last goes
- * first.
+ * How far a record of a container goes on across lines of its other stream: programs write a trace within milliseconds, and
+ * what began later waits for it, since records are told in order.
  */
-const strictAtDigit: readonly Format[] = [
-  access,
-  syslog5424,
-  syslogIso,
-  nginxError,
-  logcat,
-  eventLog,
-  bars,
-  eventColumns,
-];
-const strictAtLetter: readonly Format[] = [access, syslog3164, glog, logcat, eventLog, audit];
-const strictAtBracket: readonly Format[] = [apacheError, kernelRing, access];
-const strictAtLess: readonly Format[] = [syslog5424, syslog3164];
-const strictElsewhere: readonly Format[] = [json, access, eventLog];
-const strictAtSpace: readonly Format[] = [json];
-
-function strictFor(code: number): readonly Format[] {
-  if (isDigit(code)) return strictAtDigit;
-  if (isLetter(code)) return strictAtLetter;
-  switch (code) {
-    case char.bracketOpen:
-      return strictAtBracket;
-    case char.less:
-      return strictAtLess;
-    case char.space:
-    case char.tab:
-      return strictAtSpace;
-    default:
-      return strictElsewhere;
-  }
-}
-
-/** Formats that fit much: only for what no strict one took, the more telling first. */
-const lenient: readonly Format[] = [stamped, levelled, logfmt];
+const acrossMs = 200;
+/** Lines from one place on where nothing but one record is open to the next such place. */
+const acrossLinesMax = 100;
 
 export interface LineParserOptions {
   /** Service of every record, whatever the lines say. */
@@ -127,26 +79,30 @@ export interface LineCounts {
  */
 type Emit = (record: ParsedRecord, at: number, order: number) => void;
 
+interface Finished {
+  record: ParsedRecord;
+  at: number;
+  order: number;
+}
+
 export class LineParser {
   readonly counts: LineCounts = { lines: 0, records: 0, folded: 0, blank: 0, unparsed: 0, rejected: 0, byFormat: {} };
   private readonly options: LineParserOptions;
   private readonly context: SourceContext;
   private readonly fallbackService: string;
   private readonly draft = new Draft();
+  private readonly choice = new FormatChoice();
   private readonly resources = new Map<string, string[]>();
-  private lastStrict: Format | undefined;
-  private open: ParsedRecord | undefined;
-  /** Lines folded into the open record, joined once at its end. */
-  private tail: string[] = [];
-  private tailChars = 0;
-  /** Characters of the open record's lines. */
-  private openChars = 0;
-  private openIndented = false;
-  private trace: TraceKind = 'none';
-  /** Where the open record begins, and what was around its first line. */
-  private openAt = 0;
-  private openOrder = 0;
-  private openWrapper: Wrapper | null = null;
+  /** The open records of a container's streams; of any other source, the first alone. */
+  private readonly stdout = new OpenRecord();
+  private readonly stderr = new OpenRecord();
+  /** The one that the line being taken may belong to. */
+  private lane = this.stdout;
+  private other = this.stderr;
+  /** Records that ended while one that began before them is open, in their order. */
+  private readonly held: Finished[] = [];
+  /** Lines since the place where to resume that came while the other stream had a record open. */
+  private linesAcross = 0;
   /** Lines that their container runtime split and that are not whole yet. */
   private readonly parts = new ContainerParts();
   // The line being taken: where it begins, what was around it, physical lines in it.
@@ -207,7 +163,7 @@ export class LineParser {
       this.isMixed ||= this.parts.count > 0;
       this.takeLine(wrapped.wrapper, textOf(wrapped, text), at, at, 1, emit);
     } else this.takePart(wrapped, typeof line === 'string' ? text : line, text, at, emit);
-    if (this.open === undefined && this.parts.count === 0) this.resumeAtOrNull = null;
+    if (this.isIdle && this.parts.count === 0) this.resumeAtOrNull = null;
   }
 
   /** Counts a line that the reader did not keep because of its size. */
@@ -221,8 +177,13 @@ export class LineParser {
   flush(emit: Emit): void {
     let order = this.lastAt;
     for (const stream of this.parts.streams()) this.takeJoined(this.parts.take(stream), ++order, emit);
-    this.close(emit);
+    this.closeAll(emit);
     this.resumeAtOrNull = null;
+  }
+
+  /** No record is open, and none waits for one. */
+  private get isIdle(): boolean {
+    return this.lane.record === undefined && this.other.record === undefined && this.held.length === 0;
   }
 
   private refuse(bytes: number): void {
@@ -237,10 +198,8 @@ export class LineParser {
     const { parts } = this;
     const begins = !parts.has(stream);
     if (begins) {
-      // No record goes on across a line of the other stream, whenever that one ends.
-      if (this.open !== undefined && this.openWrapper?.stream !== stream) this.close(emit);
       this.isMixed = parts.count > 0;
-      if (this.open === undefined && !this.isMixed) this.resumeAtOrNull = at;
+      if (this.isIdle && !this.isMixed) this.resumeAtOrNull = at;
     }
     // What is before the text is ASCII: as many bytes as characters.
     const piece =
@@ -261,7 +220,7 @@ export class LineParser {
       this.takeLine(wrapper, text, at, order, parts, emit);
       return;
     }
-    this.close(emit);
+    this.closeAll(emit);
     this.refuse(bytes);
   }
 
@@ -270,7 +229,7 @@ export class LineParser {
     let text = line;
     if (text.charCodeAt(text.length - 1) === 13) text = text.slice(0, -1);
     if (text.includes(escape)) text = text.replace(colours, '');
-    if (this.open !== undefined && wrapper?.stream !== this.openWrapper?.stream) this.close(emit);
+    if (wrapper !== null || this.wrapper !== null) this.toStream(wrapper, emit);
     this.wrapper = wrapper;
     this.at = at;
     this.order = order;
@@ -278,11 +237,22 @@ export class LineParser {
     this.take(text, emit);
   }
 
+  /** Turns to the stream that a line is of. What is of no container has one stream, which no record goes on across. */
+  private toStream(wrapper: Wrapper | null, emit: Emit): void {
+    if (wrapper === null || this.wrapper === null) this.closeAll(emit);
+    const isError = wrapper?.stream === 'stderr';
+    this.lane = isError ? this.stderr : this.stdout;
+    this.other = isError ? this.stdout : this.stderr;
+    if (wrapper === null || this.other.record === undefined) return;
+    const isLate = wrapper.timeMs - this.other.lastMs > acrossMs;
+    if (++this.linesAcross > acrossLinesMax || isLate) this.close(this.other, emit);
+  }
+
   /** Which lines belong together is told: the built-in rules do not look at them. */
   private takeTold(text: string, folding: LineFolding, emit: Emit): void {
-    const { open } = this;
-    if (open !== undefined && folding.continues(text)) {
-      const fits = open.lines < folding.linesMax && this.openChars + text.length < folding.charactersMax;
+    const { record, chars } = this.lane;
+    if (record !== undefined && folding.continues(text)) {
+      const fits = record.lines < folding.linesMax && chars + text.length < folding.charactersMax;
       if (fits) {
         this.fold(text, emit);
         return;
@@ -302,23 +272,21 @@ export class LineParser {
       return;
     }
     if (isBlank(text)) {
-      if (this.open !== undefined && this.trace !== 'none') this.fold(text, emit);
+      if (this.lane.record !== undefined && this.lane.trace !== 'none') this.fold(text, emit);
       else this.counts.blank++;
       return;
     }
-    const { open } = this;
-    if (open !== undefined) {
-      const verdict = foldVerdict(text, this.trace, this.openIndented);
-      if (verdict === 'fold') {
-        this.fold(text, emit);
-        return;
-      }
+    const { lane } = this;
+    const isOpen = lane.record !== undefined;
+    if (isOpen && foldVerdict(text, lane.trace, lane.isIndented) === 'fold') {
+      this.fold(text, emit);
+      return;
     }
     if (this.fits(text)) {
       this.begin(text, emit);
       return;
     }
-    if (open !== undefined && this.continues(text, open)) {
+    if (isOpen && lane.continues(text)) {
       this.fold(text, emit);
       return;
     }
@@ -332,73 +300,56 @@ export class LineParser {
     this.counts.unparsed++;
   }
 
-  /** For a line that no format fits: whether the open record is where it belongs. */
-  private continues(text: string, open: ParsedRecord): boolean {
-    const code = text.charCodeAt(0);
-    if (code === 32 || code === 9) return !this.openIndented;
-    if (this.tail.length > 0 && isClosing(text)) return true;
-    if (open.format === 'json') return false;
-    if (isExceptionLine(text, 0, true)) return true;
-    // A crash of its own after plain progress messages; a trace behind a warning or worse belongs to that.
-    const level = severityClass(open.severityNumber);
-    const severe = level === 'WARN' || level === 'ERROR' || level === 'FATAL';
-    if (isUncaughtHeader(text)) return severe && open.format !== 'plain';
-    return severe && open.lines === 1 && isExceptionLine(text, 0, false) && /^\w+(?:Error|Exception)\b/.test(text);
-  }
-
   private fits(text: string): boolean {
-    const { draft, context } = this;
-    if (this.lastStrict?.(text, draft, context)) return true;
-    for (const format of strictFor(text.charCodeAt(0))) {
-      if (format === this.lastStrict || !format(text, draft, context)) continue;
-      this.lastStrict = format;
-      return true;
-    }
-    for (const format of lenient) if (format(text, draft, context)) return true;
-    return false;
+    return this.choice.fits(text, this.draft, this.context);
   }
 
   private begin(text: string, emit: Emit): void {
-    this.close(emit);
-    this.openWrapper = this.wrapper;
-    this.openAt = this.at;
-    this.openOrder = this.order;
+    const { lane } = this;
+    this.close(lane, emit);
+    lane.wrapper = this.wrapper;
     this.setResume();
-    this.open = this.finish(this.draft);
-    this.open.lines = this.lineParts;
-    if (this.options.keepRaw === true) this.open.raw = this.rawOf(text);
-    this.openChars = text.length;
-    const code = text.charCodeAt(0);
-    this.openIndented = code === 32 || code === 9;
-    this.trace = traceOpenedBy(text);
-    if (this.trace === 'none') this.trace = traceOpenedBy(this.open.body);
+    const record = this.finish(this.draft, lane);
+    record.lines = this.lineParts;
+    if (this.options.keepRaw === true) record.raw = this.rawOf(text, lane);
+    lane.begin(record, text, this.at, this.order);
+    this.touch(lane);
   }
 
-  /** A record begins. Where lines lie within others that were split, the place where the first of them begins stands. */
+  private touch(lane: OpenRecord): void {
+    if (this.wrapper !== null) lane.lastMs = this.wrapper.timeMs;
+  }
+
+  /**
+   * A record begins. Where others are open, or lines lie within others that were split, the place where the first of
+   * them begins stands.
+   */
   private setResume(): void {
-    if (this.parts.count === 0 && (this.lineParts === 1 || !this.isMixed)) this.resumeAtOrNull = this.at;
+    if (this.other.record !== undefined || this.held.length > 0) return;
+    if (this.parts.count > 0 || (this.lineParts > 1 && this.isMixed)) return;
+    this.resumeAtOrNull = this.at;
+    this.linesAcross = 0;
   }
 
   /** The record of a draft and of what was around its line. */
-  private finish(draft: Draft): ParsedRecord {
-    const { openWrapper: wrapper } = this;
-    const service = this.options.service ?? (draft.service === '' ? this.serviceElse() : cutService(draft.service));
+  private finish(draft: Draft, { wrapper }: OpenRecord): ParsedRecord {
+    const { service: given } = this.options;
+    const service = given ?? (draft.service === '' ? this.serviceElse(wrapper) : cutService(draft.service));
     if (wrapper !== null) addWrapper(draft, wrapper);
     return draft.finish(service, this.resourceOf(draft.host));
   }
 
   /** Of lines that name none. */
-  private serviceElse(): string {
-    const labelled = serviceOfLabels(this.openWrapper?.labels);
+  private serviceElse(wrapper: Wrapper | null): string {
+    const labelled = serviceOfLabels(wrapper?.labels);
     return labelled === '' ? this.fallbackService : cutService(labelled);
   }
 
-  private rawOf(head: string): RawLines {
-    const { openWrapper } = this;
+  private rawOf(head: string, { wrapper }: OpenRecord): RawLines {
     const serviceGiven = this.options.service !== undefined;
-    const serviceElse = serviceGiven || this.draft.service === '' ? '' : this.serviceElse();
+    const serviceElse = serviceGiven || this.draft.service === '' ? '' : this.serviceElse(wrapper);
     const raw: RawLines = { head, tail: '', serviceElse, serviceGiven };
-    if (openWrapper !== null) raw.wrapper = wrapperAttributes(openWrapper).filter((_, i) => i % 2 === 0);
+    if (wrapper !== null) raw.wrapper = wrapperAttributes(wrapper).filter((_, i) => i % 2 === 0);
     return raw;
   }
 
@@ -414,71 +365,65 @@ export class LineParser {
   }
 
   private fold(text: string, emit: Emit): void {
-    const open = this.open as ParsedRecord;
-    const chars = this.tailChars + text.length + 1;
-    // Three bytes a character at most: an upper bound that needs no second pass.
-    const full = (chars + open.body.length) * 3 > recordBytesMax && !this.hasRoom(text);
-    if (full || open.lines >= recordLinesMax) {
-      const trace = this.trace;
-      const next: ParsedRecord = { ...open, body: text, lines: this.lineParts };
-      if (open.raw !== undefined) next.raw = this.rawOf(text);
-      this.openChars = text.length;
-      this.close(emit);
-      this.open = next;
-      this.openAt = this.at;
-      this.openOrder = this.order;
-      this.setResume();
-      this.trace = trace;
-      if (next.format === 'plain') this.counts.unparsed++;
-      return;
-    }
-    this.tail.push(text);
-    this.tailChars = chars;
-    this.openChars += text.length + 1;
-    open.lines += this.lineParts;
-    this.counts.folded++;
-    this.trace = traceAfter(text, this.trace);
+    const { lane } = this;
+    if (lane.fold(text, this.lineParts)) this.counts.folded++;
+    else this.foldOver(text, lane, emit);
+    this.touch(lane);
   }
 
-  /** Exact, so called only near the limit. */
-  private hasRoom(text: string): boolean {
-    let bytes = Buffer.byteLength((this.open as ParsedRecord).body) + Buffer.byteLength(text) + 1;
-    for (const line of this.tail) bytes += Buffer.byteLength(line) + 1;
-    return bytes <= recordBytesMax;
+  /** The record has as many lines as one may have: another of the same head goes on. */
+  private foldOver(text: string, lane: OpenRecord, emit: Emit): void {
+    const { trace, isIndented } = lane;
+    const next: ParsedRecord = { ...(lane.record as ParsedRecord), body: text, lines: this.lineParts };
+    if (next.raw !== undefined) next.raw = this.rawOf(text, lane);
+    this.close(lane, emit);
+    this.setResume();
+    lane.begin(next, text, this.at, this.order);
+    lane.trace = trace;
+    lane.isIndented = isIndented;
+    if (next.format === 'plain') this.counts.unparsed++;
   }
 
-  private close(emit: Emit): void {
-    const { open } = this;
-    if (open === undefined) return;
-    this.open = undefined;
-    this.trace = 'none';
-    if (this.tail.length > 0) {
-      const tail = this.tail.join('\n');
-      open.body = open.body === '' ? tail.trim() : `${open.body}\n${tail}`;
-      if (open.raw !== undefined) open.raw.tail = tail;
-      this.tail = [];
-      this.tailChars = 0;
-    }
-    const record =
-      open.format === 'plain' && open.lines > 1 && open.body.charCodeAt(0) === 123 ? this.reread(open) : open;
-    const { openWrapper } = this;
-    if (openWrapper !== null) {
+  private closeAll(emit: Emit): void {
+    this.close(this.stdout, emit);
+    this.close(this.stderr, emit);
+  }
+
+  private close(lane: OpenRecord, emit: Emit): void {
+    if (lane.record === undefined) return;
+    const { wrapper, at, order } = lane;
+    const open = lane.end();
+    const isObject = open.format === 'plain' && open.lines > 1 && open.body.charCodeAt(0) === 123;
+    const record = isObject ? this.reread(open, lane) : open;
+    if (wrapper !== null) {
       // With its time and stream, a plain line of a container has been read.
       if (record.format === 'plain') this.counts.unparsed--;
-      record.format = record.format === 'plain' ? openWrapper.format : `${openWrapper.format}+${record.format}`;
+      record.format = record.format === 'plain' ? wrapper.format : `${wrapper.format}+${record.format}`;
     }
     this.counts.records++;
     this.counts.byFormat[record.format] = (this.counts.byFormat[record.format] ?? 0) + 1;
-    emit(record, this.openAt, this.openOrder);
+    const beside = lane === this.stdout ? this.stderr : this.stdout;
+    if (beside.record === undefined && this.held.length === 0) emit(record, at, order);
+    else this.tell({ record, at, order }, beside, emit);
+  }
+
+  /** Emits what ended in the order in which it began: what began after a record that is open waits for it. */
+  private tell(finished: Finished, beside: OpenRecord, emit: Emit): void {
+    const { held } = this;
+    const before = held.findIndex(({ order }) => order > finished.order);
+    held.splice(before < 0 ? held.length : before, 0, finished);
+    const waits = beside.record === undefined ? Number.POSITIVE_INFINITY : beside.order;
+    const ready = held.findIndex(({ order }) => order > waits);
+    for (const { record, at, order } of held.splice(0, ready < 0 ? held.length : ready)) emit(record, at, order);
   }
 
   /** An object printed over several lines is JSON after all. */
-  private reread(open: ParsedRecord): ParsedRecord {
+  private reread(open: ParsedRecord, lane: OpenRecord): ParsedRecord {
     // Not the parser's own draft: that holds the record which this one makes room for.
     const draft = new Draft();
     if (!json(open.body, draft, this.context)) return open;
     this.counts.unparsed--;
-    const record = this.finish(draft);
+    const record = this.finish(draft, lane);
     record.lines = open.lines;
     if (open.raw !== undefined) record.raw = open.raw;
     return record;

@@ -10,7 +10,7 @@ export {
   type LineFolding,
   LineParser,
   type LineParserOptions,
-  recordLinesMax,
 } from './line-parser.ts';
 export { serviceFromFileName } from './service-name.ts';
 export { TimeScanner } from './time.ts';
+export { recordLinesMax } from './open-record.ts';
