@@ -1,6 +1,7 @@
 /**
  * Requests as clients send them: the agent by its source (pkg/logs/client/http) and documentation, the npm transport as
- * pino-datadog-transport 3.0 sent it when it was tried against the receiver.
+ * pino-datadog-transport 3.0 sent it when it was tried against the receiver, datadog-winston 1.6 as it sent it with Datadog's name
+ * resolving to a gateway with TLS: its addresses are fixed.
  */
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -83,6 +84,22 @@ describe('the log intake', () => {
       ['redis', 'two'],
     ]);
     expect(records[1]?.resource).toMatchObject({ 'deployment.environment.name': 'test', 'host.name': 'h' });
+  });
+
+  it('takes what datadog-winston sends: one log a request, the key in the path', async () => {
+    const path =
+      '/v1/input/secret?service=till&ddsource=nodejs&ddtags=env%3Atest%2Cteam%3Ax%2Ctrace_id%3A123%2Cspan_id%3A4&hostname=h';
+    const log = { level: 'error', message: 'drawer stuck', order: 7, dd: { trace_id: '123', span_id: '4' } };
+    const answer = await send(JSON.stringify(log), path, { 'dd-api-key': '' });
+    expect(answer.status).toBe(200);
+    expect((await world.records())[0]).toMatchObject({
+      service: 'till',
+      body: 'drawer stuck',
+      severityText: 'error',
+      severityNumber: 17,
+      resource: { 'host.name': 'h', 'deployment.environment.name': 'test' },
+      attributes: { order: '7', team: 'x', 'dd.trace_id': '123' },
+    });
   });
 
   it("keeps every field, and believes a message's own words more than what stands beside it", async () => {

@@ -76,8 +76,9 @@ function actionOf(text: string, line: number, defaultIndex: string): { action: s
   } catch (cause) {
     throw malformed(line, `it is no JSON: ${(cause as Error).message}`);
   }
-  const [entry, ...more] = isObject(value) ? Object.entries(value) : [];
-  if (entry === undefined || more.length > 0 || !isObject(entry[1])) throw malformed(line, 'it names no one action');
+  // As in Elasticsearch, what stands behind the action says nothing: winston-elasticsearch counts its attempts there.
+  const [entry] = isObject(value) ? Object.entries(value) : [];
+  if (entry === undefined || !isObject(entry[1])) throw malformed(line, 'it names no action');
   const [action, about] = entry;
   if (!withDocument.has(action) && action !== 'delete') throw malformed(line, `${action.slice(0, 40)} is no action`);
   const nameIn = (key: string): string => {

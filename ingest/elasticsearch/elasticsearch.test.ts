@@ -251,8 +251,12 @@ describe('what clients ask first', () => {
         'GET /_data_stream/filebeat-8.17.0',
         'GET /_ingest/pipeline/p',
         'PUT /_ingest/pipeline/p',
+        'POST /_monitoring/bulk',
       ],
     ],
+    // omelasticsearch 8.2302, and winston-elasticsearch 0.19 with Elastic's client 8.19, as they sent them.
+    ['rsyslog', ['HEAD /_cat/health']],
+    ['winston-elasticsearch', ['GET /_cluster/health', 'HEAD /_index_template/template_logs']],
     [
       'Logstash',
       [
@@ -275,10 +279,33 @@ describe('what clients ask first', () => {
     const one = await start();
     for (const text of requests) {
       const [method = '', path = ''] = text.split(' ');
-      const response = await fetch(`${one.url}${path}`, { method, ...(method === 'PUT' ? { body: '{}' } : {}) });
+      const hasBody = method === 'PUT' || method === 'POST';
+      const response = await fetch(`${one.url}${path}`, { method, ...(hasBody ? { body: '{}' } : {}) });
       expect([text, response.status, response.headers.get('x-elastic-product')]).toEqual([text, 200, 'Elasticsearch']);
     }
   });
+});
+
+it('tells clients that ask for nodes where they are', async () => {
+  const one = await start();
+  const answer = (await (await fetch(`${one.url}/_nodes/http`)).json()) as {
+    nodes: Record<string, { http: { publish_address: string } }>;
+  };
+  expect(Object.values(answer.nodes).map(({ http }) => `http://${http.publish_address}`)).toEqual([one.url]);
+  const client = new Client({ node: one.url, sniffOnStart: true, maxRetries: 0 });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(await client.index({ index: 'sniffed', document: { message: 'a' } })).toMatchObject({ result: 'created' });
+  await client.close();
+});
+
+it('takes actions with more beside them, as Elasticsearch does', async () => {
+  const one = await start();
+  // As winston-elasticsearch 0.19 sends it again.
+  const body =
+    '{"index":{"_index":"logs-2026.11.21","pipeline":null},"attempts":2}\n' +
+    '{"@timestamp":"2026-11-21T18:47:28.751Z","message":"again","severity":"warn","fields":{"order":7}}\n';
+  expect(await (await bulk(one, body)).json()).toMatchObject({ errors: false });
+  expect(await one.records()).toMatchObject([{ service: 'logs', body: 'again', severityText: 'warn' }]);
 });
 
 describe('hostile requests', () => {

@@ -133,10 +133,37 @@ function refuse(_request: FastifyRequest, reply: FastifyReply, error: unknown): 
   return product(sayWhen(reply, error).code(status)).send({ error: { root_cause: [cause], ...cause }, status });
 }
 
+/**
+ * The one node there is, for clients that ask for all and go on with those: where they came to. Without any they would
+ * find nobody to send to.
+ */
+const nodes = (address: string): unknown => ({
+  _nodes: { total: 1, successful: 1, failed: 0 },
+  cluster_name: clusterName,
+  nodes: {
+    [clusterName]: {
+      name: clusterName,
+      transport_address: address,
+      host: address.replace(/:\d+$/, ''),
+      ip: address.replace(/:\d+$/, ''),
+      version,
+      build_hash: '0'.repeat(40),
+      roles: ['data', 'ingest', 'master'],
+      http: { bound_address: [address], publish_address: address, max_content_length_in_bytes: 104_857_600 },
+    },
+  },
+});
+
+/** As its client named it, with the port. */
+function addressOf({ headers, socket }: FastifyRequest): string {
+  const host = headers.host ?? '';
+  return /:\d+$/.test(host) ? host : `${host || socket.localAddress || '127.0.0.1'}:${socket.localPort ?? 9_200}`;
+}
+
 function handshake(app: FastifyInstance): void {
-  const answer = (url: string, body: (name: string) => unknown): void => {
+  const answer = (url: string, body: (name: string, request: FastifyRequest) => unknown): void => {
     app.get<{ Params: { name?: string } }>(url, async (request, reply) =>
-      product(reply).send(body(request.params.name ?? '')),
+      product(reply).send(body(request.params.name ?? '', request)),
     );
   };
   answer('/', () => ({
@@ -165,7 +192,15 @@ function handshake(app: FastifyInstance): void {
   }));
   answer('/_cluster/health', () => ({ cluster_name: clusterName, status: 'green', timed_out: false }));
   for (const url of ['/_nodes', '/_nodes/http', '/_nodes/_all/http'])
-    answer(url, () => ({ _nodes: { total: 0, successful: 0, failed: 0 }, cluster_name: clusterName, nodes: {} }));
+    answer(url, (_name, request) => nodes(addressOf(request)));
+  // rsyslog asks by HEAD.
+  app.get('/_cat/health', (request, reply) => {
+    const seconds = Math.floor(Date.now() / 1_000);
+    const { format } = request.query as { format?: unknown };
+    const health = { epoch: String(seconds), cluster: clusterName, status: 'green', 'node.total': '1' };
+    if (format === 'json') return product(reply).send([health]);
+    return product(reply).type('text/plain').send(`${seconds} 00:00:00 ${clusterName} green 1 1 0 0 0 0 0 0 - 100.0%\n`);
+  });
   // Templates, policies and pipelines are all there already, whatever they are called: nothing needs to be set up.
   answer('/_index_template/:name', (name) => ({ index_templates: [{ name, index_template: { index_patterns: [] } }] }));
   answer('/_component_template/:name', (name) => ({ component_templates: [{ name, component_template: {} }] }));
@@ -184,5 +219,11 @@ function handshake(app: FastifyInstance): void {
   ])
     app.put(`/${kind}/:name`, acknowledged);
   app.put('/:index', acknowledged);
+  for (const url of ['/_refresh', '/:index/_refresh'])
+    app.post(url, (_request, reply) => product(reply).send({ _shards: { total: 1, successful: 1, failed: 0 } }));
+  // Metrics of Beats and Logstash of themselves: what Elasticsearch says where it does not collect them.
+  app.post('/_monitoring/bulk', (_request, reply) =>
+    product(reply).send({ took: 0, ignored: true, errors: false }),
+  );
   app.head('/:index', (_request, reply) => product(reply).send());
 }

@@ -155,6 +155,8 @@ describe('fields', () => {
       body: trace,
       attributes: undefined,
     });
+    // As @log4js-node/gelf 1.0 sends it.
+    expect(gelfRecord({ short_message: 'boom', _facility: 'till' }, 0)).toMatchObject({ service: 'till' });
     expect(gelfRecord({ short_message: 'boom', full_message: 'else', facility: 'app' }, 0)).toMatchObject({
       body: 'boom',
       service: 'app',

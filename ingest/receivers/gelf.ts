@@ -108,7 +108,9 @@ export function gelfRecord(value: unknown, nowMs: number): LogRecord | null {
   }
   const record = parseJsonObject(fields, { observedMs: nowMs });
   if ('reject' in record) return null;
-  return withConventions(record, isText(facility) ? facility : '');
+  // Newer clients send it as a field of their own.
+  const said = isText(facility) ? facility : message['_facility'];
+  return withConventions(record, isText(said) ? said : '');
 }
 
 const known: ReadonlySet<string> = new Set([

@@ -114,9 +114,13 @@ function recordOfEvent(
   }
 }
 
-/** Docker's driver calls the message `line`. */
+/** Docker's driver calls the message `line`; splunk-logging and what stands on it put what was logged into `message`, beside a severity. */
 function withMessage(event: JsonObject): JsonObject {
   const { line, ...others } = event;
+  if (isObject(event['message'])) {
+    const { message, ...beside } = event;
+    return { ...beside, ...(message as JsonObject) };
+  }
   return typeof line === 'string' && others['message'] === undefined ? { ...others, message: line } : event;
 }
 

@@ -63,6 +63,16 @@ it("takes what Splunk's logger for JavaScript sends", async () => {
 });
 
 describe('requests as other clients write them', () => {
+  it('splunk-bunyan-logger 0.11: what was logged within `message`, beside its severity', async () => {
+    const one = await start();
+    const body =
+      '{"time":"1780000000.123","host":"vm","event":{"message":{"name":"till","pid":7,"order":17,"msg":"drawer stuck","v":0},"severity":"warn"}}';
+    expect((await send(one, '/event/1.0', body)).status).toBe(200);
+    expect(await one.records()).toMatchObject([
+      { body: 'drawer stuck', severityText: 'warn', attributes: { order: '17', pid: '7', name: 'till' } },
+    ]);
+  });
+
   it("the OpenTelemetry collector's exporter: fields, several events without anything in between, gzip", async () => {
     const one = await start();
     const body =
