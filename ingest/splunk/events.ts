@@ -119,7 +119,7 @@ function withMessage(event: JsonObject): JsonObject {
   const { line, ...others } = event;
   if (isObject(event['message'])) {
     const { message, ...beside } = event;
-    return { ...beside, ...(message as JsonObject) };
+    return { ...beside, ...message };
   }
   return typeof line === 'string' && others['message'] === undefined ? { ...others, message: line } : event;
 }
