@@ -2,12 +2,16 @@
 import { promisify } from 'node:util';
 import { gunzip, inflate } from 'node:zlib';
 import { LogweirError } from '#protocol/mod.ts';
+import { unsnapAny } from './snappy.ts';
 import { unzstdAsync } from './zstd-frames.ts';
 
 const decoders: Record<string, (data: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>> = {
   gzip: promisify(gunzip),
   'x-gzip': promisify(gunzip),
   deflate: promisify(inflate),
+  zlib: promisify(inflate),
+  snappy: async (data, { maxOutputLength }) => unsnapAny(data, maxOutputLength),
+  'x-snappy-framed': async (data, { maxOutputLength }) => unsnapAny(data, maxOutputLength),
   zstd: (data, { maxOutputLength }) => unzstdAsync(data, maxOutputLength),
 };
 
@@ -20,11 +24,12 @@ export async function decompress(body: Buffer, encoding: string | undefined, byt
     throw new LogweirError(
       'ENCODING_UNSUPPORTED',
       `Content-Encoding ${name} is not supported.`,
-      'Send gzip, deflate or zstd, or no encoding.',
+      'Send gzip, deflate, zstd or snappy, or no encoding.',
     );
   try {
     return await decode(body, { maxOutputLength: bytesMax });
   } catch (cause) {
+    if (cause instanceof LogweirError) throw cause;
     if ((cause as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(bytesMax, cause);
     throw new LogweirError(
       'RECORD_REJECTED',

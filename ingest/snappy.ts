@@ -1,6 +1,7 @@
 /**
- * Snappy's block format, which Loki's clients send. The length that a block claims is checked against what its bytes can
- * make before anything is allocated for it. Source: github.com/google/snappy/blob/main/format_description.txt.
+ * Snappy's block format, which Loki's clients send, and its framed one, which OpenTelemetry's collector does. The length that a
+ * block claims is checked against what its bytes can make before anything is allocated for it.
+ * Source: github.com/google/snappy, format_description.txt and framing_format.txt.
  */
 import { LogweirError } from '#protocol/mod.ts';
 import { tooLarge } from './decompress.ts';
@@ -53,6 +54,33 @@ export function unsnap(block: Buffer, bytesMax: number): Buffer {
   }
   if (end !== size) throw malformed(`it holds ${end} bytes and claims ${size}`);
   return out;
+}
+
+const streamStart = Buffer.from([0xff, 6, 0, 0, 0x73, 0x4e, 0x61, 0x50, 0x70, 0x59]);
+const chunkKind = { packed: 0, plain: 1, firstSkippable: 0x80 };
+const chunkHeadBytes = 4;
+const checksumBytes = 4;
+
+/** A block, or frames of them; both go by the name of snappy. @throws LogweirError RECORD_REJECTED | BODY_TOO_LARGE */
+export function unsnapAny(body: Buffer, bytesMax: number): Buffer {
+  if (!body.subarray(0, streamStart.length).equals(streamStart)) return unsnap(body, bytesMax);
+  const parts: Buffer[] = [];
+  let left = bytesMax;
+  for (let at = streamStart.length; at < body.length; ) {
+    if (at + chunkHeadBytes > body.length) throw malformed('a chunk is cut short');
+    const kind = body[at] as number;
+    const start = at + chunkHeadBytes;
+    at = start + body.readUIntLE(at + 1, 3);
+    if (at > body.length) throw malformed('a chunk is cut short');
+    if (kind >= chunkKind.firstSkippable) continue;
+    if (kind > chunkKind.plain || at - start < checksumBytes) throw malformed('a chunk is of no known kind');
+    const data = body.subarray(start + checksumBytes, at);
+    if (kind === chunkKind.plain && data.length > left) throw tooLarge(bytesMax);
+    const part = kind === chunkKind.plain ? data : unsnap(data, left);
+    left -= part.length;
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
 }
 
 function malformed(what: string): LogweirError {

@@ -190,7 +190,8 @@ function handshake(app: FastifyInstance): void {
     license: licence,
     features: { ilm: { available: true, enabled: true }, security: { available: true, enabled: false } },
   }));
-  answer('/_cluster/health', () => ({ cluster_name: clusterName, status: 'green', timed_out: false }));
+  for (const url of ['/_cluster/health', '/_cluster/health/:name'])
+    answer(url, () => ({ cluster_name: clusterName, status: 'green', timed_out: false, number_of_nodes: 1 }));
   for (const url of ['/_nodes', '/_nodes/http', '/_nodes/_all/http'])
     answer(url, (_name, request) => nodes(addressOf(request)));
   // rsyslog asks by HEAD.
@@ -199,7 +200,9 @@ function handshake(app: FastifyInstance): void {
     const { format } = request.query as { format?: unknown };
     const health = { epoch: String(seconds), cluster: clusterName, status: 'green', 'node.total': '1' };
     if (format === 'json') return product(reply).send([health]);
-    return product(reply).type('text/plain').send(`${seconds} 00:00:00 ${clusterName} green 1 1 0 0 0 0 0 0 - 100.0%\n`);
+    return product(reply)
+      .type('text/plain')
+      .send(`${seconds} 00:00:00 ${clusterName} green 1 1 0 0 0 0 0 0 - 100.0%\n`);
   });
   // Templates, policies and pipelines are all there already, whatever they are called: nothing needs to be set up.
   answer('/_index_template/:name', (name) => ({ index_templates: [{ name, index_template: { index_patterns: [] } }] }));
@@ -222,8 +225,6 @@ function handshake(app: FastifyInstance): void {
   for (const url of ['/_refresh', '/:index/_refresh'])
     app.post(url, (_request, reply) => product(reply).send({ _shards: { total: 1, successful: 1, failed: 0 } }));
   // Metrics of Beats and Logstash of themselves: what Elasticsearch says where it does not collect them.
-  app.post('/_monitoring/bulk', (_request, reply) =>
-    product(reply).send({ took: 0, ignored: true, errors: false }),
-  );
+  app.post('/_monitoring/bulk', (_request, reply) => product(reply).send({ took: 0, ignored: true, errors: false }));
   app.head('/:index', (_request, reply) => product(reply).send());
 }

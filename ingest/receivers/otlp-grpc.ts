@@ -159,7 +159,11 @@ function receive(
   });
 }
 
-const responseHeaders = { ':status': 200, 'content-type': 'application/grpc', 'grpc-accept-encoding': 'identity,gzip' };
+const responseHeaders = {
+  ':status': 200,
+  'content-type': 'application/grpc',
+  'grpc-accept-encoding': 'identity,gzip,zstd,snappy',
+};
 
 function answer(stream: ServerHttp2Stream, message: Buffer): void {
   if (stream.destroyed || stream.closed) return;

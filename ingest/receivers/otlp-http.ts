@@ -22,7 +22,9 @@ const resendJson: DeadResend = { path: '/v1/logs', contentType: json };
 export const otlpHttpReceiver: Receiver = {
   name: 'otlpHttp',
   register(app, context) {
-    app.post('/v1/logs', { config: { answerError: refuse } }, (request, reply) => handle(request, reply, context));
+    // The second is where Loki serves it.
+    for (const path of ['/v1/logs', '/otlp/v1/logs'])
+      app.post(path, { config: { answerError: refuse } }, (request, reply) => handle(request, reply, context));
   },
 };
 
