@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { gunzip, inflate } from 'node:zlib';
 import { LogweirError } from '#protocol/mod.ts';
 import { unsnapAny } from './snappy.ts';
+import { tooLarge } from './too-large.ts';
 import { unzstdAsync } from './zstd-frames.ts';
 
 const decoders: Record<string, (data: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>> = {
@@ -38,13 +39,4 @@ export async function decompress(body: Buffer, encoding: string | undefined, byt
       { cause },
     );
   }
-}
-
-export function tooLarge(bytesMax: number, cause?: unknown): LogweirError {
-  return new LogweirError(
-    'BODY_TOO_LARGE',
-    `The body is over ${bytesMax} bytes.`,
-    'Send it in smaller requests, or raise gateway.bodyBytesMax.',
-    { cause },
-  );
 }

@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseRates, Quotas, Refusal } from './admission/mod.ts';
-import { tooLarge } from './decompress.ts';
+import { tooLarge } from './too-large.ts';
 import { encodeStatus, grpcCode, statusOf } from './otlp/answer.ts';
 import { retryAfterOf } from './problem.ts';
 import { connectTo, openSockets, until } from './sockets.fixture.ts';

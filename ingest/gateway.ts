@@ -16,7 +16,7 @@ import {
   sharing,
 } from './admission/mod.ts';
 import { BatchPublisher } from './batch-publisher.ts';
-import { tooLarge } from './decompress.ts';
+import { tooLarge } from './too-large.ts';
 import { type Gate, openGate } from './pipeline/gate.ts';
 import { sendProblem } from './problem.ts';
 import type { AnswerError, GatewayLimits, ReceiverContext, ReceiverCounts } from './receiver.ts';

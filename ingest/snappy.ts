@@ -4,7 +4,7 @@
  * Source: github.com/google/snappy, format_description.txt and framing_format.txt.
  */
 import { LogweirError } from '#protocol/mod.ts';
-import { tooLarge } from './decompress.ts';
+import { tooLarge } from './too-large.ts';
 
 /** A copy of 64 bytes takes at least three. */
 const expansionMax = 22;

@@ -28,9 +28,9 @@ export type ReadOutcome =
   | { kind: 'nothing' }
   /**
    * Other content stands there now. `rest` is the unfinished line of what was before, which was read up to `before.offset`
-   * and handed out up to `to`.
+   * and handed out up to `to`, when it had been written last at `writtenMs`.
    */
-  | { kind: 'replaced'; rest: CutLines; before: FileOffset; to: number }
+  | { kind: 'replaced'; rest: CutLines; before: FileOffset; to: number; writtenMs: number }
   /** Neither text nor a file any more. */
   | { kind: 'foreign' };
 
@@ -67,6 +67,8 @@ export class FollowedFile {
   private cutter: LineCutter | undefined;
   private head: Buffer = Buffer.alloc(0);
   private tail: Buffer = Buffer.alloc(0);
+  /** When it had been written last, as of the last read of it, ms. */
+  writtenMs = Number.POSITIVE_INFINITY;
   private look: Look | undefined;
 
   constructor(path: string, facts: BigIntStats) {
@@ -134,7 +136,6 @@ export class FollowedFile {
    * which this one is a copy of if it holds the same.
    */
   async resume(handle: FileHandle, entry: FileOffset, copied = false): Promise<boolean> {
-    if (copied && entry.headBytes < headBytesMax) return false;
     if (!copied && entry.bornNs !== '0' && this.bornNs !== '0' && entry.bornNs !== this.bornNs) return false;
     const { size } = await handle.stat();
     if (size < Math.max(entry.offset, entry.tailAt, entry.cut ?? 0)) return false;
@@ -182,7 +183,7 @@ export class FollowedFile {
 
   /** Reads on by one step. */
   async read(handle: FileHandle, buffer: Buffer): Promise<ReadOutcome> {
-    const { size } = await handle.stat();
+    const { size, mtimeMs } = await handle.stat();
     if (size < this.position) return this.replaced();
     if (this.head.length > 0 && !(await bytesAt(handle, 0, this.head.length)).equals(this.head)) return this.replaced();
     if (this.cutter === undefined) {
@@ -194,6 +195,7 @@ export class FollowedFile {
     const wanted = this.cut === null ? readBytes : Math.min(readBytes, before + this.cut - this.position);
     const { bytesRead } = await handle.read(buffer, 0, Math.max(wanted, before), this.position - before);
     if (bytesRead < before || buffer.compare(this.tail, 0, before, 0, before) !== 0) return this.replaced();
+    this.writtenMs = mtimeMs;
     const cutter = this.cutter as LineCutter;
     const fresh = buffer.subarray(before, bytesRead);
     if (this.encoding === 'utf8' && cutter.pending === 0 && fresh[0] === 0) return this.passZeros(handle, buffer, 1);
@@ -261,7 +263,9 @@ export class FollowedFile {
     this.tail = Buffer.alloc(0);
     this.encoding = undefined;
     this.cutter = undefined;
-    return { kind: 'replaced', rest, before, to };
+    const { writtenMs } = this;
+    this.writtenMs = Number.POSITIVE_INFINITY;
+    return { kind: 'replaced', rest, before, to, writtenMs };
   }
 
   /** The unfinished last line of a file that nobody writes any more. */

@@ -164,12 +164,16 @@ export class FollowedSet {
    * Goes on in the copy that was made before a file was truncated: under the same name, since it holds the same.
    * @param before what was read of it
    * @param from where to go on
+   * @param writtenMs when the file had been written last before; Infinity where nobody was there. What is too short to be
+   * known by its bytes alone is a copy only if it was made since.
    */
-  async takeUpCopy(before: FileOffset, from: number): Promise<boolean> {
-    if (before.headBytes < headBytesMax) return false;
+  async takeUpCopy(before: FileOffset, from: number, writtenMs = Number.POSITIVE_INFINITY): Promise<boolean> {
+    const isShort = before.headBytes < headBytesMax;
+    if (before.headBytes === 0) return false;
     for (const path of await copiesOf(before.path)) {
       const facts = factsOf(path, () => undefined);
       if (facts?.isFile() !== true || facts.size < before.tailAt) continue;
+      if (isShort && bornMs(facts) < writtenMs) continue;
       const key = keyOfFacts(facts);
       const known = this.files.get(key);
       if (known?.isOther(facts) === false) continue;
@@ -231,7 +235,7 @@ export class FollowedSet {
           return;
         }
         if (entry !== undefined) await this.takeUpCopy(entry, entry.offset);
-        const copy = await this.copyState(path, handle);
+        const copy = await this.copyState(path, handle, bornMs(facts));
         if (copy === 'open') {
           await this.handles.close(file);
           return;
@@ -253,12 +257,12 @@ export class FollowedSet {
   }
 
   /** What a new file is to those that it may be a copy of. */
-  private async copyState(path: string, handle: FileHandle): Promise<'other' | 'read' | 'open'> {
+  private async copyState(path: string, handle: FileHandle, born: number): Promise<'other' | 'read' | 'open'> {
     for (const original of originalsOf(path)) {
       const file = this.byPath.get(original);
       const other = file === undefined ? undefined : await this.open(file).catch(() => undefined);
       if (file === undefined || other === undefined) continue;
-      const state = await copyState(handle, file, other);
+      const state = await copyState(handle, file, other, born);
       if (state !== 'other') return state;
     }
     return 'other';
@@ -301,6 +305,11 @@ export class FollowedSet {
     for (const file of this.files.values()) await this.handles.close(file);
     this.files.clear();
   }
+}
+
+/** When a file was made, ms since 1970, as coarse as the times of writing it is compared with. */
+function bornMs({ birthtimeNs }: BigIntStats): number {
+  return Math.ceil(Number(birthtimeNs) / 1e6);
 }
 
 function keyOfFacts({ dev, ino }: BigIntStats): string {

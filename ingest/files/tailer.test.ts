@@ -216,6 +216,43 @@ describe('FileTailer, copies', () => {
     expect(numbers(second)).toEqual(upTo(90).slice(50));
   });
 
+  it.each(['oven.log', 'oven*'])('knows copies of a few bytes by when they were made, following %s', async (name) => {
+    writeFileSync(log, 'line 0 of a log\n');
+    const reader = new Reader([join(directory, name)], true, { goneKeptMs: 50 });
+    await reader.until('line 0 of a log');
+    appendFileSync(log, 'line 1 of a log\n');
+    copyFileSync(log, `${log}.1`);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    writeFileSync(log, 'line 2\n');
+    await reader.until('line 2');
+    appendFileSync(log, 'line 3\n');
+    copyFileSync(log, `${log}.2`);
+    truncateSync(log, 0);
+    await reader.until('line 3');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(numbers(reader)).toEqual(upTo(4));
+    await reader.stop();
+    const second = new Reader([join(directory, name)]);
+    appendFileSync(log, 'line 4\n');
+    await second.until('line 4');
+    expect(numbers(second)).toEqual([4]);
+  });
+
+  it('takes no file of a few bytes for a copy that was there before, or that nobody truncates', async () => {
+    writeFileSync(`${log}.0`, 'ready\n');
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    writeFileSync(log, 'ready\n');
+    const reader = new Reader([`${log}*`]);
+    await reader.until('ready');
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    writeFileSync(`${log}.1`, 'ready\n');
+    appendFileSync(log, 'last\n');
+    await reader.until('last');
+    // It waits for a moment whether it is a copy.
+    await expect.poll(() => reader.lines.filter((line) => line === 'ready').length, { timeout: 8_000 }).toBe(3);
+    expect(reader.lines).toHaveLength(4);
+  });
+
   it('reads a copy of a file that goes on as little as the copy itself grows', async () => {
     writeFileSync(log, many(0, 50));
     const reader = new Reader([`${log}*`]);

@@ -128,7 +128,7 @@ export class FileTailer {
         file.quietSinceMs = 0;
         return;
       case 'replaced': {
-        const copied = await this.set.takeUpCopy(outcome.before, outcome.to);
+        const copied = await this.set.takeUpCopy(outcome.before, outcome.to, outcome.writtenMs);
         yield { source, ...(copied ? { lines: [], starts: [] } : outcome.rest), to: 0, cut: true, last: true };
         return;
       }

@@ -7,7 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import { LineParser, type ParsedRecord } from '#analysis/formats/mod.ts';
 import { type LogRecord, LogweirError, RecordView, recordBytesMax, unknownService } from '#protocol/mod.ts';
 import type { Bury } from '../bury.ts';
-import { tooLarge } from '../decompress.ts';
+import { tooLarge } from '../too-large.ts';
 import type { Add } from '../intake.ts';
 import { conventional } from '../mapping/conventions.ts';
 import { isObject, type JsonObject, jsonBytes, parseJson, valueText } from '../mapping/json.ts';

@@ -9,7 +9,7 @@ import { takeIn } from '../intake.ts';
 import { encodeResponse, encodeStatus, grpcCode, type Status, statusOf } from '../otlp/answer.ts';
 import { retryAfterOf } from '../problem.ts';
 import type { ReceiverContext, ReceiverServer } from '../receiver.ts';
-import { tooLarge } from '../decompress.ts';
+import { tooLarge } from '../too-large.ts';
 import { readProtobuf } from './otlp-http.ts';
 
 const exportPath = '/opentelemetry.proto.collector.logs.v1.LogsService/Export';
