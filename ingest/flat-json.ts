@@ -7,7 +7,7 @@
  */
 import { roleOfField } from '#analysis/formats/mod.ts';
 import { type RecordView, serviceNameBytesMax, severityNumberOf } from '#protocol/mod.ts';
-import { same, textOf } from './short-text.ts';
+import { hashedText, ownBytes } from './short-text.ts';
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -20,19 +20,25 @@ const dot = 0x2e;
 const zero = 0x30;
 const nine = 0x39;
 
+/** By byte: 1 where a string without escapes goes on. */
+const inText = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x20 && byte !== quote && byte !== backslash ? 1 : 0,
+);
+
 const attributesFastMax = 64;
 const fieldsRemembered = 5_000;
 const hostsRemembered = 5_000;
 
+/** Times and ids first, which are read where they should end; then names and levels, which are looked up by their hash. */
 const roleCodes = {
   attribute: 0,
   time: 1,
-  severity: 2,
-  service: 3,
-  body: 4,
-  traceId: 5,
-  spanId: 6,
-  host: 7,
+  traceId: 2,
+  spanId: 3,
+  severity: 4,
+  service: 5,
+  host: 6,
+  body: 7,
   other: 8,
 } as const;
 
@@ -47,6 +53,8 @@ export class FlatScanner {
   private readonly observedMs: number;
   /** Fields by their place in the line before: most lines of a source have one shape. */
   private readonly shape: (Field | undefined)[] = [];
+  /** Bytes of the last time that was a text. */
+  private timeBytes = 24;
   private dateKey = -1;
   private dateMs = 0;
   private timeMs = 0;
@@ -70,31 +78,41 @@ export class FlatScanner {
     for (let index = 0; ; index++) {
       while ((bytes[at] as number) <= 0x20 && isSpace(bytes[at] as number)) at++;
       if (at >= end || bytes[at] !== quote) return false;
-      const nameStart = ++at;
-      for (;;) {
-        const byte = bytes[at] as number;
-        if (byte === quote) break;
-        if (byte === backslash || byte < 0x20 || at >= end) return false;
-        at++;
-      }
-      const field = this.field(index, nameStart, at);
       at++;
+      let field = this.shape[index];
+      if (field !== undefined && bytes[at + field.bytes.length] === quote && startsWith(bytes, at, field.bytes))
+        at += field.bytes.length;
+      else {
+        const nameStart = at;
+        while (inText[bytes[at] as number] === 1) at++;
+        if (bytes[at] !== quote || at >= end) return false;
+        field = fieldOf(bytes, nameStart, at);
+        this.shape[index] = field;
+      }
+      at++;
+      const { role } = field;
       while ((bytes[at] as number) <= 0x20 && isSpace(bytes[at] as number)) at++;
       if (bytes[at++] !== colon) return false;
       while ((bytes[at] as number) <= 0x20 && isSpace(bytes[at] as number)) at++;
       let valueStart = at;
       let valueEnd: number;
       let isString = false;
+      /** A time or an id that was read on the way. */
+      let isRead = false;
+      let hash = 0;
       const first = bytes[at] as number;
       if (first === quote) {
         isString = true;
         valueStart = ++at;
-        for (;;) {
-          const byte = bytes[at] as number;
-          if (byte === quote) break;
-          if (byte === backslash || byte < 0x20 || at >= end) return false;
-          at++;
-        }
+        const close = role >= roleCodes.time && role <= roleCodes.spanId ? this.closeOf(role, at) : -1;
+        if (close > 0) {
+          isRead = true;
+          at = close;
+        } else if (role >= roleCodes.severity && role <= roleCodes.host) {
+          for (let byte = bytes[at] as number; inText[byte] === 1; byte = bytes[++at] as number)
+            hash = (Math.imul(hash, 31) + byte) | 0;
+        } else while (inText[bytes[at] as number] === 1) at++;
+        if (bytes[at] !== quote || at >= end) return false;
         valueEnd = at++;
       } else if (first === minus || (first >= zero && first <= nine)) {
         at = this.number(at, end);
@@ -112,7 +130,6 @@ export class FlatScanner {
       } else {
         return false;
       }
-      const { role } = field;
       if (role === roleCodes.attribute) {
         if (view.attributeCount >= attributesFastMax) return false;
         for (let i = 0; i < view.attributeCount; i++) if (view.attributeKeys[i] === field.name) return false;
@@ -124,8 +141,9 @@ export class FlatScanner {
         if (!isString || role === roleCodes.other || valueStart === valueEnd || (seen & (1 << role)) !== 0) {
           if (!(role === roleCodes.time && this.epoch(valueStart, valueEnd) && (seen & (1 << role)) === 0))
             return false;
-        } else if (role === roleCodes.time && !this.iso(valueStart, valueEnd)) {
-          return false;
+        } else if (role === roleCodes.time && !isRead) {
+          if (!this.iso(valueStart, valueEnd)) return false;
+          this.timeBytes = valueEnd - valueStart;
         }
         seen |= 1 << role;
         switch (role) {
@@ -140,25 +158,27 @@ export class FlatScanner {
             break;
           case roleCodes.severity: {
             if (valueEnd - valueStart <= 2 || valueEnd - valueStart > 32) return false;
-            const text = textOf(bytes, valueStart, valueEnd);
+            const text = hashedText(bytes, valueStart, valueEnd, hash);
             view.severityText = text;
             view.severityNumber = severityNumberOf(text);
             break;
           }
           case roleCodes.service:
             if (valueEnd - valueStart > serviceNameBytesMax / 3) return false;
-            view.service = textOf(bytes, valueStart, valueEnd);
+            view.service = hashedText(bytes, valueStart, valueEnd, hash);
             break;
           case roleCodes.traceId:
-            if (!isHex(bytes, valueStart, valueEnd, 32)) return false;
-            view.traceId = bytes.toString('latin1', valueStart, valueEnd);
+            if (!isRead) return false;
+            view.traceStart = valueStart;
+            view.traceEnd = valueEnd;
             break;
           case roleCodes.spanId:
-            if (!isHex(bytes, valueStart, valueEnd, 16)) return false;
-            view.spanId = bytes.toString('latin1', valueStart, valueEnd);
+            if (!isRead) return false;
+            view.spanStart = valueStart;
+            view.spanEnd = valueEnd;
             break;
           default:
-            view.resource = hostOf(textOf(bytes, valueStart, valueEnd));
+            view.resource = hostOf(hashedText(bytes, valueStart, valueEnd, hash));
         }
       }
       while ((bytes[at] as number) <= 0x20 && isSpace(bytes[at] as number)) at++;
@@ -168,12 +188,13 @@ export class FlatScanner {
     }
   }
 
-  private field(index: number, start: number, end: number): Field {
-    const known = this.shape[index];
-    if (known !== undefined && same(this.bytes, start, end, known.bytes)) return known;
-    const field = fieldOf(this.bytes, start, end);
-    this.shape[index] = field;
-    return field;
+  /** Where a time or an id ends that is as long as such are, and is one; -1 otherwise. */
+  private closeOf(role: number, start: number): number {
+    const bytesDue = role === roleCodes.time ? this.timeBytes : role === roleCodes.traceId ? 32 : 16;
+    const close = start + bytesDue;
+    if (this.bytes[close] !== quote) return -1;
+    const isOne = role === roleCodes.time ? this.iso(start, close) : isHex(this.bytes, start, close);
+    return isOne ? close : -1;
   }
 
   private literal(at: number, text: string): boolean {
@@ -283,6 +304,11 @@ export class FlatScanner {
   }
 }
 
+function startsWith(bytes: Uint8Array, start: number, text: Uint8Array): boolean {
+  for (let i = 0; i < text.length; i++) if (bytes[start + i] !== text[i]) return false;
+  return true;
+}
+
 function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d;
 }
@@ -291,8 +317,7 @@ function daysOf(year: number, month: number): number {
   return new Date(Date.UTC(year, month, 0)).getUTCDate();
 }
 
-function isHex(bytes: Uint8Array, start: number, end: number, digits: number): boolean {
-  if (end - start !== digits) return false;
+function isHex(bytes: Uint8Array, start: number, end: number): boolean {
   let zeros = true;
   for (let at = start; at < end; at++) {
     const byte = bytes[at] as number;
@@ -316,7 +341,7 @@ function fieldOf(bytes: Buffer, start: number, end: number): Field {
       role === undefined ? roleCodes.attribute : (roleCodes[role as keyof typeof roleCodes] ?? roleCodes.other);
     field = {
       name,
-      bytes: bytes.subarray(start, end).slice(),
+      bytes: ownBytes(bytes, start, end),
       role: name === '' || name === '__proto__' ? roleCodes.other : code,
     };
     if (fields.size >= fieldsRemembered) fields.clear();

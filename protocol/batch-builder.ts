@@ -1,9 +1,10 @@
 /** Builds `RecordBatch`es record by record. Hot path of the gateway; benchmark: loadtest/bench/gateway.bench.ts. */
-import { type AttributeColumns, noIdempotencyKey, type RecordBatch } from './batch.ts';
+import { type AttributeColumns, type Dictionary, noIdempotencyKey, type RecordBatch } from './batch.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { DictionaryBuilder } from './dictionary-builder.ts';
 import { batchBytesMax, batchRowsMax } from './limits.ts';
 import type { LogRecord } from './record.ts';
+import { TimeColumn } from './time-column.ts';
 
 /**
  * One record on its way into a batch. Reused from record to record: body and attribute values are slices of
@@ -23,8 +24,11 @@ export class RecordView {
   scratch: Uint8Array = new Uint8Array(0);
   bodyStart = 0;
   bodyEnd = 0;
-  traceId = '';
-  spanId = '';
+  /** Hex digits of the ids in `bytes`, where `traceId` and `spanId` were not set as text. */
+  traceStart = 0;
+  traceEnd = 0;
+  spanStart = 0;
+  spanEnd = 0;
   traceFlags = 0;
   attributeCount = 0;
   readonly attributeKeys: string[] = [];
@@ -35,6 +39,28 @@ export class RecordView {
   scope: string[] | null = null;
   idempotencyKey = '';
   ordinal = 0;
+  private traceText = '';
+  private spanText = '';
+
+  get traceId(): string {
+    if (this.traceEnd > this.traceStart) this.traceId = asciiOf(this.bytes, this.traceStart, this.traceEnd);
+    return this.traceText;
+  }
+
+  set traceId(text: string) {
+    this.traceText = text;
+    this.traceStart = this.traceEnd = 0;
+  }
+
+  get spanId(): string {
+    if (this.spanEnd > this.spanStart) this.spanId = asciiOf(this.bytes, this.spanStart, this.spanEnd);
+    return this.spanText;
+  }
+
+  set spanId(text: string) {
+    this.spanText = text;
+    this.spanStart = this.spanEnd = 0;
+  }
 
   clear(): void {
     this.timeMs = 0;
@@ -63,41 +89,37 @@ const attributePairsMax = 60_000;
 
 export class BatchBuilder {
   rows = 0;
+  /** Payload so far, roughly, in bytes. Dictionaries count too: names of attributes and resources are as long as senders like. */
+  bytes = 0;
   private readonly lane: string;
   private readonly source: string;
   private receivedMs = 0;
-  private readonly time = new ByteWriter(4096);
-  private readonly observed = new ByteWriter(4096);
+  private readonly time = new TimeColumn();
+  private readonly observed = new TimeColumn();
   private readonly service = new DictionaryBuilder<string>();
   private readonly severityText = new DictionaryBuilder<string>();
-  private readonly severityNumber = new ByteWriter(512);
   private readonly body = new ByteWriter(65536);
   private readonly traceId = new ByteWriter(64);
   private readonly spanId = new ByteWriter(64);
-  private readonly traceFlags = new ByteWriter(64);
   private hasTrace = false;
   private readonly resource = new DictionaryBuilder<string[]>();
   private hasResource = false;
   private readonly scope = new DictionaryBuilder<string[]>();
   private hasScope = false;
-  private readonly attributeCounts = new ByteWriter(512);
   private readonly attributeKeys = new DictionaryBuilder<string>();
   private readonly attributeValues = new ByteWriter(1024);
   private attributePairs = 0;
   private idempotencyKeys = new Map<string, number>();
-  private readonly idempotencyIndex = new ByteWriter(64);
-  private readonly ordinal = new ByteWriter(64);
+  /** One entry a row, for as many rows as there is room. */
+  private severityNumber = new Uint8Array(512);
+  private traceFlags = new Uint8Array(512);
+  private attributeCounts = new Uint16Array(512);
+  private idempotencyIndex = new Uint16Array(512);
+  private ordinal = new Uint32Array(512);
 
   constructor(lane: string, source: string) {
     this.lane = lane;
     this.source = source;
-  }
-
-  /** Payload so far, roughly, in bytes. */
-  get bytes(): number {
-    // Dictionaries too: names of attributes and resources are as long as senders like.
-    const names = this.service.bytes + this.severityText.bytes + this.resource.bytes + this.attributeKeys.bytes;
-    return this.body.length + this.attributeValues.length + names + this.scope.bytes + this.rows * 40;
   }
 
   get full(): boolean {
@@ -105,101 +127,174 @@ export class BatchBuilder {
   }
 
   add(record: RecordView, receivedMs: number): void {
-    if (this.rows === 0) this.receivedMs = receivedMs;
-    this.rows++;
-    this.time.nanoseconds(record.timeMs, record.timeSubNs);
-    this.observed.nanoseconds(record.observedMs, 0);
+    const row = this.rows++;
+    if (row === 0) this.receivedMs = receivedMs;
+    if (row === this.ordinal.length) this.grow(row * 2);
+    this.time.add(record.timeMs, record.timeSubNs);
+    this.observed.add(record.observedMs, 0);
     this.service.add(record.service);
     this.severityText.add(record.severityText);
-    this.severityNumber.uint8(record.severityNumber);
+    this.severityNumber[row] = record.severityNumber;
     this.body.slice(record.bytes, record.bodyStart, record.bodyEnd);
-    this.traceId.string(record.traceId);
-    this.spanId.string(record.spanId);
-    this.traceFlags.uint8(record.traceFlags);
-    if (record.traceId !== '' || record.spanId !== '' || record.traceFlags !== 0) this.hasTrace = true;
+    this.addTrace(record, row);
     this.resource.add(record.resource ?? noPairs);
     if (record.resource !== null && record.resource.length > 0) this.hasResource = true;
     this.scope.add(record.scope ?? noPairs);
     if (record.scope !== null) this.hasScope = true;
-    this.attributeCounts.uint16(record.attributeCount);
-    for (let i = 0; i < record.attributeCount; i++) {
+    const { attributeCount } = record;
+    this.attributeCounts[row] = attributeCount;
+    for (let i = 0; i < attributeCount; i++) {
       this.attributeKeys.add(record.attributeKeys[i] as string);
       this.attributeValues.slice(record.bytes, record.attributeStarts[i] as number, record.attributeEnds[i] as number);
     }
-    this.attributePairs += record.attributeCount;
-    let key = noIdempotencyKey;
-    if (record.idempotencyKey !== '') {
-      const known = this.idempotencyKeys.get(record.idempotencyKey);
-      key = known ?? this.idempotencyKeys.size;
-      if (known === undefined) this.idempotencyKeys.set(record.idempotencyKey, key);
+    this.attributePairs += attributeCount;
+    this.idempotencyIndex[row] = record.idempotencyKey === '' ? noIdempotencyKey : this.keyOf(record.idempotencyKey);
+    this.ordinal[row] = record.ordinal;
+    const names = this.service.bytes + this.severityText.bytes + this.resource.bytes + this.attributeKeys.bytes;
+    this.bytes = this.body.length + this.attributeValues.length + names + this.scope.bytes + this.rows * 40;
+  }
+
+  /** Ids are columns from the first record on that has one. */
+  private addTrace(record: RecordView, row: number): void {
+    const { bytes, traceStart, traceEnd, spanStart, spanEnd } = record;
+    const hasTrace = traceEnd > traceStart;
+    const hasSpan = spanEnd > spanStart;
+    if (!this.hasTrace) {
+      if (!hasTrace && !hasSpan && record.traceId === '' && record.spanId === '' && record.traceFlags === 0) return;
+      this.hasTrace = true;
+      this.traceId.zeros(row);
+      this.spanId.zeros(row);
+      this.traceFlags.fill(0, 0, row);
     }
-    this.idempotencyIndex.uint16(key);
-    this.ordinal.uint32(record.ordinal);
+    if (hasTrace) this.traceId.slice(bytes, traceStart, traceEnd);
+    else this.traceId.string(record.traceId);
+    if (hasSpan) this.spanId.slice(bytes, spanStart, spanEnd);
+    else this.spanId.string(record.spanId);
+    this.traceFlags[row] = record.traceFlags;
+  }
+
+  private keyOf(name: string): number {
+    let key = this.idempotencyKeys.get(name);
+    if (key === undefined) {
+      key = this.idempotencyKeys.size;
+      this.idempotencyKeys.set(name, key);
+    }
+    return key;
+  }
+
+  private grow(rows: number): void {
+    const grown = <T extends Uint8Array | Uint16Array | Uint32Array>(larger: T, from: T): T => {
+      larger.set(from);
+      return larger;
+    };
+    this.severityNumber = grown(new Uint8Array(rows), this.severityNumber);
+    this.traceFlags = grown(new Uint8Array(rows), this.traceFlags);
+    this.attributeCounts = grown(new Uint16Array(rows), this.attributeCounts);
+    this.idempotencyIndex = grown(new Uint16Array(rows), this.idempotencyIndex);
+    this.ordinal = grown(new Uint32Array(rows), this.ordinal);
   }
 
   /** The batch so far; the builder starts over. Null when empty. */
   take(): RecordBatch | null {
     const { rows } = this;
     if (rows === 0) return null;
+    const values = this.body.length + this.attributeValues.length + this.traceId.length + this.spanId.length;
+    const store = new ColumnStore(values + this.attributePairs * 2 + rows * fixedBytesPerRow);
+    const fixed = (column: Uint8Array | Uint16Array | Uint32Array): Uint8Array =>
+      store.keep(new Uint8Array(column.buffer, 0, rows * column.BYTES_PER_ELEMENT));
+    const dictionary = <T extends string | string[]>(builder: DictionaryBuilder<T>): Dictionary<T> => ({
+      values: builder.values,
+      index: store.keep(builder.indexView()),
+    });
     const attributes: AttributeColumns | null =
       this.attributePairs === 0
         ? null
-        : { counts: this.attributeCounts.copy(), keys: this.attributeKeys.take(), values: this.attributeValues.copy() };
-    const resource = this.resource.take();
-    const scope = this.scope.take();
+        : {
+            counts: fixed(this.attributeCounts),
+            keys: dictionary(this.attributeKeys),
+            values: store.keep(this.attributeValues.view()),
+          };
     const batch: RecordBatch = {
       rows,
       lane: this.lane,
       source: this.source,
       receivedMs: this.receivedMs,
-      time: this.time.copy(),
-      observed: this.observed.copy(),
-      service: this.service.take(),
-      severityText: this.severityText.take(),
-      severityNumber: this.severityNumber.copy(),
-      body: this.body.copy(),
-      traceId: this.hasTrace ? this.traceId.copy() : null,
-      spanId: this.hasTrace ? this.spanId.copy() : null,
-      traceFlags: this.hasTrace ? this.traceFlags.copy() : null,
-      resource: this.hasResource ? resource : null,
-      scope: this.hasScope ? scope : null,
+      time: store.keep(this.time.view()),
+      observed: store.keep(this.observed.view()),
+      service: dictionary(this.service),
+      severityText: dictionary(this.severityText),
+      severityNumber: fixed(this.severityNumber),
+      body: store.keep(this.body.view()),
+      traceId: this.hasTrace ? store.keep(this.traceId.view()) : null,
+      spanId: this.hasTrace ? store.keep(this.spanId.view()) : null,
+      traceFlags: this.hasTrace ? fixed(this.traceFlags) : null,
+      resource: this.hasResource ? dictionary(this.resource) : null,
+      scope: this.hasScope ? dictionary(this.scope) : null,
       attributes,
       idempotency:
         this.idempotencyKeys.size === 0
           ? null
           : {
               keys: [...this.idempotencyKeys.keys()],
-              index: this.idempotencyIndex.copy(),
-              ordinal: this.ordinal.copy(),
+              index: fixed(this.idempotencyIndex),
+              ordinal: fixed(this.ordinal),
             },
     };
+    this.clear();
+    return batch;
+  }
+
+  private clear(): void {
     this.rows = 0;
+    this.bytes = 0;
     this.hasTrace = false;
     this.hasResource = false;
     this.hasScope = false;
     this.attributePairs = 0;
     this.idempotencyKeys = new Map();
-    for (const writer of [
+    for (const column of [
       this.time,
       this.observed,
-      this.severityNumber,
+      this.service,
+      this.severityText,
+      this.resource,
+      this.scope,
+      this.attributeKeys,
       this.body,
       this.traceId,
       this.spanId,
-      this.traceFlags,
-      this.attributeCounts,
       this.attributeValues,
-      this.idempotencyIndex,
-      this.ordinal,
     ])
-      writer.clear();
-    return batch;
+      column.clear();
+  }
+}
+
+/** Of a row at most, without texts: times, two numbers of one byte, six of two, an ordinal. */
+const fixedBytesPerRow = 2 * 8 + 2 + 6 * 2 + 4;
+
+/** Columns of one batch in one buffer: an allocation each costs more than the copy. */
+class ColumnStore {
+  private readonly bytes: Uint8Array;
+  private used = 0;
+
+  constructor(bytesMax: number) {
+    this.bytes = new Uint8Array(bytesMax);
+  }
+
+  keep(column: Uint8Array): Uint8Array {
+    const start = this.used;
+    this.used += column.length;
+    this.bytes.set(column, start);
+    return this.bytes.subarray(start, this.used);
   }
 }
 
 const encoder = new TextEncoder();
 /** A view's own bytes are kept up to this size; longer records get theirs anew. */
 const scratchBytesMax = 64 * 1024;
+
+const asciiOf = (bytes: Uint8Array, start: number, end: number): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
 
 /**
  * Fills a view from a row: for parsers that make rows, and for tests. Missing time and service take the fallbacks. The view

@@ -66,6 +66,13 @@ export class ByteWriter {
     this.length += encoded.length;
   }
 
+  /** So many zero bytes, which are as many empty strings. */
+  zeros(count: number): void {
+    this.reserve(count);
+    this.bytes.fill(0, this.length, this.length + count);
+    this.length += count;
+  }
+
   uint8(value: number): void {
     this.reserve(1);
     this.bytes[this.length++] = value;

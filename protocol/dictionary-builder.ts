@@ -1,12 +1,11 @@
 /** Builds a dictionary column value by value, ids in order of first use. Hot path: equal neighbours cost no look-up. */
-import type { Dictionary } from './batch.ts';
-import { ByteWriter } from './byte-writer.ts';
 
 export class DictionaryBuilder<T extends string | string[]> {
   values: T[] = [];
   /** UTF-8 bytes of the values. */
   bytes = 0;
-  readonly index = new ByteWriter(512);
+  private index = new Uint16Array(512);
+  private length = 0;
   private ids = new Map<T, number>();
   private last: T | undefined;
   private lastId = -1;
@@ -23,19 +22,28 @@ export class DictionaryBuilder<T extends string | string[]> {
       this.last = value;
       this.lastId = id;
     }
-    this.index.uint16(this.lastId);
+    if (this.length === this.index.length) this.grow();
+    this.index[this.length++] = this.lastId;
   }
 
-  /** The column so far; the builder starts over. */
-  take(): Dictionary<T> {
-    const result = { values: this.values, index: this.index.copy() };
+  /** Two bytes an entry; valid until the next `add`. */
+  indexView(): Uint8Array {
+    return new Uint8Array(this.index.buffer, 0, this.length * 2);
+  }
+
+  clear(): void {
     this.values = [];
     this.bytes = 0;
     this.ids = new Map();
-    this.index.clear();
+    this.length = 0;
     this.last = undefined;
     this.lastId = -1;
-    return result;
+  }
+
+  private grow(): void {
+    const larger = new Uint16Array(this.index.length * 2);
+    larger.set(this.index);
+    this.index = larger;
   }
 }
 
