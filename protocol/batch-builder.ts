@@ -43,7 +43,10 @@ export class RecordView {
   private spanText = '';
 
   get traceId(): string {
-    if (this.traceEnd > this.traceStart) this.traceId = asciiOf(this.bytes, this.traceStart, this.traceEnd);
+    if (this.traceEnd > this.traceStart) {
+      this.traceText = asciiOf(this.bytes, this.traceStart, this.traceEnd);
+      this.traceStart = this.traceEnd = 0;
+    }
     return this.traceText;
   }
 
@@ -53,7 +56,10 @@ export class RecordView {
   }
 
   get spanId(): string {
-    if (this.spanEnd > this.spanStart) this.spanId = asciiOf(this.bytes, this.spanStart, this.spanEnd);
+    if (this.spanEnd > this.spanStart) {
+      this.spanText = asciiOf(this.bytes, this.spanStart, this.spanEnd);
+      this.spanStart = this.spanEnd = 0;
+    }
     return this.spanText;
   }
 

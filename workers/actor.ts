@@ -273,10 +273,11 @@ export class ServiceActor implements InParts {
   }
 
   /** Notes the trace and host of the record last observed, where there is room for it. */
-  noteEvidence(timeMs: number, streamTimeMs: number, host: string): void {
-    // One record from 2099 takes no place that others need.
-    if (timeMs - streamTimeMs > futureSkewMsMax) return;
+  noteEvidence(host: string): void {
     const { evidence, event, severityNumber, trace } = this;
+    const { timeMs } = event;
+    // One record from 2099 takes no place that others need.
+    if (timeMs - event.streamTimeMs > futureSkewMsMax) return;
     if (trace.start === trace.end && host === '') return;
     if (!evidence.wants(timeMs, event.templateSlot, severityNumber)) return;
     const traceId = Buffer.from(trace.bytes.buffer, trace.bytes.byteOffset + trace.start, trace.end - trace.start);
@@ -308,10 +309,16 @@ export class ServiceActor implements InParts {
     figures.wordDrifts += this.novelty.drifts;
   }
 
-  /** Begins with a batch: `lines` are its masked columns, `traces` its trace ids, where it has some. */
-  open(lines: MaskedLines | null, traces: TraceColumn | null): void {
+  /**
+   * Begins with a batch: `lines` are its masked columns, `traces` its trace ids, where it has some. What all records of it
+   * share is said here, as a double that is passed on costs an allocation each time.
+   */
+  open(lines: MaskedLines | null, traces: TraceColumn | null, streamTimeMs: number, sequence: number): void {
     this.lines = lines;
     this.traces = traces;
+    this.event.streamTimeMs = streamTimeMs;
+    this.event.sequence = sequence;
+    this.lastSeenStreamMs = streamTimeMs;
     this.trace.bytes = traces?.bytes ?? noBytes;
     this.trace.end = this.trace.start = 0;
     if (lines !== null) this.miner.openMasked(lines);
@@ -321,16 +328,7 @@ export class ServiceActor implements InParts {
    * One record of the batch opened last, at the present row of its columns; `severityNumber` is the sender's
    * (0: unknown). Sets `answer` and `severityNumber`.
    */
-  observe(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    timeMs: number,
-    severityNumber: number,
-    streamTimeMs: number,
-    sequence: number,
-    out: Findings,
-  ): void {
+  observe(bytes: Uint8Array, start: number, end: number, timeMs: number, severityNumber: number, out: Findings): void {
     const { miner, event, lines } = this;
     const slot = lines === null ? miner.mine(bytes, start, end, timeMs) : miner.mineMasked(lines, timeMs);
     const isNew = miner.isNew;
@@ -342,8 +340,6 @@ export class ServiceActor implements InParts {
     }
     if (severityNumber !== 0) this.teach(slot, severityNumber);
     event.timeMs = timeMs;
-    event.streamTimeMs = streamTimeMs;
-    event.sequence = sequence;
     event.severityNumber = severityNumber === 0 ? answer.classification.severityNumber : severityNumber;
     event.isStated = severityNumber !== 0;
     event.errorChance = answer.classification.errorChance;
@@ -359,7 +355,6 @@ export class ServiceActor implements InParts {
       this.trace.end = this.traces.cursor.end;
     }
     this.analysis.observe(event, out);
-    this.lastSeenStreamMs = streamTimeMs;
     this.answer = answer;
     this.severityNumber = event.severityNumber;
   }

@@ -77,8 +77,10 @@ export class Evidence {
   }
 
   private stretchOf(timeMs: number): Stretch | null {
+    const { latest } = this;
+    // Of most records it is known without a division.
+    if (latest !== null && timeMs >= latest.startMs && timeMs < latest.startMs + stretchMs) return latest;
     const startMs = timeMs - (timeMs % stretchMs);
-    if (this.latest?.startMs === startMs) return this.latest;
     const known = this.stretches.get(startMs) ?? this.open(startMs);
     if (known !== null) this.latest = known;
     return known;

@@ -231,7 +231,7 @@ export class Partition {
         actorOf[serviceIndex] = actor;
         if (!used.includes(actor)) {
           used.push(actor);
-          actor.open(lines, traces);
+          actor.open(lines, traces, this.streamMs, section.sequence);
         }
       }
       if (actor.service === overflowService) counts.overflow++;
@@ -241,12 +241,9 @@ export class Partition {
         body.end,
         millisecondsAt(batch.time, row),
         batch.severityNumber[row] as number,
-        this.streamMs,
-        section.sequence,
         findings,
       );
-      if (traces !== null || hosts?.any === true)
-        actor.noteEvidence(millisecondsAt(batch.time, row), this.streamMs, hosts?.of(row) ?? '');
+      if (traces !== null || hosts?.any === true) actor.noteEvidence(hosts?.of(row) ?? '');
       enrichment.add(actor.answer);
       const count = services[serviceIndex] as ServiceCount;
       count.rows++;

@@ -123,7 +123,8 @@ export class KeyedFlows {
     const tick = Math.floor(timeMs / tickMs);
     if (tick > this.tick) this.passTo(tick);
     const hash = fnvOf(bytes, from, to);
-    if (hash % this.thin !== 0) return;
+    // `thin` is a power of two.
+    if ((hash & (this.thin - 1)) !== 0) return;
     let flow = this.flows.get(hash);
     if (flow === undefined) {
       if (this.flows.size >= keysMax) {

@@ -15,8 +15,8 @@ export class MatcherSet {
   matchedCount = 0;
   readonly configs: readonly MatcherConfig[];
   private readonly patterns: (RE2JS | null)[];
-  /** By severity number: the matchers that allow it, and a scanner for their texts only. */
-  private readonly bySeverity: { matchers: number[]; scanner: NeedleScanner | null }[] = [];
+  /** By severity number: the matchers that allow it, a scanner for their texts only, and whether all of them have texts. */
+  private readonly bySeverity: { matchers: number[]; scanner: NeedleScanner | null; allHaveTexts: boolean }[] = [];
   /** Per matcher: the record in which one of its texts was found last. */
   private readonly found: Int32Array;
   private record = 0;
@@ -31,7 +31,8 @@ export class MatcherSet {
         severity >= severityMin && severity <= severityMax ? [i] : [],
       );
       const same = this.bySeverity.find((known) => known.matchers.join() === matchers.join());
-      this.bySeverity.push(same ?? { matchers, scanner: scannerOf(configs, matchers) });
+      const allHaveTexts = matchers.every((i) => (configs[i] as MatcherConfig).contains.length > 0);
+      this.bySeverity.push(same ?? { matchers, scanner: scannerOf(configs, matchers), allHaveTexts });
     }
   }
 
@@ -44,7 +45,8 @@ export class MatcherSet {
       this.record = 1;
     }
     const { configs, patterns, found, record } = this;
-    group.scanner?.scan(event.bytes, event.start, event.end, found, record);
+    const isAny = group.scanner?.scan(event.bytes, event.start, event.end, found, record) ?? false;
+    if (!isAny && group.allHaveTexts) return;
     let text: string | null = null;
     for (const i of group.matchers) {
       if ((configs[i] as MatcherConfig).contains.length > 0 && found[i] !== record) continue;

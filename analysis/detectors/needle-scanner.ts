@@ -48,8 +48,9 @@ export class NeedleScanner {
     }
   }
 
-  /** Sets found[id] = mark for every needle in bytes [start, end). */
-  scan(bytes: Uint8Array, start: number, end: number, found: Int32Array, mark: number): void {
+  /** Sets found[id] = mark for every needle in bytes [start, end). False where there is none. */
+  scan(bytes: Uint8Array, start: number, end: number, found: Int32Array, mark: number): boolean {
+    let isAny = false;
     if (this.hasLong) {
       const { shift, candidates, length } = this;
       let at = start + length - 1;
@@ -62,14 +63,21 @@ export class NeedleScanner {
           continue;
         }
         for (const needle of candidates.get(pair) as Needle[]) {
-          if (found[needle.id] !== mark && startsAt(needle.bytes, bytes, at - length + 1, end)) found[needle.id] = mark;
+          if (found[needle.id] === mark || !startsAt(needle.bytes, bytes, at - length + 1, end)) continue;
+          found[needle.id] = mark;
+          isAny = true;
         }
         at++;
       }
     }
     for (const needle of this.single) {
-      for (let at = start; at < end; at++) if (fold[bytes[at] as number] === needle.bytes[0]) found[needle.id] = mark;
+      for (let at = start; at < end; at++) {
+        if (fold[bytes[at] as number] !== needle.bytes[0]) continue;
+        found[needle.id] = mark;
+        isAny = true;
+      }
     }
+    return isAny;
   }
 }
 

@@ -9,6 +9,7 @@
 import { doubleBytes, doublesFrom } from '#protocol/number-bytes.ts';
 import { LineCache } from './cache.ts';
 import { type TemplateConfig, templateDefaults } from './config.ts';
+import { foldRepeats } from './fold.ts';
 import { type CountOf, constantsOf, proseMin, widening } from './generalise.ts';
 import { ShapeGroup } from './group.ts';
 import type { MaskedLines } from './masked.ts';
@@ -108,6 +109,16 @@ export class TemplateMiner {
   #forgotten = 0;
   #scratch = new Uint8Array(0);
   #values: PlaceValues | null = null;
+  /** What the values were read of, for who asks again; `#valuesSlot` −1: of nothing. */
+  #valuesSlot = -1;
+  #valuesBytes: Uint8Array | null = null;
+  #valuesStart = 0;
+  /** The body whose tokens the scanner has; null: it has those of a masked line. */
+  #scanned: Uint8Array | null = null;
+  #scannedStart = 0;
+  #scannedEnd = 0;
+  /** Repeats among these tokens are folded. */
+  #isFolded = false;
   /** Rises when `texts()` would say something else than before. */
   textsVersion = 0;
   /** True when the body mined last was the first of its template. */
@@ -149,6 +160,10 @@ export class TemplateMiner {
     if (this.#lines % this.#config.reviewLines === 0) this.review();
     const scanner = this.#scanner;
     scanner.scan(bytes, start, end);
+    this.#scanned = bytes;
+    this.#scannedStart = start;
+    this.#scannedEnd = end;
+    this.#isFolded = false;
     let slot = this.#cache.get(scanner.hashA, scanner.hashB);
     this.isNew = false;
     if (slot < 0) slot = this.#place(bytes, timeMs);
@@ -174,6 +189,7 @@ export class TemplateMiner {
       slot = this.#cache.get(lines.hashA[line]!, lines.hashB[line]!);
       if (slot < 0) {
         this.#scanner.load(lines.bytes, lines.starts[line]!, lines.ends[line]!);
+        this.#scanned = null;
         slot = this.#place(lines.bytes, timeMs);
       }
       this.#lineSlots[line] = slot + 1;
@@ -187,6 +203,7 @@ export class TemplateMiner {
     const scanner = this.#scanner;
     const { hashA, hashB } = scanner;
     this.#sketch.take(bytes, scanner);
+    this.#isFolded = true;
     let slot = this.#find();
     if (slot < 0) {
       slot = this.#bear(bytes, timeMs);
@@ -201,6 +218,7 @@ export class TemplateMiner {
     this.#counts[slot]!++;
     if (timeMs > this.#lastSeenMs[slot]!) this.#lastSeenMs[slot] = timeMs;
     this.#lastLine[slot] = ++this.#lines;
+    this.#valuesSlot = -1;
   }
 
   /** Forgets the memo: what it says may not be what a look-up would find any more. */
@@ -256,13 +274,25 @@ export class TemplateMiner {
     return this.#entries[slot]?.text ?? '';
   }
 
-  /** The values that a body of a slot's template has at its variable places; valid until the next call. */
+  /** The values that a body of a slot's template has at its variable places; valid until the next line or call. */
   valuesOf(slot: number, bytes: Uint8Array, start: number, end: number): PlaceValues {
     this.#values ??= new PlaceValues();
+    if (this.#valuesSlot === slot && this.#valuesBytes === bytes && this.#valuesStart === start) return this.#values;
     const pattern = this.#entries[slot]?.pattern;
     if (pattern === undefined) this.#values.count = 0;
-    else this.#values.read(pattern, bytes, start, end);
+    else this.#values.read(pattern, bytes, start, end, this.#tokensOf(bytes, start, end));
+    this.#valuesSlot = slot;
+    this.#valuesBytes = bytes;
+    this.#valuesStart = start;
     return this.#values;
+  }
+
+  /** The scanner, where it has the tokens of this body. */
+  #tokensOf(bytes: Uint8Array, start: number, end: number): LineScanner | null {
+    if (this.#scanned !== bytes || this.#scannedStart !== start || this.#scannedEnd !== end) return null;
+    if (!this.#isFolded) foldRepeats(bytes, this.#scanner);
+    this.#isFolded = true;
+    return this.#scanner;
   }
 
   /**

@@ -1,6 +1,7 @@
 /**
  * The values that a body has at the variable places of its template, for whoever asks after the line was mined. Read on
- * demand, since most records are never asked about: a scan of the body, which with masked columns nobody did here.
+ * demand, since most records are never asked about: from the miner's scan of that line, or, where columns came masked and
+ * nobody scanned the body here, from one of its own.
  */
 import { templateDefaults } from './config.ts';
 import { foldRepeats } from './fold.ts';
@@ -18,13 +19,14 @@ export class PlaceValues {
   tos = new Int32Array(16);
   /** 1 where a unit of time or size follows: a measure. */
   measures = new Uint8Array(16);
-  private readonly scanner = new LineScanner(templateDefaults.maxTokens, templateDefaults.maxLineBytes);
+  private own: LineScanner | null = null;
 
-  /** Empty where the body is not one of the pattern. */
-  read(pattern: Pattern, bytes: Uint8Array, start: number, end: number): void {
-    const { scanner } = this;
-    scanner.scan(bytes, start, end);
-    foldRepeats(bytes, scanner);
+  /**
+   * Empty where the body is not one of the pattern.
+   * @param scanned has scanned just this body, with what repeats folded; null: nobody has
+   */
+  read(pattern: Pattern, bytes: Uint8Array, start: number, end: number, scanned: LineScanner | null): void {
+    const scanner = scanned ?? this.scan(bytes, start, end);
     const { froms, tos, kinds, tokens } = scanner;
     const { places } = pattern;
     this.count = 0;
@@ -41,6 +43,13 @@ export class PlaceValues {
       this.measures[this.count++] = isMeasure ? 1 : 0;
     }
     if (place !== places.length) this.count = 0;
+  }
+
+  private scan(bytes: Uint8Array, start: number, end: number): LineScanner {
+    this.own ??= new LineScanner(templateDefaults.maxTokens, templateDefaults.maxLineBytes);
+    this.own.scan(bytes, start, end);
+    foldRepeats(bytes, this.own);
+    return this.own;
   }
 
   private grow(): void {
