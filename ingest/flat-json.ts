@@ -3,7 +3,7 @@
  * at most one field for each role. Says false for anything else, which then takes the long way (JSON.parse and the
  * full field mapping); what it takes, it takes exactly as the long way would (a test holds both equal).
  *
- * Hot loop, long and plain on purpose; benchmark: loadtest/bench/gateway.bench.ts.
+ * Hot loop, long and plain on purpose; benchmark: loadtest/bench/parts.bench.ts.
  */
 import { roleOfField } from '#analysis/formats/mod.ts';
 import { type RecordView, serviceNameBytesMax, severityNumberOf } from '#protocol/mod.ts';

@@ -3,7 +3,7 @@
  *
  * A byte scanner takes the common flat shape; whatever it is not sure of (escapes, nesting, two fields for one role,
  * an unusual time) goes through JSON.parse and the full field mapping, so both give the same records.
- * Hot path; benchmark: loadtest/bench/gateway.bench.ts.
+ * Hot path; benchmark: loadtest/bench/parts.bench.ts.
  */
 import { isUtf8 } from 'node:buffer';
 import { parseJsonObject } from '#analysis/formats/mod.ts';

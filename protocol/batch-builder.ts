@@ -1,4 +1,4 @@
-/** Builds `RecordBatch`es record by record. Hot path of the gateway; benchmark: loadtest/bench/gateway.bench.ts. */
+/** Builds `RecordBatch`es record by record. Hot path of the gateway; benchmark: loadtest/bench/parts.bench.ts. */
 import { type AttributeColumns, type Dictionary, noIdempotencyKey, type RecordBatch } from './batch.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { DictionaryBuilder } from './dictionary-builder.ts';
