@@ -37,6 +37,7 @@ class Bench {
   nowMs = 1_700_000_000_000;
   runner: PartitionRunner | null = null;
   poisoned: ReadonlySet<number> = new Set();
+  isShort = false;
 
   async open(): Promise<void> {
     this.bus = new MemoryBus(() => this.nowMs);
@@ -90,6 +91,8 @@ class Bench {
   }
 
   async start(generation = 1, epoch = 1, everyMs = 3_600_000): Promise<PartitionRunner> {
+    const budget = new CheckpointBudget({ everyMs });
+    budget.isShort = this.isShort;
     this.runner = new PartitionRunner({
       bus: this.bus,
       checkpoints: this.store,
@@ -103,7 +106,7 @@ class Bench {
       onServices: () => {},
       resultsLingerMs: 0,
       emptyLingerMs: 0,
-      budget: new CheckpointBudget({ everyMs }),
+      budget,
       running: () => 1,
     });
     await this.runner.start();
@@ -361,6 +364,17 @@ describe('checkpoints of a running partition', () => {
     expect(runner.checkpointCounts.checkpoints).toBeGreaterThan(3);
     expect((await bench.store.pointer(partition))?.entries[0]?.sequence).toBe(41);
     expect(await bench.checkpointed()).toBe(await bench.folded());
+  });
+
+  it('begin a chain with every third while LOGS is short of room, so that it need keep little', async () => {
+    bench.isShort = true;
+    await bench.start(1, 1, 1);
+    for (let i = 1; i <= 12; i++) {
+      await bench.checkpointAt(await bench.send(`order ${i} of customer ${i * 7} shipped`));
+      const { entries } = (await bench.store.pointer(partition))!;
+      expect(entries[0]!.chain.length).toBeLessThanOrEqual(3);
+      if (i > 6) expect(entries.at(-1)!.sequence).toBeGreaterThanOrEqual(i - 3);
+    }
   });
 
   it('go on at their pace until none of those kept lies before records, and become rare then', async () => {
