@@ -5,7 +5,7 @@
 import { historyRows, type Past } from './series-past.ts';
 
 /** Lengths of the stretches, in rows. */
-export const stretchRows = [8, 32, 64] as const;
+export const stretchRows = [32, 64] as const;
 
 export class Discord {
   private readonly past: Past;

@@ -141,7 +141,7 @@ export interface HighestSnapshot {
 const peakRows = 64;
 const peaksMax = 8;
 /** A peak counts for so many numbers. */
-const peakLifeRows = 16_384;
+export const peakLifeRows = 16_384;
 
 /** The highest peaks of the last 16,000 numbers or so; what is high for a while is one peak. */
 export class Peaks {

@@ -12,7 +12,7 @@ const unit = 1 / 4096;
 /** Deviations beyond this are all the same. */
 const deviationMax = 1e12;
 
-const meanRows = [6, 12, 24, 48, 96] as const;
+const meanRows = [12, 24, 48, 96] as const;
 const spreadRows = [12, 48] as const;
 /** Rows in which a value usually moves; the spread below which it does not, and what keeps the view above 0. */
 const calmRows = 12;
@@ -24,7 +24,7 @@ const surpriseRows = [6, 24] as const;
 const surpriseTolerance = 0.1;
 
 export const viewsTotal =
-  3 + meanRows.length + spreadRows.length + 3 + stretchRows.length + seasonViews.length + surpriseRows.length;
+  2 + meanRows.length + spreadRows.length + 2 + stretchRows.length + seasonViews.length + surpriseRows.length;
 
 export class SeriesViews {
   /** Of some 4,000 values. */
@@ -32,8 +32,9 @@ export class SeriesViews {
   private readonly highest = new Highest();
   private readonly lowest = new Highest();
   private rows = 0;
-  /** Deviation of the last rows: as it is, and on a logarithmic scale in `unit`s. */
-  private readonly deviations = new Float64Array(ringRows);
+  /** Of the newest row. */
+  private deviation = 0;
+  /** Deviation of the last rows on a logarithmic scale, in `unit`s. */
   private readonly levels = new Float64Array(ringRows);
   private readonly past = new Past();
   private readonly discord = new Discord(this.past);
@@ -50,19 +51,17 @@ export class SeriesViews {
     let at = 0;
     const deviation = this.deviationOf(value);
     const level = Math.round(Math.asinh(deviation) / unit);
-    const before = this.rows === 0 ? deviation : this.deviation(0);
-    this.deviations[this.rows % ringRows] = deviation;
+    const before = this.rows === 0 ? deviation : this.deviation;
+    this.deviation = deviation;
     this.levels[this.rows % ringRows] = level;
     this.rows++;
 
     views[at++] = Math.abs(level) * unit;
-    views[at++] = Math.abs(deviation);
     views[at++] = Math.abs(deviation - before);
     for (const rows of meanRows) views[at++] = Math.abs(this.mean(0, rows));
     for (const rows of spreadRows) views[at++] = this.rows > rows ? this.spread(rows) : Number.NaN;
     views[at++] = this.rows > calmRows ? calmBase - Math.log(this.spread(calmRows) + calmSpread) : Number.NaN;
     views[at++] = this.rows >= 108 ? Math.abs(this.mean(0, 12) - this.mean(12, 96)) : Number.NaN;
-    views[at++] = this.rows >= 6 ? Math.abs(this.deviationMean(0) - this.deviationMean(3)) : Number.NaN;
     this.past.push(level);
     this.discord.observe(this.distances);
     for (const distance of this.distances) views[at++] = distance * unit;
@@ -83,14 +82,6 @@ export class SeriesViews {
     const range = this.highest.value + this.lowest.value;
     const scale = Math.max(spread, 0.01 * range, 1e-9 * Math.abs(middle), Number.MIN_VALUE);
     return Math.max(-deviationMax, Math.min(deviationMax, (value - middle) / scale));
-  }
-
-  private deviation(ago: number): number {
-    return this.deviations[(this.rows - 1 - ago) % ringRows] as number;
-  }
-
-  private deviationMean(ago: number): number {
-    return (this.deviation(ago) + this.deviation(ago + 1) + this.deviation(ago + 2)) / 3;
   }
 
   /** Of the rows that ended so many rows ago; rows before the first count as usual. */
@@ -124,7 +115,7 @@ export class SeriesViews {
       highest: this.highest.snapshot(),
       lowest: this.lowest.snapshot(),
       rows: this.rows,
-      deviations: [...this.deviations],
+      deviation: this.deviation,
       levels: [...this.levels],
       surprises: [...this.surprises],
       past: this.past.snapshot(),
@@ -137,7 +128,7 @@ export class SeriesViews {
     this.highest.restore(state.highest);
     this.lowest.restore(state.lowest);
     this.rows = state.rows;
-    this.deviations.set(state.deviations);
+    this.deviation = state.deviation;
     this.levels.set(state.levels);
     this.surprises.set(state.surprises);
     this.past.restore(state.past);
@@ -152,7 +143,7 @@ export interface SeriesViewsSnapshot {
   highest: HighestSnapshot;
   lowest: HighestSnapshot;
   rows: number;
-  deviations: number[];
+  deviation: number;
   levels: number[];
   surprises: number[];
   past: number[];

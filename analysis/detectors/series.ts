@@ -1,18 +1,24 @@
 /**
  * Anomalies in a numeric series, row by row: a score rests on the rows before it and on nothing else, not on the
- * length of the series, its scale or its dates. Twenty views of a row (value, change, short means, spreads,
+ * length of the series, its scale or its dates. Sixteen views of a row (value, change, short means, spreads,
  * calm, similarity to earlier stretches and to the same time of earlier days, surprise after the rows before it) are each
  * measured against the highest peaks that they showed, and combined without weights: weights learned from labelled
- * series did not hold on others.
+ * series did not hold on others, nor did more views, so those that earned nothing on other series were taken out.
  */
-import { HighMark, type HighMarkSnapshot } from './series-record.ts';
+import { HighMark, type HighMarkSnapshot, peakLifeRows } from './series-record.ts';
 import { SeriesViews, type SeriesViewsSnapshot, viewsTotal } from './series-views.ts';
 
 /** Between the mean of the views (0) and the highest one (∞). */
 const sharpness = 3;
 const ratioMax = 4;
-/** Combined ratio that is an alarm, score 0.5. */
-const alarmRatio = 0.62;
+/**
+ * Combined ratio that is an alarm, score 0.5: `alarmRatio` times 1 + `scatter` / ln(peaks so far). The highest of n peaks
+ * is known no better than to a share of 1 / ln n, since it grows as ln n while its scatter stays; so at the start more is
+ * asked. Peaks are taken to be `peakRows` apart, and are forgotten after `peakLifeRows`.
+ */
+const alarmRatio = 0.425;
+const scatter = 2;
+const peakRows = 32;
 /** An incident is over after this share of the rows so far, within bounds, without another alarm. */
 const restRowsMin = 30;
 const restRowsMax = 500;
@@ -47,9 +53,14 @@ export class SeriesDetector {
     }
     const combined = Math.log1p(sum / viewsTotal) / sharpness;
     // In steps, since what rises slowly crosses the level of an alarm by next to nothing: no score hangs on digits.
-    const alarms = Math.floor((combined / alarmRatio) * 4) / 4;
+    const alarms = Math.floor((combined / this.alarmLevel()) * 4) / 4;
     const score = 1 - 2 ** -alarms;
     return this.isNews(alarms) ? score : score * quietFactor;
+  }
+
+  /** 0.77 after 300 rows, 0.60 after 4,000, 0.56 after 16,000. */
+  private alarmLevel(): number {
+    return alarmRatio * (1 + scatter / Math.log(Math.E + Math.min(this.rows, peakLifeRows) / peakRows));
   }
 
   /** One incident is one finding: until it is over, only what is twice as unusual as what was told is told again. */
