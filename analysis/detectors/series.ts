@@ -14,11 +14,11 @@ const ratioMax = 4;
 /**
  * Combined ratio that is an alarm, score 0.5: `alarmRatio` times 1 + `scatter` / ln(peaks so far). The highest of n peaks
  * is known no better than to a share of 1 / ln n, since it grows as ln n while its scatter stays; so at the start more is
- * asked. Peaks are taken to be `peakRows` apart, and are forgotten after `peakLifeRows`.
+ * asked. Peaks are taken to be `peakEveryRows` apart, and are forgotten after `peakLifeRows`.
  */
 const alarmRatio = 0.425;
 const scatter = 2;
-const peakRows = 32;
+const peakEveryRows = 32;
 /** An incident is over after this share of the rows so far, within bounds, without another alarm. */
 const restRowsMin = 30;
 const restRowsMax = 500;
@@ -60,7 +60,7 @@ export class SeriesDetector {
 
   /** 0.77 after 300 rows, 0.60 after 4,000, 0.56 after 16,000. */
   private alarmLevel(): number {
-    return alarmRatio * (1 + scatter / Math.log(Math.E + Math.min(this.rows, peakLifeRows) / peakRows));
+    return alarmRatio * (1 + scatter / Math.log(Math.E + Math.min(this.rows, peakLifeRows) / peakEveryRows));
   }
 
   /** One incident is one finding: until it is over, only what is twice as unusual as what was told is told again. */
