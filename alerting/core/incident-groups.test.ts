@@ -34,6 +34,26 @@ function cascade(play: Play): Play {
     .find(25 * second, web);
 }
 
+describe('a standstill', () => {
+  it('of many services pages once', () => {
+    const play = playOf();
+    for (let n = 0; n < 12; n++) {
+      const silent = {
+        detector: 'silence',
+        score: 95,
+        samples: [],
+        influencers: [],
+        description: 'no records for 30 s',
+      };
+      play.find((29 + n / 10) * second, at(`busy-${n}`, n / 10 - 1, 29 + n / 10, silent));
+    }
+    play.tick(65 * second);
+    const last = play.notifications.at(-1);
+    expect(play.told()).toEqual(['29000 hook firing 1+0', '59000 hook update 12+0']);
+    expect(last && titleOf(last)).toBe('12 services fell silent together (12 alerts)');
+  });
+});
+
 describe('a cascade', () => {
   it('pages once, at once, and then with updates', () => {
     const play = cascade(playOf());

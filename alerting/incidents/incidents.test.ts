@@ -62,6 +62,33 @@ class Play {
 
 const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
 
+describe('a standstill', () => {
+  it('of all services is one incident that says so, however long it takes to know it of each', () => {
+    const silent = (service: string, lastS: number, needS: number, typical: number): Anomaly =>
+      at(service, lastS, lastS + needS, { detector: 'silence', typical, description: 'no records for 30 s' });
+    const play = new Play().all([
+      ...Array.from({ length: 18 }, (_, n) => silent(`busy-${n}`, -n / 10, 30, 5)),
+      silent('slow', -8, 80, 0.3),
+      silent('slower', -20, 150, 0.1),
+    ]);
+    const [incident] = play.final;
+    expect(play.final).toHaveLength(1);
+    expect(incident?.services).toHaveLength(20);
+    expect(incident).toMatchObject({ title: '20 services fell silent together' });
+    expect(incident?.description).toMatch(
+      /^no records of 20 services \(busy-.+ and 14 more\) since 11:59:40, where they stopped within 20 s: look first at /,
+    );
+  });
+
+  it('of two services, or beside errors, is told like any other incident', () => {
+    const silent = (service: string): Anomaly => at(service, 0, 30, { detector: 'silence' });
+    expect(new Play().all([silent('a'), silent('b')]).final[0]?.title).toBe('a and b together');
+    expect(new Play().all([silent('a'), silent('b'), silent('c'), at('d', 0, 30)]).final[0]?.title).toMatch(
+      /together$/,
+    );
+  });
+});
+
 describe('a cascade', () => {
   it('is one incident with its first mover, order, evidence and worst', () => {
     const play = new Play().all([

@@ -27,6 +27,20 @@ const checkEveryMs = 1_000;
 /** An incident of long ago is over this soon after its last finding was read, ms. */
 const pastQuietMs = 30_000;
 
+/** Usual pauses between two records after which it is next to certain that a silence had begun. */
+const pausesToSilence = 4;
+
+/**
+ * A finding set in by the moment that decided it. A silence did long before that: when the records did not come that were
+ * due after the last one.
+ */
+function onsetByMs({ detector, startMs, decidedAtMs, typical }: Anomaly): number {
+  const byMs = Math.max(startMs, decidedAtMs);
+  return detector === 'silence' && typical > 0
+    ? Math.min(byMs, startMs + Math.ceil((1_000 * pausesToSilence) / typical))
+    : byMs;
+}
+
 export class LaneWork {
   private readonly config: IncidentConfig;
   private readonly totals: IncidentTotals;
@@ -67,7 +81,7 @@ export class LaneWork {
 
   private add(anomaly: Anomaly, nowMs: number): void {
     const { anomalyId, service, detector, subject, score, endMs, eventMs, description, open = false } = anomaly;
-    const byMs = Math.max(anomaly.startMs, anomaly.decidedAtMs);
+    const byMs = onsetByMs(anomaly);
     const finding: Finding = {
       anomalyId,
       service,

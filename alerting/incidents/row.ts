@@ -8,6 +8,8 @@ import type { Clues, Finding, Onset } from './types.ts';
 const cluesMax = 8;
 const servicesNamedMax = 6;
 const idShownMax = 12;
+/** Services that fall silent together from here on are one standstill: of what brings their logs, as a rule. */
+const standstillMin = 3;
 
 /** A finding is of one lane; memo of a pure function. */
 const ids = new WeakMap<Finding, string>();
@@ -37,6 +39,7 @@ export function rowOf(
   const worst = findings.toSorted((a, b) => b.score - a.score || byOnset(a, b))[0] as Finding;
   const clues = sharedClues(services);
   const order = orderText(services);
+  const isStandstill = services.length >= standstillMin && findings.every(({ detector }) => detector === 'silence');
   const shown = findings
     .toSorted((a, b) => b.score - a.score || byOnset(a, b))
     .slice(0, incidentMembersMax)
@@ -46,8 +49,12 @@ export function rowOf(
     state,
     mergedInto: '',
     lane,
-    title: services.length === 1 ? `${worst.service}: ${worst.detector.replaceAll('_', ' ')}` : order,
-    description: sentence(services, clues, worst),
+    title: isStandstill
+      ? `${services.length} services fell silent together`
+      : services.length === 1
+        ? `${worst.service}: ${worst.detector.replaceAll('_', ' ')}`
+        : order,
+    description: isStandstill ? standstill(services) : sentence(services, clues, worst),
     startedMs: Math.min(...findings.map(({ onset }) => onset.fromMs)),
     changedMs: Math.max(...findings.map(({ eventMs }) => eventMs)),
     endedMs: Math.max(...findings.map(({ endMs, onset }) => Math.max(endMs, onset.byMs))),
@@ -176,6 +183,17 @@ function sentence(services: readonly ServiceView[], clues: readonly IncidentClue
   ].join('; ');
 }
 
+/** Their last records say when; that so many stop at once speaks for what they have in common. */
+function standstill(services: readonly ServiceView[]): string {
+  const last = services.map(({ onset }) => onset.fromMs);
+  const [from, to] = [Math.min(...last), Math.max(...last)];
+  const within = to - from < 1_000 ? 'within a second' : `within ${Math.ceil((to - from) / 1_000)} s`;
+  return (
+    `no records of ${services.length} services (${listOf(services)}) since ${clock(from)}, where they stopped ${within}:` +
+    ' look first at what brings their logs, such as a collector or the network'
+  );
+}
+
 function withService({ service, description }: Finding): string {
   return description.startsWith(`${service}:`) ? description : `${service}: ${description}`;
 }
@@ -203,8 +221,11 @@ function listOfNames(names: readonly string[]): string {
 }
 
 function spanOf(services: readonly ServiceView[]): string {
-  const clock = (ms: number): string => new Date(ms).toISOString().slice(11, 19);
   const from = clock(Math.min(...services.map(({ onset }) => onset.fromMs)));
   const by = clock(Math.max(...services.map(({ onset }) => onset.byMs)));
   return `${from === by ? from : `${from}–${by}`} UTC`;
+}
+
+function clock(ms: number): string {
+  return new Date(ms).toISOString().slice(11, 19);
 }

@@ -93,7 +93,7 @@ const detectorsShape = {
   /** A template that came regularly and stays away while the service goes on. */
   templateVanished: objectField({
     enabled: booleanField(true),
-    tailExponent: numberField(7, 2, 300),
+    tailExponent: numberField(6, 2, 300),
     /** Windows that it was seen in before its absence is told. */
     activeMin: wholeField(25, 5, 10_000),
   }),

@@ -1,6 +1,7 @@
 /** All detectors of one service in one lane, and the history that they share. */
-import type { ClosedWindow, ObservedEvent, WindowState } from '#analysis/windows/mod.ts';
+import { classes, type ClosedWindow, type ObservedEvent, type WindowState } from '#analysis/windows/mod.ts';
 import { globOf } from '#protocol/mod.ts';
+import { Beats, type BeatsSnapshot, beatsPerWindow } from './beats.ts';
 import type { AnalysisConfig, MatcherConfig } from './config.ts';
 import { ErrorEvidence, type ErrorEvidenceSnapshot } from './error-evidence.ts';
 import { ErrorDetector, type ErrorSnapshot, type SlotKnowledge } from './errors.ts';
@@ -16,7 +17,9 @@ import { RuleDetector, type RulesSnapshot } from './rules.ts';
 import { SequenceMatchDetector, sequenceMatchers, type SequenceMatchSnapshot } from './sequence-match.ts';
 import {
   type BurstErrors,
+  beatStretch,
   type ServiceLevel,
+  stretchOf,
   TemplateRateDetector,
   type TemplateRatesSnapshot,
 } from './template-rates.ts';
@@ -28,6 +31,8 @@ import { VolumeDetector, type VolumeSnapshot } from './volume.ts';
 export interface DetectorSetSnapshot {
   moving: {
     evidence: ErrorEvidenceSnapshot;
+    beats: BeatsSnapshot;
+    pauseBeat: number;
     errors: ErrorSnapshot;
     volume: VolumeSnapshot;
     newTemplate: NewTemplateSnapshot;
@@ -71,6 +76,11 @@ export class DetectorSet {
   readonly evidence = new ErrorEvidence();
   private history: History;
   private readonly table = new TemplateTable();
+  private readonly beats: Beats;
+  /** Last beat of the last pause. */
+  private pauseBeat = -1;
+  /** Findings told between windows; see `learnedVersion`. */
+  private beatFindings = 0;
   private readonly errors: ErrorDetector;
   private readonly volume: VolumeDetector;
   private readonly newTemplate: NewTemplateDetector;
@@ -96,6 +106,7 @@ export class DetectorSet {
     this.config = detectors;
     this.history = new History(detectors.history.windows);
     this.sizeMs = config.windows.sizeMs;
+    this.beats = new Beats(config.windows.sizeMs, config.windows.allowedDisorderMs);
     this.errors = new ErrorDetector(detectors.errorSpike, config.windows.sizeMs);
     this.volume = new VolumeDetector(detectors, config.windows.sizeMs);
     this.newTemplate = new NewTemplateDetector(detectors.newTemplate);
@@ -133,7 +144,11 @@ export class DetectorSet {
     openWindows: () => WindowState[],
   ): void {
     const { config } = this;
-    if (event.isNewTemplate) this.table.forget(event.templateSlot);
+    if (event.isNewTemplate) {
+      this.table.forget(event.templateSlot);
+      this.beats.forget(event.templateSlot);
+    }
+    this.beats.add(event.templateSlot, timeMs, severityClass === classes.debug);
     // A new message comes first: it says more than the errors that it makes.
     if (config.newTemplate.enabled) this.newTemplate.observe(event, timeMs, severityClass, this.otherErrors, context);
     if (config.errorSpike.enabled)
@@ -145,6 +160,79 @@ export class DetectorSet {
     this.volume.recordSeen(timeMs, context);
     if (this.matchers !== null) this.match(this.matchers, event, timeMs, context);
     if (this.sequences.isWaiting) this.sequences.release(context.watermarkMs, context);
+  }
+
+  /** Newest event times from here on end a beat. */
+  get nextBeatEndMs(): number {
+    return this.beats.nextEndAtMs;
+  }
+
+  /**
+   * Judges what lies between windows up to an event time.
+   * @param elapsedMs event time that has run out
+   */
+  endBeats(untilMs: number, elapsedMs: number, openWindows: () => WindowState[], context: StepContext): void {
+    for (const beat of this.beats.endUpTo(untilMs, elapsedMs)) this.judgeBeat(beat, openWindows, context);
+  }
+
+  /** In the order of `judge`, for what is not open yet. */
+  private judgeBeat(beat: number, openWindows: () => WindowState[], context: StepContext): void {
+    const { beats, table, history, volume, templateRates } = this;
+    if (history.size < this.config.volumeDrop.warmupWindows || volume.isPaused) return;
+    const usual = Math.max(1, history.usual('plainCount').local);
+    if (beats.hasPause(beat, usual / beatsPerWindow)) {
+      this.pauseBeat = beat;
+      this.pairs.paused();
+    }
+    const at = Math.floor((beat * beats.beatMs) / this.sizeMs) - this.skipped;
+    let made: WindowState | null = null;
+    const windowOf = (): WindowState => (made ??= beats.window(beat, openWindows()[0]?.samples ?? []));
+    const level: ServiceLevel = {
+      growth: beats.sum('plainOf', beat, beatsPerWindow) / usual,
+      usual,
+      isTold: volume.isOpen,
+      usualErrors: history.mean('errorCount'),
+    };
+    const told: BurstErrors = {
+      isTold: (slot) => this.isTold(slot) || (this.errors.isOpen && this.evidence.mayBeError(slot)),
+      mayBe: (slot) => !this.errors.isOpen && this.evidence.mayBeError(slot),
+      tell: () => {},
+    };
+    const isPairTold = volume.isOpen || this.unusual.isOpen;
+    const broken = this.pairs.judgeAnswers((beat + 1) * beats.beatMs, table, isPairTold, windowOf, context);
+    const burst = templateRates.beatBurst(beats, beat, at, table, level, told, windowOf, context);
+    const wasOpen = templateRates.isOpen;
+    let found = burst || broken;
+    if (!burst && !templateRates.isOpen && !this.errors.isOpen && !this.newTemplate.isOpen)
+      found = volume.judgeBeat(
+        beats,
+        beat,
+        history,
+        windowOf,
+        (window, excess, exponent) =>
+          templateRates.openSingle(beatStretch(window, beats, beat), excess, exponent, table, context),
+        context,
+      );
+    level.isTold = volume.isOpen;
+    const isPaired = (slot: number): boolean => this.pairs.isBroken(slot) || this.unusual.isMissing(slot);
+    const isAwaited = (slot: number): boolean => this.pairs.isAwaited(slot);
+    if (
+      templateRates.beatVanished(
+        beats,
+        beat,
+        this.pauseBeat,
+        at,
+        table,
+        level,
+        isPaired,
+        isAwaited,
+        windowOf,
+        context,
+      ) ||
+      found ||
+      templateRates.isOpen !== wasOpen
+    )
+      this.beatFindings++;
   }
 
   /** Nothing came until then; true where a silence is told now. */
@@ -219,7 +307,7 @@ export class DetectorSet {
     const burst = templateRates.excessOf(window, table);
     const missing = templateRates.missingOf(table);
     const single = (excess: number, exponent: number): boolean =>
-      templateRates.openSingle(window, excess, exponent, table, context);
+      templateRates.openSingle(stretchOf(window, table), excess, exponent, table, context);
     volume.judge(window, added + burst - missing, history, single, context);
     level.isTold = volume.isOpen;
     templateRates.judgeVanished(
@@ -249,7 +337,7 @@ export class DetectorSet {
 
   /** Rises when `learnedState()` would say something else than before, closed windows apart. */
   get learnedVersion(): number {
-    return this.latency.learnedVersion + this.table.version;
+    return this.latency.learnedVersion + this.table.version + this.beatFindings;
   }
 
   get isWaiting(): boolean {
@@ -259,6 +347,8 @@ export class DetectorSet {
   movingState(): DetectorSetSnapshot['moving'] {
     return {
       evidence: this.evidence.snapshot(),
+      beats: this.beats.snapshot(),
+      pauseBeat: this.pauseBeat,
       errors: this.errors.snapshot(),
       volume: this.volume.snapshot(),
       newTemplate: this.newTemplate.snapshot(),
@@ -288,6 +378,8 @@ export class DetectorSet {
     this.skipped = learned.skipped;
     this.table.restore(learned.table);
     this.evidence.restore(moving.evidence);
+    this.beats.restore(moving.beats);
+    this.pauseBeat = moving.pauseBeat;
     this.errors.restore(moving.errors);
     this.volume.restore(moving.volume);
     this.newTemplate.restore(moving.newTemplate);
@@ -351,7 +443,7 @@ export class DetectorSet {
       this.volume.close(context);
       this.templateRates.close(context);
     }
-    history.push(window);
+    history.push(window, this.beats);
     this.errors.learn(history);
     this.errors.judgeCreep(window, history, this.knowledge, context);
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type ObservedEvent, WindowState } from '#analysis/windows/mod.ts';
 import { ErrorEvidence } from './error-evidence.ts';
+import { Beats } from './beats.ts';
 import { History } from './history.ts';
 import { TemplateTable } from './template-table.ts';
 
@@ -35,7 +36,7 @@ describe('ErrorEvidence', () => {
       if (at % 4 === 0) add(2, 0.35);
       window.close();
       table.push(window, at, true, () => false);
-      history.push(window);
+      history.push(window, new Beats(30_000, 5_000));
       evidence.review(at, table, history);
     }
     expect(evidence.classOf(eventOf(1, 0.8, 17))).toBe(2);

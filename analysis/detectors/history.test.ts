@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { WindowState } from '#analysis/windows/mod.ts';
+import { Beats } from './beats.ts';
 import { History } from './history.ts';
 
 function historyOf(errors: readonly number[]): History {
@@ -7,7 +8,7 @@ function historyOf(errors: readonly number[]): History {
   for (const [i, count] of errors.entries()) {
     const window = new WindowState(i * 30_000, 30_000);
     window.failures = count;
-    history.push(window);
+    history.push(window, new Beats(30_000, 5_000));
   }
   return history;
 }

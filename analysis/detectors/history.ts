@@ -4,12 +4,23 @@
  */
 import { classes, type WindowState } from '#analysis/windows/mod.ts';
 import { int32Bytes, int32From } from '#protocol/number-bytes.ts';
+import { type Beats, beatsPerWindow } from './beats.ts';
 import { lowerTailExponent, upperTailExponent } from './tails.ts';
 
 /** Counts kept per window. Integers, so that running sums never drift. `plainCount` is all but debug output. */
 export const historyFields = ['logCount', 'plainCount', 'warnCount', 'errorCount'] as const;
 export type HistoryField = (typeof historyFields)[number];
-const width = historyFields.length;
+/**
+ * And of its beats: twice the squared differences of those below their median, and the least plain records in so many
+ * beats in a row that end in it.
+ */
+const beatFields = ['scatter', 'lull', 'calm'] as const;
+const fields = [...historyFields, ...beatFields];
+type KeptField = (typeof fields)[number];
+const width = fields.length;
+const lengths = { lull: 4, calm: beatsPerWindow } as const;
+/** Of a window with a pause in it: none. */
+const noLull = 2 ** 30;
 /** Silences that must be told before their length counts as known. */
 const silencesToLearn = 4;
 const hourMs = 3_600_000;
@@ -82,21 +93,24 @@ export class History {
   private readonly weekMeans = new Float64Array(weekHours);
   private readonly weekWindows = new Int32Array(weekHours);
   private levels: { mean: number; age: number }[] = [];
+  /** Answers since the history moved. */
+  private readonly usuals = new Map<HistoryField, Usual>();
+  private readonly mostAndLeast = new Map<string, { most: number; least: number }>();
 
   constructor(capacity: number) {
     this.capacity = capacity;
     this.ring = new Float64Array(capacity * width);
   }
 
-  push(window: WindowState): void {
-    this.take(historyFields.map((field) => countOf(window, field)));
+  push(window: WindowState, beats: Beats): void {
+    this.take([...historyFields.map((field) => countOf(window, field)), ...this.beatsOf(window, beats)]);
     this.learnHour(window.startMs, countOf(window, 'plainCount'));
   }
 
   /** A run of empty windows came to its end; `learned` of them are part of what is usual. */
   pushEmptyRun(windows: number, learned: number): void {
     if (windows > this.longestEmptyRun) this.longestEmptyRun = windows;
-    for (let i = 0; i < Math.min(learned, this.capacity); i++) this.take([0, 0, 0, 0]);
+    for (let i = 0; i < Math.min(learned, this.capacity); i++) this.take(new Array(width).fill(0));
   }
 
   /** What is counted has changed: all windows had about this many. */
@@ -132,6 +146,7 @@ export class History {
 
   /** The present incident is the new normal: all windows from here on are new, and the old level is remembered. */
   adopt(): void {
+    this.forgetAnswers();
     this.levels.push({ mean: this.mean('plainCount'), age: 0 });
     if (this.levels.length > levelsMax) this.levels.shift();
     this.size = 0;
@@ -140,18 +155,18 @@ export class History {
     this.ring.fill(0);
   }
 
-  sum(field: HistoryField): number {
-    return this.sums[historyFields.indexOf(field)] as number;
+  sum(field: KeptField): number {
+    return this.sums[fields.indexOf(field)] as number;
   }
 
-  mean(field: HistoryField): number {
+  mean(field: KeptField): number {
     return this.size === 0 ? 0 : this.sum(field) / this.size;
   }
 
   /** Count of the window that is `back` windows before the newest one (0). */
-  value(field: HistoryField, back: number): number {
+  value(field: KeptField, back: number): number {
     const at = (this.at - 1 - back + 2 * this.capacity) % this.capacity;
-    return this.ring[at * width + historyFields.indexOf(field)] as number;
+    return this.ring[at * width + fields.indexOf(field)] as number;
   }
 
   /** Sum of the windows [from, to) before the newest, newest first. */
@@ -162,6 +177,12 @@ export class History {
   }
 
   usual(field: HistoryField): Usual {
+    let usual = this.usuals.get(field);
+    if (usual === undefined) this.usuals.set(field, (usual = this.usualOf(field)));
+    return usual;
+  }
+
+  private usualOf(field: HistoryField): Usual {
     const { size } = this;
     const mean = this.mean(field);
     let squares = 0;
@@ -211,7 +232,14 @@ export class History {
   }
 
   /** Largest and least sum of so many windows in a row, the last ones left out, which may belong to what is judged. */
-  extremes(field: HistoryField, windows: number, lag = extremesLag): { most: number; least: number } {
+  extremes(field: KeptField, windows: number, lag = extremesLag): { most: number; least: number } {
+    const key = `${field} ${windows} ${lag}`;
+    let extremes = this.mostAndLeast.get(key);
+    if (extremes === undefined) this.mostAndLeast.set(key, (extremes = this.extremesOf(field, windows, lag)));
+    return extremes;
+  }
+
+  private extremesOf(field: KeptField, windows: number, lag: number): { most: number; least: number } {
     let sum = 0;
     let most = 0;
     let least = Number.POSITIVE_INFINITY;
@@ -225,6 +253,35 @@ export class History {
     return { most, least: least === Number.POSITIVE_INFINITY ? 0 : least };
   }
 
+  /** Least plain records of so many beats in a row in the past hour; null where that is not known. */
+  leastBeats(length: number): number | null {
+    const field = length === lengths.lull ? 'lull' : length === lengths.calm ? 'calm' : null;
+    if (field === null || this.size <= extremesLag) return null;
+    const least = this.extremes(field, 1).least;
+    return least >= noLull ? null : least;
+  }
+
+  /** Variance over mean of the records of a beat, as scattered below their median. */
+  get beatDispersion(): number {
+    const mean = this.mean('logCount') / beatsPerWindow;
+    return mean === 0 ? 1 : this.mean('scatter') / (beatsPerWindow - 1) / mean;
+  }
+
+  private beatsOf(window: WindowState, beats: Beats): number[] {
+    const middle = medianOf(Float64Array.from(window.eighths));
+    let scatter = 0;
+    for (const count of window.eighths) if (count < middle) scatter += 2 * (count - middle) ** 2;
+    const last = Math.round(window.endMs / beats.beatMs) - 1;
+    const usual = this.size === 0 ? 0 : this.usual('plainCount').median / beatsPerWindow;
+    const least = { lull: noLull, calm: noLull };
+    for (let beat = last - beatsPerWindow + 1; beat <= last; beat++) {
+      if (beats.hasPause(beat, usual)) continue;
+      for (const field of ['lull', 'calm'] as const)
+        least[field] = Math.min(least[field], beats.sum('plainOf', beat, lengths[field]));
+    }
+    return [Math.round(scatter), least.lull, least.calm];
+  }
+
   /** Levels of `plainCount` that were normal before. */
   earlierLevels(): number[] {
     return this.levels.map(({ mean }) => mean);
@@ -232,8 +289,7 @@ export class History {
 
   snapshot(): HistorySnapshot {
     const values: number[] = [];
-    for (let back = this.size - 1; back >= 0; back--)
-      for (const field of historyFields) values.push(this.value(field, back));
+    for (let back = this.size - 1; back >= 0; back--) for (const field of fields) values.push(this.value(field, back));
     const week: number[] = [];
     for (let hour = 0; hour < weekHours; hour++)
       if ((this.weekWindows[hour] as number) > 0)
@@ -267,14 +323,21 @@ export class History {
     return history;
   }
 
+  private forgetAnswers(): void {
+    this.usuals.clear();
+    this.mostAndLeast.clear();
+  }
+
   private put(field: HistoryField, back: number, value: number): void {
-    const index = historyFields.indexOf(field);
+    this.forgetAnswers();
+    const index = fields.indexOf(field);
     const at = ((this.at - 1 - back + 2 * this.capacity) % this.capacity) * width + index;
     this.sums[index]! += value - (this.ring[at] as number);
     this.ring[at] = value;
   }
 
   private take(values: ArrayLike<number>): void {
+    this.forgetAnswers();
     const from = this.at * width;
     for (let field = 0; field < width; field++) {
       const value = values[field] as number;

@@ -17,6 +17,7 @@ import {
   spansNeeded,
   spansPerWindow,
 } from './pair-evidence.ts';
+import { type Answers, expire, forgive, hear, noAnswers, runExponent } from './pair-answers.ts';
 import { scoreOf } from './tails.ts';
 import type { TemplateTable } from './template-table.ts';
 
@@ -36,8 +37,9 @@ const recordsMin = 20;
 /** Windows of which new templates are remembered: those that a pair is judged by, and a few before. */
 const birthWindows = 9;
 const birthsBefore = 4;
-/** A lack that chance gives once in 10^this is one. */
+/** A lack that chance gives once in 10^this is one; of answers in a row, which are looked at more often, in 10^this. */
 const exponentMin = 5;
+const runExponentMin = 6;
 
 interface Pair extends PairSpans {
   /** The one that comes first, as far as known. */
@@ -63,6 +65,7 @@ interface Pair extends PairSpans {
   /** Windows in which it was whole again. */
   wholeWindows: number;
   broken: boolean;
+  answers: Answers;
 }
 
 const movingNumbers = [
@@ -81,8 +84,12 @@ const movingNumbers = [
 const learnedNumbers = ['a', 'b', 'seen', 'scatter', 'coupling', 'wholeWindows'] as const;
 
 export interface PairsSnapshot {
-  /** Doubles as bytes, pair after pair. */
-  moving: Uint8Array;
+  moving: {
+    /** Doubles as bytes, pair after pair. */
+    numbers: Uint8Array;
+    answers: Answers[];
+    bornMs: number;
+  };
   learned: {
     slots: number[];
     /** 16-bit counts as bytes, slot after slot. */
@@ -101,6 +108,8 @@ export class PairDetector {
   private windows = 0;
   /** New templates of the last windows, newest first. */
   private births: number[] = [];
+  /** Event time of the last new template. */
+  private bornMs = 0;
   private pairs: Pair[] = [];
   private incident: Incident | null = null;
   /** Per slot: 1 where it is in a pair. A memo of `pairs`. */
@@ -125,6 +134,7 @@ export class PairDetector {
   /** Hot path: one look-up for templates in no pair. */
   observe(event: ObservedEvent, timeMs: number): void {
     const slot = event.templateSlot;
+    if (event.isNewTemplate && timeMs > this.bornMs) this.bornMs = timeMs;
     if (slot >= this.roles.length || this.roles[slot] === 0) return;
     for (const pair of this.pairs) {
       if (pair.a === slot) {
@@ -133,6 +143,9 @@ export class PairDetector {
       } else if (pair.b === slot) pair.bMs = timeMs;
       else continue;
       markSpan(pair, Math.floor(timeMs / this.spanMs), pair.a === slot);
+      const aFirst = isAFirst(pair);
+      if (pair.answers.isAFirst !== aFirst) pair.answers = noAnswers(aFirst);
+      hear(pair.answers, (pair.a === slot) === aFirst, timeMs);
       if (pair.aMs === 0 || pair.bMs === 0) continue;
       pair.arrivals++;
       // Records come a little out of order, so near is near, whichever came first.
@@ -145,6 +158,52 @@ export class PairDetector {
         pair.afterMs += lag;
       }
     }
+  }
+
+  /** The service paused. */
+  paused(): void {
+    for (const { answers } of this.pairs) forgive(answers);
+  }
+
+  /** Answers are awaited now that did not come: what is missing is one of a pair, whether or not that is told yet. */
+  isAwaited(slot: number): boolean {
+    return this.pairs.some(
+      (pair) => pair.answers.run > 0 && pair.seen >= this.config.searchesMin && (pair.a === slot || pair.b === slot),
+    );
+  }
+
+  /**
+   * Between windows: answers that stay away one after the other, up to an event time that has passed.
+   * @param windowOf the last beats as a window
+   */
+  judgeAnswers(
+    untilMs: number,
+    table: TemplateTable,
+    isTold: boolean,
+    windowOf: () => WindowState,
+    context: StepContext,
+  ): boolean {
+    if (!this.config.enabled) return false;
+    let found = false;
+    for (const pair of this.pairs) {
+      const { answers } = pair;
+      if (isTold || pair.broken) forgive(answers);
+      expire(answers, untilMs);
+      if (answers.run < this.config.missingMin || !this.isSure(pair)) continue;
+      const exponent = runExponent(answers);
+      if (exponent < runExponentMin) continue;
+      const there = answers.isAFirst ? pair.a : pair.b;
+      const windows = (untilMs - answers.runFromMs) / (spansPerWindow * this.spanMs);
+      // Far more of one than usual is no lack of the other; other words for it may have come with a new template.
+      if (answers.run > 3 * windows * table.get(there, 'mean') + 5) continue;
+      if (answers.runFromMs - this.bornMs < birthsBefore * spansPerWindow * this.spanMs) continue;
+      const window = windowOf();
+      if (hasMoved(there === pair.a ? pair.b : pair.a, window, context.host)) continue;
+      this.found(pair, there === pair.a, answers.run, answers.runFromMs, exponent, window, context);
+      forgive(answers);
+      found = true;
+    }
+    return found;
   }
 
   /**
@@ -174,7 +233,11 @@ export class PairDetector {
   }
 
   movingState(): PairsSnapshot['moving'] {
-    return doubleBytes(this.pairs.flatMap((pair) => movingNumbers.map((key) => pair[key])));
+    return {
+      numbers: doubleBytes(this.pairs.flatMap((pair) => movingNumbers.map((key) => pair[key]))),
+      answers: this.pairs.map(({ answers }) => copyOf(answers)),
+      bornMs: this.bornMs,
+    };
   }
 
   learnedState(): PairsSnapshot['learned'] {
@@ -203,13 +266,15 @@ export class PairDetector {
     this.rings = new Map(learned.slots.map((slot, i) => [slot, rings.slice(i * ringWindows, (i + 1) * ringWindows)]));
     this.windows = learned.windows;
     this.births = learned.births.slice();
-    const moved = doublesFrom(moving);
+    const moved = doublesFrom(moving.numbers);
+    this.bornMs = moving.bornMs;
     this.pairs = learned.pairs.map(({ numbers, recent, broken }, i) => {
       const pair = pairOf(0, 0);
       for (const [at, key] of movingNumbers.entries()) pair[key] = moved[i * movingNumbers.length + at] as number;
       for (const [at, key] of learnedNumbers.entries()) pair[key] = numbers[at] as number;
       pair.recent = recent.slice();
       pair.broken = broken;
+      pair.answers = copyOf(moving.answers[i] as Answers);
       return pair;
     });
     this.incident = learned.incident === null ? null : Incident.restore(learned.incident);
@@ -284,7 +349,7 @@ export class PairDetector {
       pair.recent = [];
       return;
     }
-    if (pair.seen < this.config.searchesMin || (pair.coupling > couplingSure && !isClose(pair))) return;
+    if (!this.isSure(pair)) return;
     let sumA = 0;
     let sumB = 0;
     for (let i = 0; i < pair.recent.length; i += 2) {
@@ -306,9 +371,14 @@ export class PairDetector {
         pair.recent = [];
         return;
       }
-      this.found(pair, sumA > sumB, missing, i / 2 + 1, exponent, window, context);
+      const startMs = window.endMs - (i / 2 + 1) * (window.endMs - window.startMs);
+      this.found(pair, sumA > sumB, missing, startMs, exponent, window, context);
       return;
     }
+  }
+
+  private isSure(pair: Pair): boolean {
+    return pair.seen >= this.config.searchesMin && (pair.coupling <= couplingSure || isClose(pair));
   }
 
   /** How rare such a lack in the last windows is; 0 where it is of a moment. */
@@ -335,7 +405,7 @@ export class PairDetector {
     pair: Pair,
     isBMissing: boolean,
     missing: number,
-    windows: number,
+    startMs: number,
     exponent: number,
     window: WindowState,
     context: StepContext,
@@ -344,10 +414,9 @@ export class PairDetector {
     pair.wholeWindows = 0;
     const there = isBMissing ? pair.a : pair.b;
     const gone = isBMissing ? pair.b : pair.a;
-    const sizeMs = window.endMs - window.startMs;
     if (this.incident === null) {
       const id = templateInfo(context.host, gone)?.id ?? '';
-      this.incident = Incident.open(context, 'sequence_broken', id, window.endMs - windows * sizeMs);
+      this.incident = Incident.open(context, 'sequence_broken', id, startMs);
     }
     const { row } = this.incident;
     this.incident.extend(window, context);
@@ -366,7 +435,7 @@ export class PairDetector {
       templateText(context.host, slot),
     ) as [string, string];
     if (row.influencers[0]?.name !== there || row.influencers[1]?.name !== gone) return;
-    const isAfter = pair.after >= 0.5 * pair.near;
+    const isAfter = isAFirst(pair);
     const isFirst = isAfter === isBMissing;
     const lagMs = isAfter ? pair.afterMs / pair.after : pair.beforeMs / (pair.near - pair.after);
     const lag = pair.near === 0 ? ' with it' : ` about ${span(lagMs)} ${isFirst ? 'later' : 'before'}`;
@@ -426,7 +495,17 @@ function pairOf(a: number, b: number): Pair {
     recent: [],
     wholeWindows: 0,
     broken: false,
+    answers: noAnswers(),
   };
+}
+
+/** Of the two, `a` comes first, as far as known. */
+function isAFirst(pair: Pair): boolean {
+  return pair.after >= 0.5 * pair.near;
+}
+
+function copyOf(answers: Answers): Answers {
+  return { ...answers, waiting: answers.waiting.slice(), early: answers.early.slice() };
 }
 
 /**

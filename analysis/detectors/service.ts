@@ -263,8 +263,12 @@ export class ServiceAnalysis {
       context.watermarkMs = windows.watermarkMs;
     } else if (timeMs > windows.newestMs) {
       windows.newer(timeMs);
-      if (timeMs >= windows.nextCloseAtMs) this.closeUpTo(windows.watermarkMs, timeMs);
       context.watermarkMs = windows.watermarkMs;
+      if (timeMs >= detectors.nextBeatEndMs) {
+        // The end of a window is the end of a beat.
+        if (timeMs >= windows.nextCloseAtMs) this.closeUpTo(windows.watermarkMs, timeMs);
+        detectors.endBeats(windows.watermarkMs, timeMs, this.openWindows, context);
+      }
     }
     const window = windows.find(timeMs);
     if (window === null || window.closed) {
@@ -286,6 +290,7 @@ export class ServiceAnalysis {
     const closed: ClosedWindow[] = windows.advance(watermarkMs, elapsedMs, byTick);
     context.watermarkMs = windows.watermarkMs;
     for (const one of closed) {
+      this.detectors.endBeats(one.window.endMs, elapsedMs, () => [one.window], context);
       context.out.windows.push(windows.row(this.identity, one.window, context.sequence));
       this.detectors.windowClosed(one, context);
       one.window.strip();

@@ -4,6 +4,7 @@
  * spread over time and not in one lump, and the service as a whole does not.
  */
 import { classes, type WindowState } from '#analysis/windows/mod.ts';
+import { type Beats, beatsPerWindow, stretchMax } from './beats.ts';
 import type { DetectorsConfig } from './config.ts';
 import { againstRate, andMore, clock, perTime, quote, span, times } from './describe.ts';
 import { countOf } from './history.ts';
@@ -19,6 +20,14 @@ export interface TemplateRatesSnapshot {
   quietWindows: number;
   lastBurst: IncidentSnapshot | null;
   burstPeak: number;
+}
+
+/** A window, or a stretch as long as one, and what came in as long a time before it. */
+export interface Stretch {
+  window: WindowState;
+  before(slot: number): number;
+  /** Eighths of it that had records. */
+  spreadBefore(slot: number): number;
 }
 
 /** What the service as a whole is doing. */
@@ -41,6 +50,17 @@ export interface BurstErrors {
   tell(slots: readonly number[], exponent: number): void;
 }
 
+interface Missing {
+  slots: number[];
+  /** Windows since the last record of each. */
+  gaps: number[];
+  exponent: number;
+  /** Templates that come often enough to be missed. */
+  regular: number;
+}
+
+/** Between windows nothing is missing that was here so many beats ago: 26 s, as lulls come at any rate. */
+const gapBeatsMin = 7;
 const resumeWindows = 10;
 const burstEndWindows = 2;
 
@@ -97,20 +117,68 @@ export class TemplateRateDetector {
     isPaired: (slot: number) => boolean,
     context: StepContext,
   ): void {
-    const { enabled, tailExponent, activeMin } = this.config.templateVanished;
+    const { enabled, tailExponent } = this.config.templateVanished;
     if (!enabled) return;
     this.returned(window, context);
     if (level.isTold) return;
-    const found: number[] = [];
-    let best = 0;
-    let regular = 0;
+    const gapOf = (slot: number): number => ((window.slotRecords[slot] ?? 0) > 0 ? 0 : at - table.get(slot, 'last'));
+    const found = this.missingOnes(at, table, level, tailExponent, gapOf);
+    if (found.slots.length > 0) this.tellVanished(found, window, at, table, isPaired, context);
+  }
+
+  /**
+   * The same between two windows.
+   * @param at number of the window that the beat is in
+   * @param pauseBeat last beat of the last pause of the service, in which nothing is missing
+   */
+  beatVanished(
+    beats: Beats,
+    beat: number,
+    pauseBeat: number,
+    at: number,
+    table: TemplateTable,
+    level: ServiceLevel,
+    isPaired: (slot: number) => boolean,
+    isAwaited: (slot: number) => boolean,
+    windowOf: () => WindowState,
+    context: StepContext,
+  ): boolean {
+    const { enabled, tailExponent } = this.config.templateVanished;
+    if (!enabled || level.isTold) return false;
+    const eighth = beat % beatsPerWindow;
+    const gapOf = (slot: number): number => {
+      for (let back = 0; back < gapBeatsMin; back++) if (beats.of(slot, beat - back) > 0) return 0;
+      let last = beat - beatsPerWindow * (at - table.get(slot, 'last')) - eighth + table.get(slot, 'lastEighth');
+      for (let one = beat - gapBeatsMin; one > Math.max(last, beat - stretchMax); one--)
+        if (beats.of(slot, one) > 0) last = one;
+      return last <= pauseBeat ? 0 : (beat - last) / beatsPerWindow;
+    };
+    // What a pair awaits is rather its to tell.
+    const gap = (slot: number): number => (isAwaited(slot) ? 0 : gapOf(slot));
+    const found = this.missingOnes(at, table, level, tailExponent, gap);
+    if (found.slots.length === 0) return false;
+    this.tellVanished(found, windowOf(), at, table, isPaired, context);
+    return true;
+  }
+
+  /** @param gapOf windows, or parts of one, since its last record */
+  private missingOnes(
+    at: number,
+    table: TemplateTable,
+    level: ServiceLevel,
+    exponentMin: number,
+    gapOf: (slot: number) => number,
+  ): Missing {
+    const missing: Missing = { slots: [], gaps: [], exponent: 0, regular: 0 };
+    const { activeMin } = this.config.templateVanished;
     for (let slot = 0; slot < table.slots; slot++) {
       if (!table.has(slot) || table.get(slot, 'active') < activeMin) continue;
-      regular++;
-      if ((window.slotRecords[slot] ?? 0) > 0 || table.get(slot, 'told') > 0) continue;
+      missing.regular++;
+      if (table.get(slot, 'told') > 0) continue;
+      const gap = gapOf(slot);
+      const longest = table.get(slot, 'gap');
+      if (gap === 0 || gap <= 1.5 * longest + (longest > 0 ? 1 : 0)) continue;
       if (table.get(slot, 'class') === classes.debug || table.get(slot, 'class') >= classes.error) continue;
-      const gap = at - table.get(slot, 'last');
-      if (gap <= 1.5 * table.get(slot, 'gap') + (table.get(slot, 'gap') > 0 ? 1 : 0)) continue;
       const mean = table.get(slot, 'mean') * Math.min(1, level.growth);
       const age = at - table.get(slot, 'first');
       if (age < 40) continue;
@@ -118,17 +186,30 @@ export class TemplateRateDetector {
       // What comes in lumps is away for most windows anyway.
       const share = (table.get(slot, 'active') + 0.5) / (age + 1);
       const seldom = share > 0.95 ? Number.POSITIVE_INFINITY : -Math.log10(1 - share);
-      const exponent = gap * Math.min(seldom, lowerTailExponent(0, mean, variance)) - Math.log10(1 + regular);
-      if (exponent < tailExponent) continue;
-      found.push(slot);
-      best = Math.max(best, exponent);
+      const exponent = gap * Math.min(seldom, lowerTailExponent(0, mean, variance)) - Math.log10(1 + missing.regular);
+      if (exponent < exponentMin) continue;
+      missing.slots.push(slot);
+      missing.gaps.push(gap);
+      missing.exponent = Math.max(missing.exponent, exponent);
     }
-    if (found.length === 0) return;
-    for (const slot of found) table.set(slot, 'told', 1);
-    const real = found.filter((slot) => !isPaired(slot) && !this.isReplaced(slot, at, window, table, context));
+    return missing;
+  }
+
+  private tellVanished(
+    { slots, gaps, exponent, regular }: Missing,
+    window: WindowState,
+    at: number,
+    table: TemplateTable,
+    isPaired: (slot: number) => boolean,
+    context: StepContext,
+  ): void {
+    for (const slot of slots) table.set(slot, 'told', 1);
+    const real = slots.filter((slot) => !isPaired(slot) && !this.isReplaced(slot, at, window, table, context));
     // Many at once are another mode of the service, not a message that is missing.
     if (real.length === 0 || (real.length > 2 && real.length > regular / 3)) return;
-    this.openVanished(real, best, window, at, table, context);
+    const top = real.reduce((most, slot) => (table.get(slot, 'mean') > table.get(most, 'mean') ? slot : most));
+    const gapMs = (gaps[slots.indexOf(top)] as number) * (window.endMs - window.startMs);
+    this.openVanished(real, top, window.endMs - gapMs, exponent, window, table, context);
   }
 
   /** Finds templates that burst. The table has not taken this window in yet. */
@@ -141,16 +222,7 @@ export class TemplateRateDetector {
     context: StepContext,
   ): void {
     if (!this.config.templateBurst.enabled) return;
-    const hot: number[] = [];
-    let best = 0;
-    for (let slot = 0; slot < window.slotRecords.length; slot++) {
-      const count = window.slotRecords[slot] as number;
-      if (count < 3 || errors.isTold(slot)) continue;
-      const exponent = this.burstExponent(slot, count, window, at, table, level, errors.mayBe(slot));
-      if (exponent === 0) continue;
-      hot.push(slot);
-      best = Math.max(best, exponent);
-    }
+    const { hot, best } = this.hotOnes(stretchOf(window, table), at, table, level, errors);
     // Debug output switched on or up is a setting.
     const isSetting = hot.length > 2 && hot.every((slot) => table.get(slot, 'class') === classes.debug);
     if (hot.length === 0 || isSetting) {
@@ -162,14 +234,59 @@ export class TemplateRateDetector {
     else this.writeBurst(hot, best, window, table, context);
   }
 
-  /** A surge of the service: true where one template makes most of it, which is told as its burst then. */
-  openSingle(
-    window: WindowState,
-    excess: number,
-    exponent: number,
+  /** The same between two windows, for what is not open yet. True where a burst is told. */
+  beatBurst(
+    beats: Beats,
+    beat: number,
+    at: number,
     table: TemplateTable,
+    level: ServiceLevel,
+    errors: BurstErrors,
+    windowOf: () => WindowState,
     context: StepContext,
   ): boolean {
+    const { enabled, countMin, factorMin } = this.config.templateBurst;
+    if (!enabled || this.burst !== null) return false;
+    let isHot = false;
+    const counts = beats.counts(beat);
+    for (let slot = counts.length - 1; slot >= 0 && !isHot; slot--)
+      isHot =
+        (counts[slot] as number) >= Math.max(countMin / 2, factorMin * table.get(slot, 'mean')) && table.has(slot);
+    if (!isHot) return false;
+    const window = windowOf();
+    const { hot, best } = this.hotOnes(beatStretch(window, beats, beat), at, table, level, errors);
+    // What may be errors is told by whole windows, which know the errors.
+    if (hot.length === 0 || hot.some((slot) => errors.mayBe(slot))) return false;
+    if (hot.length > 2 && hot.every((slot) => table.get(slot, 'class') === classes.debug)) return false;
+    this.quietWindows = 0;
+    this.writeBurst(hot, best, window, table, context);
+    return true;
+  }
+
+  private hotOnes(
+    stretch: Stretch,
+    at: number,
+    table: TemplateTable,
+    level: ServiceLevel,
+    errors: BurstErrors,
+  ): { hot: number[]; best: number } {
+    const hot: number[] = [];
+    let best = 0;
+    const { slotRecords } = stretch.window;
+    for (let slot = 0; slot < slotRecords.length; slot++) {
+      const count = slotRecords[slot] as number;
+      if (count < 3 || errors.isTold(slot)) continue;
+      const exponent = this.burstExponent(slot, count, stretch, at, table, level, errors.mayBe(slot));
+      if (exponent === 0) continue;
+      hot.push(slot);
+      best = Math.max(best, exponent);
+    }
+    return { hot, best };
+  }
+
+  /** A surge of the service: true where one template makes most of it, which is told as its burst then. */
+  openSingle(stretch: Stretch, excess: number, exponent: number, table: TemplateTable, context: StepContext): boolean {
+    const { window } = stretch;
     const plain = countOf(window, 'plainCount');
     for (let slot = 0; slot < window.slotRecords.length; slot++) {
       const more = (window.slotRecords[slot] as number) - table.get(slot, 'mean');
@@ -179,7 +296,7 @@ export class TemplateRateDetector {
       const growth = Math.max(1, (plain - (window.slotRecords[slot] as number)) / others);
       // All templates grow in a surge, the most common one the most: a burst is out of proportion.
       if (more < 0.7 * excess || (window.slotRecords[slot] as number) < 2 * growth * mean) continue;
-      if (!this.bursting.includes(slot) && isLasting(slot, window, table))
+      if (!this.bursting.includes(slot) && isLasting(slot, stretch))
         this.writeBurst([slot], exponent, window, table, context);
       return true;
     }
@@ -218,7 +335,7 @@ export class TemplateRateDetector {
   private burstExponent(
     slot: number,
     count: number,
-    window: WindowState,
+    stretch: Stretch,
     at: number,
     table: TemplateTable,
     level: ServiceLevel,
@@ -242,14 +359,15 @@ export class TemplateRateDetector {
       if (table.get(slot, 'mean') > 0.15 * level.usualErrors || table.get(slot, 'total') < 2) return 0;
     }
     if (!known || at - first < 10) return 0;
-    const both = count + table.get(slot, 'before');
+    const before = stretch.before(slot);
+    const both = count + before;
     if (both < countMin || count < factorMin * mean) return 0;
     // More than ever, or more than ever for two windows: a lump that came before says little of what goes on.
     const isLarge = count >= factorMin * table.get(slot, 'most') * growth;
-    const long = Math.min(count, table.get(slot, 'before'));
+    const long = Math.min(count, before);
     const isLong = long >= factorMin * mean && long >= 1.5 * table.get(slot, 'long') * growth;
     if (!isLarge && !isLong) return 0;
-    if (!isLasting(slot, window, table)) return 0;
+    if (!isLasting(slot, stretch)) return 0;
     const expected = Math.max(mean, 0.01);
     const variance =
       Math.max(expected, Math.min(table.get(slot, 'variance'), 4 * expected * expected)) + expected * expected;
@@ -257,7 +375,7 @@ export class TemplateRateDetector {
     // What lasts for two windows may be weaker.
     const two = isLong ? upperTailExponent(both, 2 * expected, 2 * variance + 2 * expected * expected) - 1 : 0;
     // Where it came in lumps before, counts say little, but lumps do not fill two windows.
-    const present = popCount((window.slotMarks[slot] as number) & 255) + table.get(slot, 'spread');
+    const present = popCount((stretch.window.slotMarks[slot] as number) & 255) + stretch.spreadBefore(slot);
     const even = isLong ? presenceExponent(present / 16, table.get(slot, 'presence') * growth) : 0;
     const exponent = Math.max(one, two, even) - Math.log10(1 + table.slots);
     return exponent < tailExponent ? 0 : exponent;
@@ -301,6 +419,11 @@ export class TemplateRateDetector {
     }
     for (let other = 0; other < table.slots; other++) {
       if (other === slot || !table.has(other) || table.get(other, 'class') >= classes.error) continue;
+      // Its new words may be those of a template that is known: that one has come as much more often since.
+      const usual = table.get(other, 'mean');
+      const more = (window.slotRecords[other] ?? 0) - usual;
+      const scatter = Math.sqrt(Math.max(1, usual, table.get(other, 'variance')) + limit);
+      if (more > 4 * scatter && more > 0.5 * limit && more < 2 * limit) return true;
       const first = table.get(other, 'first');
       if (first < last - 3) continue;
       const count = window.slotRecords[other] ?? 0;
@@ -312,15 +435,14 @@ export class TemplateRateDetector {
 
   private openVanished(
     slots: readonly number[],
+    top: number,
+    startMs: number,
     exponent: number,
     window: WindowState,
-    at: number,
     table: TemplateTable,
     context: StepContext,
   ): void {
     const sizeMs = window.endMs - window.startMs;
-    const top = slots.reduce((most, slot) => (table.get(slot, 'mean') > table.get(most, 'mean') ? slot : most));
-    const startMs = window.startMs - (at - table.get(top, 'last') - 1) * sizeMs;
     if (this.vanished === null) {
       const id = templateInfo(context.host, top)?.id ?? '';
       this.vanished = Incident.open(context, 'template_vanished', id, startMs);
@@ -374,7 +496,9 @@ export class TemplateRateDetector {
         before !== null &&
         before.row.subject === id &&
         window.startMs - before.row.endMs < resumeWindows * seconds * 1000;
-      this.burst = isSame ? before : Incident.open(context, 'template_burst', id, window.startMs);
+      const firstEighth = Math.log2(lowestBit((window.slotMarks[hot[0] as number] as number) & 255));
+      const startMs = window.startMs + firstEighth * seconds * 125;
+      this.burst = isSame ? before : Incident.open(context, 'template_burst', id, startMs);
       this.lastBurst = null;
       this.burstPeak = count;
     }
@@ -409,14 +533,35 @@ export class TemplateRateDetector {
   }
 }
 
+function lowestBit(bits: number): number {
+  return bits === 0 ? 1 : bits & -bits;
+}
+
+export function stretchOf(window: WindowState, table: TemplateTable): Stretch {
+  return {
+    window,
+    before: (slot) => table.get(slot, 'before'),
+    spreadBefore: (slot) => table.get(slot, 'spread'),
+  };
+}
+
+/** @param window what `beats` give for this beat */
+export function beatStretch(window: WindowState, beats: Beats, beat: number): Stretch {
+  return {
+    window,
+    before: (slot) => beats.sumOf(slot, beat - beatsPerWindow, beatsPerWindow),
+    spreadBefore: (slot) => beats.spreadOf(slot, beat - beatsPerWindow, beatsPerWindow),
+  };
+}
+
 /**
  * One lump of records is a retry or a job, over within seconds. What goes on comes in nearly all eighths of a window,
  * or in two windows.
  */
-function isLasting(slot: number, window: WindowState, table: TemplateTable): boolean {
+function isLasting(slot: number, { window, spreadBefore }: Stretch): boolean {
   const spread = popCount((window.slotMarks[slot] as number) & 255);
   if (spread >= 7 && (window.slotRecords[slot] as number) >= 12) return true;
-  const before = table.get(slot, 'spread');
+  const before = spreadBefore(slot);
   return spread >= 4 && before >= 2 && spread + before >= 7;
 }
 

@@ -11,6 +11,8 @@ const columns = [
   'first',
   /** Window number of its last record. */
   'last',
+  /** The last eighth of that window that had one. */
+  'lastEighth',
   /** Mean records per window, over the windows up to the last record. */
   'mean',
   /** Mean squared difference between neighbouring windows, halved: its variance without slow changes. */
@@ -96,13 +98,17 @@ export class TemplateTable {
       const row = slot * width;
       const records = slot < slotRecords.length ? (slotRecords[slot] as number) : 0;
       if ((rows[row] as number) < 0) {
-        if (records > 0) this.begin(slot, records, (slotMarks[slot] as number) >> 8, at);
+        if (records > 0) {
+          this.begin(slot, records, (slotMarks[slot] as number) >> 8, at);
+          rows[row + offset.lastEighth] = topBit((slotMarks[slot] as number) & 255);
+        }
         continue;
       }
       if (records > 0) {
-        const severity = topClass((slotMarks[slot] as number) >> 8);
+        const severity = topBit((slotMarks[slot] as number) >> 8);
         if (severity > (rows[row + offset.class] as number)) rows[row + offset.class] = severity;
         this.take(row, records, popCount((slotMarks[slot] as number) & 255), at, learn && !frozen(slot));
+        rows[row + offset.lastEighth] = topBit((slotMarks[slot] as number) & 255);
       } else if (at - (rows[row + offset.last] as number) > forgetWindows) this.clear(slot);
       rows[row + offset.before] = records;
       rows[row + offset.spread] = records === 0 ? 0 : popCount((slotMarks[slot] as number) & 255);
@@ -135,7 +141,7 @@ export class TemplateTable {
     rows[row + offset.variance] = records;
     rows[row + offset.active] = 1;
     rows[row + offset.before] = records;
-    rows[row + offset.class] = topClass(classes);
+    rows[row + offset.class] = topBit(classes);
     rows[row + offset.total] = records;
   }
 
@@ -194,7 +200,7 @@ export function popCount(bits: number): number {
   return count;
 }
 
-/** Highest severity class of a set of bits. */
-function topClass(bits: number): number {
+/** Highest of a set of bits: a severity class, an eighth. */
+function topBit(bits: number): number {
   return bits === 0 ? 0 : 31 - Math.clz32(bits);
 }

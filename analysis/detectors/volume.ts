@@ -6,6 +6,7 @@
  * before; debug output does not count, as it comes and goes with a setting.
  */
 import type { WindowState } from '#analysis/windows/mod.ts';
+import { type Beats, beatsPerWindow, stretchMax } from './beats.ts';
 import type { DetectorsConfig } from './config.ts';
 import { againstRate, clock, mostly, percent, perTime, span, times } from './describe.ts';
 import { countOf, highExponent, type History, type HistoryField, lowExponent, type Usual } from './history.ts';
@@ -42,9 +43,14 @@ const resumeMs = 5 * 60_000;
 /** Windows of the usual level that end a change. */
 const calmToEnd = 2;
 /** Windows that a restart takes, and up to which pauses are known by their length; of longer ones windows are counted. */
-const restartWindows = 1.2;
+const restartWindows = 1;
 const pauseWindowsMax = 8;
 const hourMs = 3_600_000;
+/** Beats of the stretches that a drop is looked for in, and the shortest of them. */
+const beatDropSpans = [4, 6, 8, 12, stretchMax] as const;
+const beatDropLeast = beatDropSpans[0];
+/** As many more looks are taken between windows. */
+const beatExponent = 1;
 
 export class VolumeDetector {
   private readonly config: VolumeConfig;
@@ -78,6 +84,11 @@ export class VolumeDetector {
 
   get isOpen(): boolean {
     return this.silence !== null || this.change !== null;
+  }
+
+  /** The service pauses, or did so in the window that is open: templates that are away are not missing. */
+  get isPaused(): boolean {
+    return this.silence !== null || this.emptyWindows > 0;
   }
 
   get isDropping(): boolean {
@@ -222,10 +233,126 @@ export class VolumeDetector {
       this.open('volume_surge', surge, window, count, usual, context);
   }
 
-  /** Another finding tells of what happened in this window. */
-  skip(): void {
-    this.recent = [];
-    this.lowWindows = 0;
+  /**
+   * Between two windows: stretches that end with a beat, for what is not open yet. Pauses and what follows them are left
+   * to whole windows. True where something is told.
+   * @param windowOf the last beats as a window
+   * @param single as for `judge`
+   */
+  judgeBeat(
+    beats: Beats,
+    beat: number,
+    history: History,
+    windowOf: () => WindowState,
+    single: (window: WindowState, excess: number, exponent: number) => boolean,
+    context: StepContext,
+  ): boolean {
+    if (this.isOpen || history.size < this.config.volumeDrop.warmupWindows || this.isPaused) return false;
+    const field = history.mean('plainCount') < 0.2 * history.mean('logCount') ? 'logCount' : 'plainCount';
+    const of = field === 'logCount' ? 'recordsOf' : 'plainOf';
+    const usual = history.usual(field);
+    const low = lowOf(usual) / beatsPerWindow;
+    const high = Math.max(usual.mean, usual.local) / beatsPerWindow;
+    const last = beats.sum(of, beat, beatDropLeast);
+    const { factorMax } = this.config.volumeDrop;
+    const mayDrop = last < factorMax * low * beatDropLeast;
+    const sum = beats.sum(of, beat, beatsPerWindow);
+    const maySurge = sum >= 10 && sum > 1.5 * high * beatsPerWindow;
+    if ((!mayDrop && !maySurge) || beats.hasPause(beat, low)) return false;
+    const all = history.usual('logCount');
+    const hourly = field === 'plainCount' ? history.hourly(beat * beats.beatMs) : null;
+    const levels = history.earlierLevels();
+    const records = beats.sum('recordsOf', beat, beatsPerWindow);
+    const open = (name: 'volume_drop' | 'volume_surge', exponent: number, window: WindowState): void => {
+      // It began with the beats that are as odd as the last ones.
+      const limit = name === 'volume_drop' ? 0.75 * low : 1.3 * high + 1;
+      let first = beat;
+      for (let back = 0, odd = beat; back < stretchMax && odd - (beat - back) <= 2; back++) {
+        const count = beats[of](beat - back);
+        if (name === 'volume_drop' ? count < limit : count > limit) first = odd = beat - back;
+      }
+      this.open(name, exponent, window, sum, usual, context, first * beats.beatMs);
+    };
+    if (mayDrop && beats.sum('recordsOf', beat, beatDropLeast) < (0.75 * beatDropLeast * lowOf(all)) / beatsPerWindow) {
+      const others = [...levels, ...(hourly === null ? [] : [hourly.low])];
+      const exponent = this.beatDropExponent(beats, beat, of, usual, others, history);
+      if (exponent > 0) {
+        open('volume_drop', exponent, windowOf());
+        return true;
+      }
+    }
+    if (maySurge && records > 1.25 * Math.max(all.mean, all.local)) {
+      const others = [...levels, ...(hourly === null ? [] : [hourly.high])];
+      const exponent = this.beatSurgeExponent(beats, beat, of, usual, others, field, history);
+      if (exponent > 0) {
+        const window = windowOf();
+        if (single(window, sum - usual.local, exponent)) return false;
+        open('volume_surge', exponent, window);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private beatDropExponent(
+    beats: Beats,
+    beat: number,
+    of: 'recordsOf' | 'plainOf',
+    usual: Usual,
+    others: number[],
+    history: History,
+  ): number {
+    const { enabled, tailExponent, factorMax } = this.config.volumeDrop;
+    if (!enabled) return 0;
+    const least = Math.min(lowOf(usual), ...others) / beatsPerWindow;
+    let best = 0;
+    for (const length of beatDropSpans) {
+      const sum = beats.sum(of, beat, length);
+      // The least of many looks is lower than what goes on.
+      if (sum + 2 * Math.sqrt(sum) > factorMax * length * least) continue;
+      // What is low by the end only, or by a lull of seconds, is low in its first part by no means.
+      const half = length >> 1;
+      if (beats.sum(of, beat - half, length - half) > 0.75 * least * (length - half)) continue;
+      const windows = length / beatsPerWindow;
+      const lulls = history.leastBeats(length);
+      if (lulls !== null && sum >= 0.8 * lulls) continue;
+      const exponent = lowExponent(
+        sum,
+        windows,
+        { ...usual, lowDispersion: Math.max(usual.lowDispersion, history.beatDispersion) },
+        others,
+      );
+      if (exponent >= tailExponent + beatExponent) best = Math.max(best, exponent - beatExponent);
+    }
+    return best;
+  }
+
+  private beatSurgeExponent(
+    beats: Beats,
+    beat: number,
+    of: 'recordsOf' | 'plainOf',
+    usual: Usual,
+    others: number[],
+    field: HistoryField,
+    history: History,
+  ): number {
+    const { enabled, tailExponent, factorMin } = this.config.volumeSurge;
+    if (!enabled) return 0;
+    const level = Math.max(usual.mean, usual.local);
+    let hot = 0;
+    for (let one = beat - beatsPerWindow + 1; one <= beat; one++)
+      if (beats[of](one) > (1.3 * level) / beatsPerWindow + 1) hot++;
+    if (hot < 5) return 0;
+    let best = 0;
+    for (const windows of [1, 2]) {
+      const sum = beats.sum(of, beat, windows * beatsPerWindow);
+      if (sum < 10 || sum < factorMin * windows * Math.max(level, ...others)) continue;
+      // The largest of all stretches is larger than the largest window.
+      if (sum < 1.4 * history.extremes(field, windows).most) continue;
+      const exponent = highExponent(sum, windows, usual, others);
+      if (exponent >= tailExponent + beatExponent) best = Math.max(best, exponent - beatExponent);
+    }
+    return best;
   }
 
   close(context: StepContext): void {
@@ -344,10 +471,11 @@ export class VolumeDetector {
     count: number,
     usual: Usual,
     context: StepContext,
+    startMs = window.startMs,
   ): void {
     const before = this.last;
-    const isSame = before?.row.detector === name && window.startMs - before.row.endMs < resumeMs;
-    this.change = isSame ? before : Incident.open(context, name, '', window.startMs);
+    const isSame = before?.row.detector === name && startMs - before.row.endMs < resumeMs;
+    this.change = isSame ? before : Incident.open(context, name, '', startMs);
     this.last = null;
     this.calmWindows = 0;
     this.openMean = name === 'volume_drop' ? usual.localMedian : usual.local;
@@ -398,6 +526,10 @@ export class VolumeDetector {
     this.last = this.change;
     this.change = null;
   }
+}
+
+function lowOf({ median, localMedian }: Usual): number {
+  return Math.min(median, localMedian);
 }
 
 /**

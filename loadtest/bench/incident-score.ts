@@ -6,7 +6,12 @@ import { Partition } from '../../workers/mod.ts';
 export interface KindScore {
   injected: number;
   found: number;
+  /** From the beginning of a fault to the event time of the decision, and to the moment at which it was told. */
   delaysMs: number[];
+  toldMs: number[];
+  /** When the faults found could be known at all, and how much later they were; of kinds for which it is worked out. */
+  knowableMs: number[];
+  beyondMs: number[];
 }
 export interface Score {
   kinds: Record<string, KindScore>;
@@ -27,6 +32,7 @@ export interface LabelledFault {
   fromMs: number;
   toMs: number;
   strength: number;
+  knowableMs?: number | null;
 }
 
 /** Records in order of arrival, and what was done to the services that wrote them. */
@@ -38,14 +44,22 @@ export interface LabelledWorld {
   arrivals(): Iterable<Arrival[]>;
 }
 
+const noScore = (): KindScore => ({
+  injected: 0,
+  found: 0,
+  delaysMs: [],
+  toldMs: [],
+  knowableMs: [],
+  beyondMs: [],
+});
+const seconds1 = (ms: number): string => (ms / 1_000).toFixed(1);
+
 /** A fault may be found until this long after it ended. */
 const graceMs = 60_000;
 
 export function scoreRun(scenario: LabelledWorld, seed: number, note: (line: string) => void): Score {
-  const { anomalies, records, seconds } = run(scenario);
-  const kinds = Object.fromEntries(
-    faultKinds.map((kind) => [kind, { injected: 0, found: 0, delaysMs: [] as number[] }]),
-  );
+  const { anomalies, toldAtMs, records, seconds } = run(scenario);
+  const kinds = Object.fromEntries(faultKinds.map((kind) => [kind, noScore()]));
   const score: Score = {
     kinds,
     falseAlarms: {},
@@ -83,7 +97,18 @@ export function scoreRun(scenario: LabelledWorld, seed: number, note: (line: str
     const found = taken.get(fault);
     if (found !== undefined) {
       kind.found++;
-      kind.delaysMs.push(found.decidedAtMs - (skew.get(fault.service) ?? 0) - fault.fromMs);
+      const delayMs = found.decidedAtMs - (skew.get(fault.service) ?? 0) - fault.fromMs;
+      const told = (toldAtMs.get(found.anomalyId) as number) - fault.fromMs;
+      kind.delaysMs.push(delayMs);
+      kind.toldMs.push(told);
+      const knowable = fault.knowableMs ?? null;
+      if (knowable !== null) {
+        kind.knowableMs.push(knowable);
+        kind.beyondMs.push(Math.max(0, delayMs - knowable));
+      }
+      note(
+        `seed ${seed} found ${fault.kind} after ${seconds1(delayMs)} s, told after ${seconds1(told)} s${knowable === null ? '' : `, knowable after ${seconds1(knowable)} s`}`,
+      );
       continue;
     }
     const world = scenario.worlds.find(({ name }) => name === fault.service);
@@ -95,18 +120,27 @@ export function scoreRun(scenario: LabelledWorld, seed: number, note: (line: str
 }
 
 /** Final versions of what a partition finds, in order of opening. */
-function run(scenario: LabelledWorld): { anomalies: Anomaly[]; records: number; seconds: number } {
+function run(scenario: LabelledWorld): {
+  anomalies: Anomaly[];
+  /** By id: stream time of the message at which it was told first. */
+  toldAtMs: Map<string, number>;
+  records: number;
+  seconds: number;
+} {
   const partition = new Partition(0);
   const builder = new BatchBuilder('live', 'bench');
   const view = new RecordView();
   const found = new Map<string, Anomaly>();
+  const toldAtMs = new Map<string, number>();
   let sequence = 0;
   let records = 0;
   let spent = 0;
   const send = (timeMs: number, data: Uint8Array): void => {
     const from = performance.now();
-    for (const anomaly of partition.step({ sequence: ++sequence, timeMs, data }).section.anomalies)
+    for (const anomaly of partition.step({ sequence: ++sequence, timeMs, data }).section.anomalies) {
       found.set(anomaly.anomalyId, anomaly);
+      if (!toldAtMs.has(anomaly.anomalyId)) toldAtMs.set(anomaly.anomalyId, timeMs);
+    }
     spent += performance.now() - from;
   };
   const tick = encodeLogsMessage({ kind: 'tick' });
@@ -133,17 +167,17 @@ function run(scenario: LabelledWorld): { anomalies: Anomaly[]; records: number; 
     }
   }
   flush();
-  return { anomalies: [...found.values()], records, seconds: spent / 1_000 };
+  return { anomalies: [...found.values()], toldAtMs, records, seconds: spent / 1_000 };
 }
 
 export function total(scores: readonly Score[]): Score {
   const sum: Score = { kinds: {}, falseAlarms: {}, confusions: {}, repeats: 0, serviceDays: 0, records: 0, seconds: 0 };
   for (const score of scores) {
-    for (const [kind, { injected, found, delaysMs }] of Object.entries(score.kinds)) {
-      const into = (sum.kinds[kind] ??= { injected: 0, found: 0, delaysMs: [] });
-      into.injected += injected;
-      into.found += found;
-      into.delaysMs.push(...delaysMs);
+    for (const [kind, one] of Object.entries(score.kinds)) {
+      const into = (sum.kinds[kind] ??= noScore());
+      into.injected += one.injected;
+      into.found += one.found;
+      for (const key of ['delaysMs', 'toldMs', 'knowableMs', 'beyondMs'] as const) into[key].push(...one[key]);
     }
     for (const key of ['falseAlarms', 'confusions'] as const)
       for (const [name, count] of Object.entries(score[key])) sum[key][name] = (sum[key][name] ?? 0) + count;
@@ -153,6 +187,14 @@ export function total(scores: readonly Score[]): Score {
     sum.seconds += score.seconds;
   }
   return sum;
+}
+
+/** Median and 90th percentile, s. */
+function quantiles(valuesMs: readonly number[]): string {
+  if (valuesMs.length === 0) return '         –';
+  const sorted = valuesMs.toSorted((a, b) => a - b);
+  const at = (q: number): string => ((sorted[Math.floor(q * (sorted.length - 1))] as number) / 1_000).toFixed(0);
+  return `${at(0.5).padStart(5)} ${at(0.9).padStart(4)}`;
 }
 
 export function summarise({ incidents, quiet }: { incidents: Score; quiet: Score }): string {
@@ -165,16 +207,21 @@ export function summarise({ incidents, quiet }: { incidents: Score; quiet: Score
       .map(([name, count]) => `${name} ${count}`)
       .join(', ') || 'none';
   if (incidents.serviceDays > 0) {
-    lines.push('kind                injected  found  recall  delay p50  p90 (s)');
+    lines.push(
+      'seconds: delay in event time, until it was told, until it can be known at all, and delay beyond that (p50, p90); found within 30',
+      'kind                injected  found  recall    delay       told   knowable     beyond  within 30',
+    );
     let injected = 0;
     let found = 0;
-    for (const [kind, { injected: n, found: hits, delaysMs }] of Object.entries(incidents.kinds)) {
+    for (const [kind, one] of Object.entries(incidents.kinds)) {
+      const { injected: n, found: hits } = one;
+      if (n === 0) continue;
       injected += n;
       found += hits;
-      const sorted = delaysMs.toSorted((a, b) => a - b);
-      const at = (q: number): string => ((sorted[Math.floor(q * (sorted.length - 1))] ?? 0) / 1_000).toFixed(0);
+      const pairs = [one.delaysMs, one.toldMs, one.knowableMs, one.beyondMs].map(quantiles).join(' ');
+      const soon = one.delaysMs.filter((delayMs) => delayMs <= 30_000).length;
       lines.push(
-        `${kind.padEnd(19)} ${String(n).padStart(8)} ${String(hits).padStart(6)} ${(n === 0 ? 0 : hits / n).toFixed(2).padStart(7)} ${at(0.5).padStart(10)} ${at(0.9).padStart(4)}`,
+        `${kind.padEnd(19)} ${String(n).padStart(8)} ${String(hits).padStart(6)} ${(hits / n).toFixed(2).padStart(7)} ${pairs} ${String(soon).padStart(6)}`,
       );
     }
     const wrong = all(incidents, 'falseAlarms') + all(incidents, 'confusions');
