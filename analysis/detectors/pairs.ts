@@ -65,6 +65,8 @@ interface Pair extends PairSpans {
   /** Windows in which it was whole again. */
   wholeWindows: number;
   broken: boolean;
+  /** Event time up to which what is missing was counted when it was told. */
+  toldMs: number;
   answers: Answers;
 }
 
@@ -81,7 +83,7 @@ const movingNumbers = [
   'spansA',
   'spansB',
 ] as const;
-const learnedNumbers = ['a', 'b', 'seen', 'scatter', 'coupling', 'wholeWindows'] as const;
+const learnedNumbers = ['a', 'b', 'seen', 'scatter', 'coupling', 'wholeWindows', 'toldMs'] as const;
 
 export interface PairsSnapshot {
   moving: {
@@ -200,6 +202,7 @@ export class PairDetector {
       const window = windowOf();
       if (hasMoved(there === pair.a ? pair.b : pair.a, window, context.host)) continue;
       this.found(pair, there === pair.a, answers.run, answers.runFromMs, exponent, window, context);
+      pair.toldMs = answers.runToMs;
       forgive(answers);
       found = true;
     }
@@ -411,6 +414,7 @@ export class PairDetector {
     context: StepContext,
   ): void {
     pair.broken = true;
+    pair.toldMs = window.endMs;
     pair.wholeWindows = 0;
     const there = isBMissing ? pair.a : pair.b;
     const gone = isBMissing ? pair.b : pair.a;
@@ -458,7 +462,9 @@ export class PairDetector {
     }
     pair.wholeWindows = 0;
     if (this.incident === null) return;
-    this.incident.row.actual += most - Math.min(a, b);
+    // Of the window in which it was told, what came since.
+    const since = Math.min(1, (window.endMs - pair.toldMs) / (window.endMs - window.startMs));
+    this.incident.row.actual += Math.round((most - Math.min(a, b)) * Math.max(0, since));
     this.incident.extend(window, context);
     this.describe(this.incident, pair, a >= b, context);
     this.incident.write(context);
@@ -495,6 +501,7 @@ function pairOf(a: number, b: number): Pair {
     recent: [],
     wholeWindows: 0,
     broken: false,
+    toldMs: 0,
     answers: noAnswers(),
   };
 }
