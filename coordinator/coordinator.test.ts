@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type Bus, type KeyValue, MemoryBus, openCluster, type Time } from '#bus/mod.ts';
-import { type Heartbeat, keys, pack, streams, subjects, unpack } from '#protocol/mod.ts';
+import { keys, pack, streams, subjects, unpack } from '#protocol/mod.ts';
 import { Coordinator } from './coordinator.ts';
 import { readAssignment } from './placement.ts';
+import { workerBeat } from './testing/beat.ts';
 
 /** Virtual time; a process of it may stand still, and then does all that is overdue at once. */
 class World {
@@ -77,19 +78,7 @@ async function cluster(): Promise<Cluster> {
           const partitions = owners.flatMap((owner, partition) =>
             owner === id ? [{ partition, recordsPerSecond: 10, sequence: 1, lagMs: 0 }] : [],
           );
-          const beat: Heartbeat = {
-            role: 'worker',
-            id,
-            host: 'here',
-            pid: 1,
-            atMs: world.nowMs,
-            rssBytes: 0,
-            leaving: false,
-            recordsPerSecond: 0,
-            counters: {},
-            partitions,
-            services: [],
-          };
+          const beat = workerBeat(id, { atMs: world.nowMs, partitions });
           bus.tell(subjects.heartbeat('worker', id), pack(beat));
         });
       }),

@@ -1,22 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type Heartbeat, heartbeatTimeoutMs, pack } from '#protocol/mod.ts';
 import { Membership } from './membership.ts';
+import { workerBeat } from './testing/beat.ts';
 
-const beat = (id: string, change: Partial<Heartbeat> = {}): Uint8Array =>
-  pack({
-    role: 'worker',
-    id,
-    host: 'here',
-    pid: 1,
-    atMs: 0,
-    rssBytes: 0,
-    leaving: false,
-    recordsPerSecond: 0,
-    counters: {},
-    partitions: [],
-    services: [],
-    ...change,
-  } satisfies Heartbeat);
+const beat = (id: string, change: Partial<Heartbeat> = {}): Uint8Array => pack(workerBeat(id, change));
 
 const ids = (membership: Membership, nowMs: number): string[] =>
   membership.alive('worker', nowMs).map((seen) => seen.beat.id);

@@ -2,23 +2,14 @@ import { describe, expect, it } from 'vitest';
 import type { Assignment } from './assignment.ts';
 import type { Seen } from './membership.ts';
 import { type Look, Roster } from './roster.ts';
+import { workerBeat } from './testing/beat.ts';
 
 const worker = (id: string, partitions: number[] = [], change: { pid?: number; leaving?: boolean } = {}): Seen => ({
   heardMs: 0,
-  beat: {
-    role: 'worker',
-    id,
-    host: 'here',
-    pid: 1,
-    atMs: 0,
-    rssBytes: 0,
-    leaving: false,
-    recordsPerSecond: 0,
-    counters: {},
+  beat: workerBeat(id, {
     partitions: partitions.map((partition) => ({ partition, recordsPerSecond: 0, sequence: 1, lagMs: 0 })),
-    services: [],
     ...change,
-  },
+  }),
 });
 const owned = (...owners: (string | null)[]): Assignment => ({ epoch: 1, generation: 1, owners, moves: [] });
 const ids = (look: Look | null): string[] | undefined => look?.members.map(({ id }) => id);
