@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { buildServer } from './server.ts';
 import { fakeDeps } from './testing/fake.ts';
-import type { CorrectionItem, CorrectionPage, ModelStatus, Problem, TemplatePage } from './types.ts';
+import type { CorrectionHistory, CorrectionItem, CorrectionPage, ModelStatus, Problem, TemplatePage } from './types.ts';
 
 const nowMs = 1_700_000_000_000;
 const host = '127.0.0.1:8080';
@@ -42,6 +42,36 @@ describe('corrections', () => {
     const remove = () => app.inject({ method: 'DELETE', url: `/api/v1/corrections/${id}`, headers: { host } });
     expect((await remove()).statusCode).toBe(204);
     expect((await remove()).json<Problem>()).toMatchObject({ status: 404, code: 'NOT_FOUND' });
+  });
+
+  it('say who, when and why, and are undone one change after the other', async () => {
+    await opened();
+    const about = { body: 'lamp <*> glows', service: 'shop' };
+    const made = await post({ ...about, severity: 'WARN', by: 'ana', why: 'it wakes nobody' });
+    const { id } = made.json<CorrectionItem>();
+    expect(made.json()).toMatchObject({ by: 'ana', why: 'it wakes nobody' });
+    await post({ ...about, severity: 'ERROR', by: 'ben' });
+    const undo = (payload?: object) =>
+      app.inject({
+        method: 'POST',
+        url: `/api/v1/corrections/${id}/undo`,
+        headers: { host },
+        ...(payload && { payload }),
+      });
+    const held = async (): Promise<string[]> =>
+      (await get<CorrectionPage>('/corrections')).items.map(({ severity, by }) => `${severity} ${by}`);
+    expect(await held()).toEqual(['ERROR ben']);
+    expect((await undo({ by: 'ana', why: 'too loud' })).statusCode).toBe(204);
+    expect(await held()).toEqual(['WARN ana']);
+    const { items } = await get<CorrectionHistory>(`/corrections/${id}/history`);
+    expect(items.map(({ kind, by, why }) => `${kind} ${by} ${why}`.trim())).toEqual([
+      'set ana too loud',
+      'removed ana too loud',
+      'set ben',
+      'set ana it wakes nobody',
+    ]);
+    expect((await get<CorrectionHistory>('/corrections/history')).items).toHaveLength(4);
+    expect((await app.inject({ url: '/api/v1/corrections/ffff/history', headers: { host } })).statusCode).toBe(404);
   });
 
   it('are made for a template, with its text and its one service', async () => {

@@ -1,5 +1,5 @@
 /** The OpenAPI document, made from the endpoint table so that it cannot drift from what is validated. */
-import { correctionSchema } from './corrections.ts';
+import { correctionSchema, doerSchema } from './corrections.ts';
 import { rollBackSchema, trainSchema } from './model-changes.ts';
 import type { Endpoint } from './endpoints/mod.ts';
 import { problemCodes } from './problems.ts';
@@ -82,13 +82,26 @@ export function openApiDocument(endpoints: readonly Endpoint[]): object {
       responses: { 201: answer('The correction, with its id; the same again replaces it.'), default: problem },
     },
   };
+  const inPath = [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }];
   const correction = {
     delete: {
       summary: 'Takes a correction back.',
-      parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+      parameters: inPath,
+      requestBody: { required: false, content: { 'application/json': { schema: doerSchema } } },
       responses: { 204: { description: 'It no longer holds.' }, default: problem },
     },
   };
+  const undo = {
+    post: {
+      summary: 'Takes the last change of a correction back: what held before it holds again.',
+      parameters: inPath,
+      requestBody: { required: false, content: { 'application/json': { schema: doerSchema } } },
+      responses: { 204: { description: 'It is taken back.' }, default: problem },
+    },
+  };
+  const historyOf = (summary: string, parameters: object[]): object => ({
+    get: { summary, parameters, responses: { 200: answer('Acts, newest first.'), default: problem } },
+  });
   const train = {
     post: {
       summary: 'Asks the leader to train a model on stored logs and corrections; /api/v1/model tells what came of it.',
@@ -116,6 +129,9 @@ export function openApiDocument(endpoints: readonly Endpoint[]): object {
       '/api/v1/live': live,
       '/api/v1/corrections': corrections,
       '/api/v1/corrections/{id}': correction,
+      '/api/v1/corrections/history': historyOf('Who did what with corrections, when and why; kept for ever.', []),
+      '/api/v1/corrections/{id}/history': historyOf('The same of one correction.', inPath),
+      '/api/v1/corrections/{id}/undo': undo,
       '/api/v1/model/train': train,
       '/api/v1/model/rollback': rollBack,
     },

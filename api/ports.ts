@@ -11,6 +11,8 @@ import type {
   ClusterStatus,
   IncidentItem,
   IncidentSummary,
+  CorrectionAct,
+  CorrectionDoer,
   CorrectionItem,
   CorrectionPage,
   DeadLetterDetail,
@@ -132,7 +134,11 @@ export interface ModelDesk {
   corrections(): Promise<CorrectionPage>;
   correct(asked: Omit<CorrectionItem, 'id'>): Promise<CorrectionItem>;
   /** False where there is none of that id. */
-  uncorrect(id: string): Promise<boolean>;
+  uncorrect(id: string, doer: CorrectionDoer): Promise<boolean>;
+  /** Takes the last change of it back; false where nothing is known of it. */
+  undo(id: string, doer: CorrectionDoer): Promise<boolean>;
+  /** Who did what, newest first; of one correction or of all. */
+  history(id: string | undefined): Promise<CorrectionAct[]>;
   /** Asks the leader to train a model; what comes of it is in `status`. */
   train(force: boolean): Promise<void>;
   /** Lets an earlier version serve, by default the one before; gives the one that serves. */

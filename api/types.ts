@@ -434,6 +434,9 @@ export interface CorrectionRequest {
   /** At least one of the two. */
   severity?: string;
   category?: string;
+  /** Who says so, default `api`; and why. */
+  by?: string;
+  why?: string;
 }
 
 export interface CorrectionItem {
@@ -448,6 +451,28 @@ export interface CorrectionItem {
   category: string;
   by: string;
   atMs: number;
+  /** In the words of whoever made it. */
+  why?: string;
+}
+
+/** Who does something, when, and why. */
+export interface CorrectionDoer {
+  by: string;
+  atMs: number;
+  why: string;
+}
+
+/** One thing that a person did with a correction; kept for ever. */
+export interface CorrectionAct extends CorrectionDoer {
+  kind: 'set' | 'removed';
+  version: number;
+  /** What was set, or what held until it was removed. */
+  correction: CorrectionItem;
+}
+
+export interface CorrectionHistory {
+  /** Newest first. */
+  items: CorrectionAct[];
 }
 
 export interface CorrectionPage {

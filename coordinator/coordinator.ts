@@ -1,6 +1,6 @@
 /** A coordinator process: stands for election, leads while it holds the lease, and keeps the view of the cluster. */
 import { type Bus, type Cancel, type KeyValue, sleep, type Time } from '#bus/mod.ts';
-import { keys, pack, subjects, unpack } from '#protocol/mod.ts';
+import { type CorrectionAct, keys, pack, subjects, unpack } from '#protocol/mod.ts';
 import type { TrainingOptions } from './jobs/training-desk.ts';
 import { Leader } from './leader.ts';
 import { type LeaseState, stepLease } from './lease.ts';
@@ -13,6 +13,8 @@ export interface CoordinatorOptions {
   analysis: unknown;
   retainLogs: boolean;
   training?: TrainingOptions | undefined;
+  /** The last act of each correction that ClickHouse keeps, so that they hold again after NATS was wiped. */
+  storedActs?: (() => Promise<CorrectionAct[]>) | undefined;
   time: Time;
   log: (text: string) => void;
   /** How long a silent leader keeps the lease, ms. */
@@ -118,7 +120,7 @@ export class Coordinator {
 
   /** Beginning to lead may take longer than a lease, which is renewed meanwhile. */
   private lead(term: number): void {
-    const { bus, store, analysis, retainLogs, training, time, log, id } = this.options;
+    const { bus, store, analysis, retainLogs, training, storedActs, time, log, id } = this.options;
     log(`${id} leads (term ${term}).`);
     const leader: Leader = new Leader({
       bus,
@@ -127,6 +129,7 @@ export class Coordinator {
       analysis,
       retainLogs,
       training,
+      storedActs,
       time,
       log,
       term,

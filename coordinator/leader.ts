@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { type Bus, type Cancel, type ClusterFacts, generationAfter, type KeyValue, unpackFacts } from '#bus/mod.ts';
 import {
   buckets,
+  type CorrectionAct,
   decodeMarks,
   encodeLogsMessage,
   keys,
@@ -31,6 +32,8 @@ export interface LeaderOptions extends PlacementOptions {
   retainLogs: boolean;
   /** Undefined: no model is trained here. */
   training?: TrainingOptions | undefined;
+  /** The last act of each correction that ClickHouse keeps. */
+  storedActs?: (() => Promise<CorrectionAct[]>) | undefined;
   /** Whether the lease holds by this process's own clock: one that stood still does nothing before it looked again. */
   valid: () => boolean;
   /** Another one leads since. */

@@ -11,6 +11,8 @@ export { Coordinator, type CoordinatorOptions } from './coordinator.ts';
 export { readAnalysisConfig } from './leader.ts';
 export {
   correct,
+  correctAll,
+  historyOf,
   modelBytes,
   type NewCorrection,
   publishModel,
@@ -20,6 +22,7 @@ export {
   requestTraining,
   rollBack,
   uncorrect,
+  undoCorrection,
 } from './model-store.ts';
 export { Membership, type Seen } from './membership.ts';
 export { readAssignment, type StoredAssignment } from './placement.ts';

@@ -2,19 +2,22 @@
 import type { Bus, ClusterFacts, KeyValue } from '#bus/mod.ts';
 import {
   type ControlMessage,
+  type CorrectionAct,
   correctionsMax,
   correctionsOf,
   encodeLogsMessage,
   modelVersion,
   subjects,
 } from '#protocol/mod.ts';
-import { modelBytes, notePublished, readCorrections, readModels } from './model-store.ts';
+import { modelBytes, notePublished, readCorrections, readModels, restoreCorrections } from './model-store.ts';
 
 export interface ModelControlOptions {
   bus: Bus;
   store: KeyValue;
   log: (text: string) => void;
   valid: () => boolean;
+  /** The last act of each correction that ClickHouse keeps; undefined: none are brought back. */
+  storedActs?: (() => Promise<CorrectionAct[]>) | undefined;
 }
 
 export class ModelControl {
@@ -24,6 +27,8 @@ export class ModelControl {
   /** A change that cannot be told is logged once. */
   private stuckAt = 0;
   private corrections = 0;
+  private isRestored = false;
+  private isWaiting = false;
 
   constructor(options: ModelControlOptions) {
     this.options = options;
@@ -43,6 +48,7 @@ export class ModelControl {
       this.againDue = false;
       try {
         await this.tellModel(facts, due);
+        await this.restore();
         await this.tellCorrections(facts, due);
       } catch (error) {
         this.againDue ||= due;
@@ -73,6 +79,20 @@ export class ModelControl {
     await this.tell(facts, (): ControlMessage => ({ kind: 'model', version, hash }));
     await notePublished(store, { model: version });
     log(`Model ${serving} serves in all partitions from here on (change ${version}).`);
+  }
+
+  /** Until it came about: people's corrections hold, whatever becomes of NATS. */
+  private async restore(): Promise<void> {
+    const { store, storedActs, log } = this.options;
+    if (this.isRestored || storedActs === undefined) return;
+    try {
+      if (await restoreCorrections(store, storedActs))
+        log("People's corrections hold again: ClickHouse had kept them.");
+      this.isRestored = true;
+    } catch (error) {
+      if (!this.isWaiting) log(`Corrections that ClickHouse keeps are not looked at yet: ${(error as Error).message}`);
+      this.isWaiting = true;
+    }
   }
 
   private async tellCorrections(facts: ClusterFacts, again: boolean): Promise<void> {

@@ -6,7 +6,10 @@ import { createHash } from 'node:crypto';
 import type { Bus, KeyValue } from '#bus/mod.ts';
 import {
   type Correction,
+  type CorrectionAct,
   type Corrections,
+  type Doer,
+  inOrder,
   keys,
   type Models,
   type Training,
@@ -21,6 +24,8 @@ import {
   withCorrection,
   withModel,
   withoutCorrection,
+  withStored,
+  withUndone,
 } from '#protocol/mod.ts';
 
 /** Reads a document, works out the next, and writes it unless another was faster: then again. */
@@ -67,18 +72,64 @@ export type NewCorrection = Omit<Correction, 'id'>;
 
 /** Adds a correction, or replaces the one of the same service and text. @throws LogweirError REQUEST_INVALID | LIMIT_REACHED */
 export async function correct(store: KeyValue, asked: NewCorrection): Promise<Correction> {
-  const id = createHash('sha256').update(`${asked.service}\u0000${asked.text}`).digest('hex').slice(0, 16);
-  const after = await change(store, keys.corrections, noCorrections, (before) =>
-    withCorrection(before, { ...asked, id }),
-  );
-  return after.items.find((item) => item.id === id) as Correction;
+  const [made] = await correctAll(store, [asked]);
+  return made as Correction;
+}
+
+/** All or none. @throws LogweirError REQUEST_INVALID | LIMIT_REACHED */
+export async function correctAll(store: KeyValue, asked: readonly NewCorrection[]): Promise<Correction[]> {
+  const made = asked.map((one) => ({
+    ...one,
+    id: createHash('sha256').update(`${one.service}\u0000${one.text}`).digest('hex').slice(0, 16),
+  }));
+  const after = await change(store, keys.corrections, noCorrections, (before) => made.reduce(withCorrection, before));
+  return made.map(({ id }) => after.items.find((item) => item.id === id) as Correction);
 }
 
 /** False where there is none of that id. */
-export async function uncorrect(store: KeyValue, id: string): Promise<boolean> {
+export async function uncorrect(store: KeyValue, id: string, doer: Doer): Promise<boolean> {
+  return await changeWhere(store, (before) => withoutCorrection(before, id, doer));
+}
+
+/**
+ * Takes the last change of a correction back. False where nothing is known of it.
+ * @param stored its acts in ClickHouse
+ */
+export async function undoCorrection(
+  store: KeyValue,
+  id: string,
+  stored: readonly CorrectionAct[],
+  doer: Doer,
+): Promise<boolean> {
+  return await changeWhere(store, (before) => withUndone(before, id, historyOf(before, stored), doer));
+}
+
+/** Acts that are stored, and those that wait, each once; newest first. */
+export function historyOf({ acts = [] }: Corrections, stored: readonly CorrectionAct[]): CorrectionAct[] {
+  const keyOf = ({ atMs, version, correction }: CorrectionAct): string => `${atMs} ${version} ${correction.id}`;
+  const all = new Map([...stored, ...acts].map((act) => [keyOf(act), act]));
+  return [...all.values()].sort((a, b) => inOrder(b, a));
+}
+
+/** What ClickHouse kept of this cluster, or of one whose NATS was wiped, holds again. True where something came back. */
+export async function restoreCorrections(
+  store: KeyValue,
+  stored: () => Promise<readonly CorrectionAct[]>,
+): Promise<boolean> {
+  const { restored, items } = await readCorrections(store);
+  if (restored === true) return false;
+  const acts = await stored();
+  const after = await change(store, keys.corrections, noCorrections, (before) =>
+    before.restored === true ? before : withStored(before, acts),
+  );
+  return after.items.length > items.length;
+}
+
+/** False where there is nothing to change. */
+async function changeWhere(store: KeyValue, next: (before: Corrections) => Corrections | null): Promise<boolean> {
   let found = false;
   await change(store, keys.corrections, noCorrections, (before) => {
-    const after = withoutCorrection(before, id);
+    const after = next(before);
     found = after !== null;
     return after ?? before;
   });

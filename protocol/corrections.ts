@@ -23,6 +23,20 @@ export interface Correction {
   category: string;
   by: string;
   atMs: number;
+  /** Why, in the words of whoever made it; left out by those made before it was asked. */
+  why?: string;
+}
+
+/** One thing that a person did: what ClickHouse keeps for ever, and what brings corrections back. */
+export interface CorrectionAct {
+  kind: 'set' | 'removed';
+  /** Of the document, after it: orders acts of the same ms. */
+  version: number;
+  atMs: number;
+  by: string;
+  why: string;
+  /** What was set, or what held until it was removed. */
+  correction: Correction;
 }
 
 export interface Corrections {
@@ -31,6 +45,10 @@ export interface Corrections {
   /** Version that every partition was told. */
   published: number;
   items: Correction[];
+  /** Acts that ClickHouse does not have yet, oldest first. */
+  acts?: CorrectionAct[];
+  /** What ClickHouse had of a cluster before this one was looked at. */
+  restored?: boolean;
 }
 
 export const noCorrections: Corrections = { version: 0, published: 0, items: [] };
@@ -41,6 +59,10 @@ export const correctionsMax = 1_000;
 const correctionsCharsMax = 200_000;
 export const correctionTextCharsMax = 4_096;
 export const categoryCharsMax = 100;
+export const whyCharsMax = 500;
+export const byCharsMax = 100;
+/** Acts that wait for ClickHouse: storage may be away for a while, and none may be lost. */
+export const actsWaitingMax = 1_000;
 
 /** @throws LogweirError REQUEST_INVALID | LIMIT_REACHED, naming what is wrong */
 export function withCorrection(before: Corrections, correction: Correction): Corrections {
@@ -63,9 +85,17 @@ export function withCorrection(before: Corrections, correction: Correction): Cor
       `A category has ${category.length} characters; ${categoryCharsMax} are allowed.`,
       'Choose a shorter name for it.',
     );
+  for (const [name, value, most] of [
+    ['reason', correction.why ?? '', whyCharsMax],
+    ['name', correction.by, byCharsMax],
+  ] as const)
+    if (value.length > most)
+      refuse(`The ${name} of a correction has ${value.length} characters; ${most} are allowed.`, 'Shorten it.');
   const known = before.items.find(({ id }) => id === correction.id);
+  const { why = '', ...rest } = correction;
   const merged: Correction = {
-    ...correction,
+    ...rest,
+    ...(why === '' ? {} : { why }),
     severity: severity === '' ? (known?.severity ?? '') : severity,
     category: category === '' ? (known?.category ?? '') : category,
   };
@@ -74,16 +104,97 @@ export function withCorrection(before: Corrections, correction: Correction): Cor
   if (items.length > correctionsMax || chars > correctionsCharsMax)
     throw new LogweirError(
       'LIMIT_REACHED',
-      `${before.items.length} corrections are kept already, which is as many as the cluster carries.`,
-      'Train a model with them ("logweir model train"), then remove those that it has learned.',
+      items.length > correctionsMax
+        ? `${before.items.length} corrections hold already, which is as many as the cluster carries.`
+        : `The texts of corrections have ${chars} characters together; the cluster carries ${correctionsCharsMax}.`,
+      'Train a model with them ("logweir model train"), then remove those that it has learned; nothing is dropped by itself.',
     );
-  return { ...before, version: before.version + 1, items };
+  const { by, atMs } = correction;
+  return withAct({ ...before, items }, { kind: 'set', by, atMs, why, correction: merged });
 }
 
-/** Null where there is none of that id. */
-export function withoutCorrection(before: Corrections, id: string): Corrections | null {
+/** Who does something, when, and why. */
+export type Doer = Pick<CorrectionAct, 'by' | 'atMs' | 'why'>;
+
+/** Null where there is none of that id. @throws LogweirError LIMIT_REACHED */
+export function withoutCorrection(before: Corrections, id: string, doer: Doer): Corrections | null {
+  const correction = before.items.find((item) => item.id === id);
+  if (correction === undefined) return null;
   const items = before.items.filter((item) => item.id !== id);
-  return items.length === before.items.length ? null : { ...before, version: before.version + 1, items };
+  return withAct({ ...before, items }, { ...doer, kind: 'removed', correction });
+}
+
+/** Takes the last change of a correction back: what held before it holds again. Null where nothing is known of it. */
+export function withUndone(
+  before: Corrections,
+  id: string,
+  history: readonly CorrectionAct[],
+  doer: Doer,
+): Corrections | null {
+  const acts = history.filter(({ correction }) => correction.id === id).sort(inOrder);
+  const last = acts.pop();
+  if (last === undefined) return null;
+  const held = last.kind === 'removed' ? last.correction : acts.at(-1)?.kind === 'set' ? acts.at(-1)?.correction : null;
+  const without = withoutCorrection(before, id, doer) ?? before;
+  return held === null || held === undefined ? without : withCorrection(without, { ...held, ...doer });
+}
+
+/**
+ * What holds by all acts that are known, of this document and of those stored. What was made before acts were kept
+ * becomes one, so that it is stored too.
+ */
+export function withStored(before: Corrections, stored: readonly CorrectionAct[]): Corrections {
+  const waiting = before.acts ?? [];
+  const known = new Set([...stored, ...waiting].map(({ correction }) => correction.id));
+  const unkept = before.items
+    .filter(({ id }) => !known.has(id))
+    .map(
+      (correction): CorrectionAct => ({
+        kind: 'set',
+        version: before.version,
+        atMs: correction.atMs,
+        by: correction.by,
+        why: correction.why ?? '',
+        correction,
+      }),
+    );
+  const held = new Map<string, Correction>();
+  for (const { kind, correction } of [...stored, ...waiting, ...unkept].sort(inOrder)) {
+    held.delete(correction.id);
+    if (kind === 'set') held.set(correction.id, correction);
+  }
+  const items = [...held.values()];
+  const said = (of: readonly Correction[]): string =>
+    JSON.stringify(
+      of
+        .map(({ id, severity, category, templateId }) => [id, severity, category, templateId])
+        .sort(([a = ''], [b = '']) => (a < b ? -1 : 1)),
+    );
+  const hasChanged = said(items) !== said(before.items);
+  return {
+    ...before,
+    // Partitions may know a version of before.
+    version: hasChanged ? Math.max(before.version, ...stored.map(({ version }) => version)) + 1 : before.version,
+    items: hasChanged ? items : before.items,
+    acts: [...waiting, ...unkept],
+    restored: true,
+  };
+}
+
+export function inOrder(a: CorrectionAct, b: CorrectionAct): number {
+  return a.atMs - b.atMs || a.version - b.version;
+}
+
+function withAct(after: Corrections, act: Omit<CorrectionAct, 'version'>): Corrections {
+  const { acts = [] } = after;
+  if (acts.length >= actsWaitingMax)
+    throw new LogweirError(
+      'LIMIT_REACHED',
+      `${acts.length} changes of corrections wait for ClickHouse, which keeps them.`,
+      'See that storage runs ("logweir status"), then ask again.',
+    );
+  const version = after.version + 1;
+  return { ...after, version, acts: [...acts, { ...act, version }] };
 }
 
 /** What a partition is told of: the part that its analysis reads. */

@@ -6,6 +6,7 @@ import { HttpClickHouse } from './engine/http.ts';
 import type { ClickHouse } from './engine/port.ts';
 import { type ClickHouseServer, type ClickHouseServerOptions, serveClickHouse } from './http/server.ts';
 import { migrate, type Retention, retentionDefault } from './schema.ts';
+import { keepCorrections } from './writer/corrections.ts';
 import { startAlertsWriter } from './writer/alerts.ts';
 import { startWriter, type Writer } from './writer/run.ts';
 import type { WriterOptions } from './writer/session.ts';
@@ -59,6 +60,8 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
     }
     const alerts = await startAlertsWriter({ bus, clickHouse, time, log });
     ending.push(() => alerts.stop());
+    const corrections = await keepCorrections({ bus, clickHouse, time, log });
+    ending.push(() => corrections.stop());
     const writer = await startWriter({
       ...options.writer,
       bus,

@@ -201,6 +201,13 @@ const anomalyOpen = [
   finalView('anomalies'),
 ];
 
+/** What people did with corrections: kept for ever, as it is little and brings them back. */
+const corrections = `CREATE TABLE IF NOT EXISTS ${database}.corrections (
+  At DateTime64(3), Version UInt64, Act LowCardinality(String), CorrectionId String, DoneBy String, Why String,
+  ServiceName String, Text String, TemplateId String, SeverityText LowCardinality(String), Category LowCardinality(String),
+  StoredAt DateTime DEFAULT now()
+) ENGINE = ReplacingMergeTree ORDER BY (At, Version, CorrectionId) SETTINGS ${deduplication}`;
+
 const finals = ['windows', 'templates', 'anomalies', 'alerts', 'incidents'] as const;
 
 /** Steps in order; a step that was released never changes. */
@@ -226,6 +233,7 @@ const migrations: readonly { version: number; statements: readonly string[] }[] 
   { version: 2, statements: incidentColumns },
   { version: 3, statements: anomalyEvidence },
   { version: 4, statements: anomalyOpen },
+  { version: 5, statements: [corrections] },
 ];
 
 export const schemaVersion = migrations.at(-1)?.version ?? 0;

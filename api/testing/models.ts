@@ -9,6 +9,7 @@ import {
   noFigures,
   withCorrection,
   withoutCorrection,
+  withUndone,
 } from '#protocol/mod.ts';
 import { modelStatus } from '../model-status.ts';
 import type { ModelDesk } from '../ports.ts';
@@ -100,11 +101,18 @@ export function fakeModels(nowMs: number): ModelDesk {
       corrections = withCorrection(corrections, { ...asked, id });
       return corrections.items.find((item) => item.id === id) as Correction;
     },
-    uncorrect: async (id) => {
-      const after = withoutCorrection(corrections, id);
+    uncorrect: async (id, doer) => {
+      const after = withoutCorrection(corrections, id, doer);
       corrections = after ?? corrections;
       return after !== null;
     },
+    undo: async (id, doer) => {
+      const after = withUndone(corrections, id, corrections.acts ?? [], doer);
+      corrections = after ?? corrections;
+      return after !== null;
+    },
+    history: async (id) =>
+      (corrections.acts ?? []).filter(({ correction }) => id === undefined || correction.id === id).toReversed(),
     train: async (force) => {
       training = { ...training, requested: { by: 'api', atMs: nowMs, force } };
     },

@@ -3,6 +3,7 @@ import { type ModelDesk, modelStatus } from '#api/mod.ts';
 import type { Bus, KeyValue } from '#bus/mod.ts';
 import {
   correct,
+  historyOf,
   type Coordinator,
   readCorrections,
   readModels,
@@ -10,16 +11,22 @@ import {
   requestTraining,
   rollBack,
   uncorrect,
+  undoCorrection,
 } from '#coordinator/mod.ts';
 import { addFigures, noFigures } from '#protocol/mod.ts';
+import type { Queries } from '#storage/mod.ts';
+
+/** Acts that are told at once. */
+const historyMax = 1_000;
 
 export function modelDesk(options: {
   bus: Bus;
   store: KeyValue;
   coordinator: Coordinator;
+  queries: Queries;
   clock: () => number;
 }): ModelDesk {
-  const { bus, store, coordinator, clock } = options;
+  const { bus, store, coordinator, queries, clock } = options;
   return {
     status: async () => {
       const sum = noFigures();
@@ -32,7 +39,12 @@ export function modelDesk(options: {
       return { items, settled: published >= version };
     },
     correct: (asked) => correct(store, asked),
-    uncorrect: (id) => uncorrect(store, id),
+    uncorrect: (id, doer) => uncorrect(store, id, doer),
+    undo: async (id, doer) => undoCorrection(store, id, await queries.correctionActs({ id }), doer),
+    history: async (id) => {
+      const acts = historyOf(await readCorrections(store), await queries.correctionActs({ id, limit: historyMax }));
+      return acts.filter(({ correction }) => id === undefined || correction.id === id).slice(0, historyMax);
+    },
     train: (force) => requestTraining(store, { by: 'api', atMs: clock(), force }),
     rollBack: async (version) => (await rollBack(bus, store, version)).serving,
   };

@@ -1,6 +1,8 @@
 /** Every question that Logweir itself asks of what is stored. Works over any adapter of the ClickHouse port. */
 import { HttpClickHouse } from '../engine/http.ts';
 import type { ClickHouse } from '../engine/port.ts';
+import type { CorrectionAct } from '#protocol/mod.ts';
+import { type ActFilter, correctionActs } from './corrections.ts';
 import * as findings from './findings.ts';
 import * as past from './history.ts';
 import * as incidents from './incidents.ts';
@@ -84,6 +86,10 @@ export class Queries {
   /** Present state of alerts about these anomalies. */
   alertsOf(anomalyIds: readonly string[]): Promise<Types.AlertItem[]> {
     return findings.alertsOf(this.clickHouse, anomalyIds);
+  }
+  /** What people did with corrections, newest first; or of each the last. */
+  correctionActs(filter: ActFilter | 'last of each' = {}): Promise<CorrectionAct[]> {
+    return correctionActs(this.clickHouse, filter);
   }
   report(range: Types.TimeRange, limits?: Parameters<typeof report>[2]): Promise<Types.Report> {
     return report(this.clickHouse, range, limits);

@@ -1,5 +1,5 @@
 /** Small tables (windows, templates, anomalies, …): rows to Native columns, by a description of each column. */
-import { ByteWriter, type WindowRow } from '#protocol/mod.ts';
+import { ByteWriter, type CorrectionAct, type WindowRow } from '#protocol/mod.ts';
 import type { Anomaly, AlertTransition, IncidentVersion, Rolling, TemplateRow } from '#protocol/mod.ts';
 import { type Column, writeBlock } from './native.ts';
 
@@ -348,6 +348,20 @@ export const deadLetterFields: readonly Field<DeadLetterRow>[] = [
   count16('Partition', (row) => row.partition),
   count('Sequence', (row) => row.sequence),
   text('Reason', (row) => row.reason),
+];
+
+export const correctionFields: readonly Field<CorrectionAct>[] = [
+  moment('At', (act) => act.atMs),
+  count('Version', (act) => act.version),
+  text('Act', (act) => act.kind),
+  text('CorrectionId', ({ correction }) => correction.id),
+  text('DoneBy', (act) => act.by),
+  text('Why', (act) => act.why),
+  text('ServiceName', ({ correction }) => correction.service),
+  text('Text', ({ correction }) => correction.text),
+  text('TemplateId', ({ correction }) => correction.templateId),
+  text('SeverityText', ({ correction }) => correction.severity),
+  text('Category', ({ correction }) => correction.category),
 ];
 
 /** Rows as one Native block. */

@@ -229,8 +229,8 @@ describe('corrections of a cluster', () => {
     await cluster.coordinator!.stop();
     await cluster.startCoordinator();
     expect(await cluster.ask('gate 3 swung open')).toBe('gates');
-    expect(await uncorrect(store, id)).toBe(true);
-    expect(await uncorrect(store, id)).toBe(false);
+    expect(await uncorrect(store, id, { by: 'me', atMs: 2, why: '' })).toBe(true);
+    expect(await uncorrect(store, id, { by: 'me', atMs: 3, why: '' })).toBe(false);
     await cluster.told();
     expect(before).not.toBe('gates');
   });

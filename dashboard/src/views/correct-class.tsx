@@ -47,6 +47,7 @@ export function ClassCells({ item }: { item: TemplateItem }) {
 function CorrectForm({ item, onDone }: { item: TemplateItem; onDone: (made: CorrectionItem | null) => void }) {
   const [severity, setSeverity] = useState('');
   const [category, setCategory] = useState('');
+  const [why, setWhy] = useState('');
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
   const send = async (event: Event): Promise<void> => {
@@ -56,6 +57,8 @@ function CorrectForm({ item, onDone }: { item: TemplateItem; onDone: (made: Corr
     const asked: CorrectionRequest = { templateId, service };
     if (severity !== '') asked.severity = severity;
     if (category.trim() !== '') asked.category = category.trim();
+    if (why.trim() !== '') asked.why = why.trim();
+    asked.by = 'dashboard';
     try {
       onDone(await sendJson<CorrectionItem>('POST', '/corrections', asked));
     } catch (failure) {
@@ -77,6 +80,13 @@ function CorrectForm({ item, onDone }: { item: TemplateItem; onDone: (made: Corr
         maxLength={100}
         value={category}
         onInput={(event) => setCategory(event.currentTarget.value)}
+      />
+      <input
+        aria-label="Why"
+        placeholder="why (optional)"
+        maxLength={500}
+        value={why}
+        onInput={(event) => setWhy(event.currentTarget.value)}
       />
       <button type="submit" class="button" disabled={busy || (severity === '' && category.trim() === '')}>
         Correct

@@ -1,10 +1,10 @@
 /** The model that classifies: how right it is where the truth is known, drift, learners, versions, corrections. */
-import type { CorrectionPage, ModelStatus, TaskStatus } from '#api/types.ts';
+import type { CorrectionHistory, CorrectionPage, ModelStatus, TaskStatus } from '#api/types.ts';
 import { useState } from 'preact/hooks';
 import { ApiError, sendJson } from '../data/fetch.ts';
 import { useResource } from '../data/use-resource.ts';
 import { compact, count, percent, visible } from '../format.ts';
-import { Failure, Section } from '../parts/bits.tsx';
+import { Failure, Section, Skeleton, Time } from '../parts/bits.tsx';
 import { Training } from './model-training.tsx';
 import { TemplateText } from './template-text.tsx';
 
@@ -153,8 +153,9 @@ function Corrections({ pulse }: { pulse: number }) {
   const [taken, setTaken] = useState(0);
   const [failure, setFailure] = useState<ApiError | null>(null);
   const { data, error } = useResource<CorrectionPage>('/corrections', pulse + taken);
-  const takeBack = (id: string): void => {
-    sendJson('DELETE', `/corrections/${id}`).then(
+  const change = (method: 'DELETE' | 'POST', path: string): void => {
+    setFailure(null);
+    sendJson(method, path, { by: 'dashboard' }).then(
       () => setTaken((n) => n + 1),
       (reason: unknown) => setFailure(reason instanceof ApiError ? reason : new ApiError(String(reason), '', 0)),
     );
@@ -170,6 +171,7 @@ function Corrections({ pulse }: { pulse: number }) {
               <th>Service</th>
               <th>Severity</th>
               <th>Category</th>
+              <th>Who, when and why</th>
               <th />
             </tr>
           </thead>
@@ -183,7 +185,19 @@ function Corrections({ pulse }: { pulse: number }) {
                 <td>{item.severity}</td>
                 <td>{visible(item.category)}</td>
                 <td>
-                  <button type="button" class="link" onClick={() => takeBack(item.id)}>
+                  {visible(item.by)}, <Time ms={item.atMs} />
+                  {item.why !== undefined && <span class="faint"> “{visible(item.why)}”</span>}
+                </td>
+                <td class="row-actions">
+                  <button
+                    type="button"
+                    class="link"
+                    title="What held before its last change holds again"
+                    onClick={() => change('POST', `/corrections/${item.id}/undo`)}
+                  >
+                    undo
+                  </button>{' '}
+                  <button type="button" class="link" onClick={() => change('DELETE', `/corrections/${item.id}`)}>
                     take back
                   </button>
                 </td>
@@ -192,6 +206,39 @@ function Corrections({ pulse }: { pulse: number }) {
           </tbody>
         </table>
       </div>
+      <History key={taken} />
     </>
+  );
+}
+
+const historyShown = 50;
+
+/** What people did with corrections, for whoever asks: fetched when it is unfolded. */
+function History() {
+  const [open, setOpen] = useState(false);
+  const { data, error, loading } = useResource<CorrectionHistory>(open ? '/corrections/history' : null, 0);
+  return (
+    <details class="history" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>History of corrections</summary>
+      <Failure error={error} />
+      {open && data === null && loading && <Skeleton rows={3} />}
+      {data !== null && data.items.length === 0 && <p class="faint">Nothing was ever corrected.</p>}
+      <ol class="history-rows">
+        {data?.items.slice(0, historyShown).map(({ kind, by, atMs, why, version, correction }) => (
+          <li key={`${atMs} ${version} ${correction.id}`}>
+            <Time ms={atMs} /> {visible(by)} {kind === 'set' ? 'said' : 'took back'}{' '}
+            <b>{[correction.severity, visible(correction.category)].filter((part) => part !== '').join(', ')}</b> of{' '}
+            <span class="mono">
+              <TemplateText text={correction.text} />
+            </span>
+            {correction.service !== '' && ` in ${visible(correction.service)}`}
+            {why !== '' && <span class="faint"> “{visible(why)}”</span>}
+          </li>
+        ))}
+      </ol>
+      {(data?.items.length ?? 0) > historyShown && (
+        <p class="faint">Older ones: logweir correct --history, or the table corrections.</p>
+      )}
+    </details>
   );
 }
