@@ -93,7 +93,7 @@ export function utc(ms: number): string {
 
 export function ago(ms: number, nowMs: number): string {
   const passed = nowMs - ms;
-  return passed < 1500 ? 'just now' : `${duration(passed)} ago`;
+  return passed < 1500 ? 'just now' : `${lasting(passed)} ago`;
 }
 
 /** A detector's name in words: error_spike → error spike. */

@@ -1,4 +1,5 @@
 /** Name, places to go, range, live state, light or dark. */
+import { useEffect, useRef } from 'preact/hooks';
 import type { SetView } from '../state/use-view.ts';
 import { follows, formatView, type Tab, tabs, type View } from '../state/view.ts';
 import { RangePicker } from './range-picker.tsx';
@@ -24,8 +25,11 @@ export function Header({ view, setView, connected, firing }: Props) {
   const go = (event: MouseEvent, tab: Tab): void => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
     event.preventDefault();
-    setView({ tab, anomaly: '', incident: '', text: '', template: '', trace: '' });
+    setView({ tab, anomaly: '', incident: '', text: '', open: '', template: '', trace: '' });
   };
+  const current = useRef<HTMLAnchorElement>(null);
+  // On a phone the last of them lie beyond the edge.
+  useEffect(() => current.current?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [view.tab]);
   return (
     <header class="top">
       <a class="brand" href="/" aria-label="Logweir, overview" onClick={(event) => go(event, 'overview')}>
@@ -39,7 +43,8 @@ export function Header({ view, setView, connected, firing }: Props) {
         {tabs.map((tab) => (
           <a
             key={tab}
-            href={formatView({ ...view, tab, anomaly: '', incident: '', text: '', template: '', trace: '' })}
+            ref={view.tab === tab ? current : null}
+            href={formatView({ ...view, tab, anomaly: '', incident: '', text: '', open: '', template: '', trace: '' })}
             aria-current={view.tab === tab ? 'page' : undefined}
             onClick={(event) => go(event, tab)}
           >

@@ -2,7 +2,7 @@
 import type { IncidentDetail, IncidentItem, IncidentSummary } from '#api/types.ts';
 import { usePages } from '../data/use-pages.ts';
 import { useResource } from '../data/use-resource.ts';
-import { ago, duration, utc, visible, words } from '../format.ts';
+import { ago, lasting, utc, visible, words } from '../format.ts';
 import { Empty, Failure, More, Score, Section, Service, Skeleton, Time } from '../parts/bits.tsx';
 import type { SetView } from '../state/use-view.ts';
 import { queryOf, type View } from '../state/view.ts';
@@ -65,6 +65,7 @@ function Incident({ incident, view, setView, pulse }: Props & { incident: Incide
         <span class="state">{incident.state}</span>
         <span class="incident-text">
           <span class="incident-title">{visible(incident.title)}</span>
+          {!chosen && <span class="incident-about">{visible(incident.description)}</span>}
           <span class="incident-line">
             <Score value={incident.score} />
             <span class="incident-services">
@@ -74,8 +75,10 @@ function Incident({ incident, view, setView, pulse }: Props & { incident: Incide
               {incident.services.length > 6 && <span class="faint">and {incident.services.length - 6} more</span>}
             </span>
             <span class="faint" title={utc(incident.startedMs)}>
-              {ago(incident.startedMs, Date.now())}
-              {lengthMs > 0 && ` · ${incident.state === 'open' ? 'for' : 'lasted'} ${duration(lengthMs)}`}
+              began {ago(incident.startedMs, Date.now())}
+              {incident.state === 'open'
+                ? `, last sign ${ago(incident.endedMs, Date.now())}`
+                : lengthMs > 0 && `, lasted ${lasting(lengthMs)}`}
               {incident.lane !== 'live' && ` · lane ${incident.lane}`}
             </span>
           </span>

@@ -14,7 +14,14 @@ const labelsMax = 8;
 export function ModelPanel({ pulse }: { pulse: number }) {
   const [asked, setAsked] = useState(0);
   const { data, error } = useResource<ModelStatus>('/model', pulse + asked);
-  if (data === null) return <Failure error={error} />;
+  if (data === null)
+    return error !== null ? (
+      <Failure error={error} />
+    ) : (
+      <Section title="Classification">
+        <Skeleton rows={6} />
+      </Section>
+    );
   const { serving, latency, unknownWords, wordDrifts } = data;
   const name = serving === 0 ? 'the built-in model' : `model ${serving}`;
   return (
@@ -68,10 +75,11 @@ function Task({ name, task }: { name: string; task: TaskStatus }) {
       <div class="model-body">
         <Confusion task={task} />
         <div>
+          <p class="faint">Answers by confidence; the yellow part was wrong</p>
           <div
             class="histogram"
             role="img"
-            aria-label="Answers by confidence, from 0 to 100 %; the lighter part was wrong"
+            aria-label="Answers by confidence, from 0 to 100 %; the yellow part was wrong"
           >
             {task.confidence.map(({ from, records, right }) => (
               <span
@@ -87,11 +95,17 @@ function Task({ name, task }: { name: string; task: TaskStatus }) {
             <span>unsure</span>
             <span>certain</span>
           </p>
+          <p class="faint">Learners: the bar is the weight in the answer</p>
           <ul class="bars learners">
             {task.learners.map(({ name: learner, weight, accuracy }) => (
               <li key={learner} class="bar">
                 <span>{learner}</span>
-                <span class="bar-track" role="img" aria-label={`weight ${weight.toFixed(2)}`}>
+                <span
+                  class="bar-track"
+                  role="img"
+                  aria-label={`weight ${weight.toFixed(2)}`}
+                  title={`weight ${weight.toFixed(2)}`}
+                >
                   <span class="is-water" style={{ width: `${Math.min(100, weight * 50)}%` }} />
                 </span>
                 <span class="bar-number">{percent(accuracy)} right</span>
