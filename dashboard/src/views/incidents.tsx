@@ -182,7 +182,7 @@ function Timeline({
       <ol>
         {members.map((member) => {
           const { onset, rest } = barOf(member, startedMs, endedMs);
-          const leads = member.service === firstMover;
+          const leads = member === members.find(({ service }) => service === firstMover);
           return (
             <li key={member.anomalyId}>
               <button type="button" class="timeline-row" onClick={() => onOpen(member.anomalyId)}>
