@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { LogweirError } from '#protocol/errors.ts';
 import type { NewCorrection } from '#coordinator/mod.ts';
-import type { Correction, CorrectionAct, Doer } from '#protocol/mod.ts';
+import { type Correction, type CorrectionAct, type Doer, noCorrections, withCorrection } from '#protocol/mod.ts';
 import { type Command, type CommandContext, exitCodes, jsonOption } from './command.ts';
 import { whoami } from './model.ts';
 import type { ClusterSetup } from './roles/setup.ts';
@@ -250,7 +250,14 @@ export function parseCorrections(text: string, doer: Doer): NewCorrection[] {
     const [service, body, templateId, category] = [of('service'), of('text'), of('templateId'), of('category')];
     const severity = of('severity') as NewCorrection['severity'];
     const why = doer.why === '' ? of('why') : doer.why;
-    return [{ service, text: body, templateId, severity, category, ...doer, why }];
+    const one = { service, text: body, templateId, severity, category, ...doer, why };
+    try {
+      withCorrection(noCorrections, { ...one, id: '' });
+    } catch (error) {
+      const { code, message, remedy } = error as LogweirError;
+      throw new LogweirError(code, `Line ${index + 1} of the import: ${message}`, remedy);
+    }
+    return [one];
   });
   if (asked.length > 0) return asked;
   throw new LogweirError('INPUT_EMPTY', 'The import holds no correction.', 'Make one with "logweir correct --export".');
