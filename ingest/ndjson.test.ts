@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseJsonObject } from '#analysis/formats/mod.ts';
-import { type RecordView, RecordView as View, viewOf } from '#protocol/mod.ts';
+import { BatchBuilder, type RecordView, RecordView as View, viewOf } from '#protocol/mod.ts';
 import { FlatScanner } from './flat-json.ts';
 import { NdjsonScanner } from './ndjson.ts';
 
@@ -173,5 +173,37 @@ describe('NdjsonScanner', () => {
     expect(scanner.next()).toBe('rejected');
     expect(scanner.next()).toBe('record');
     expect(scanner.next()).toBe('end');
+  });
+
+  it('makes the batch that rows make, ids of traces from the first that has one included', () => {
+    const [trace, span] = ['4bad09d12bf0f80db3e5f4aca6cea6af', '619c7b156c738bd1'];
+    const ids = [
+      {},
+      {},
+      { traceId: trace, spanId: span },
+      { spanId: span },
+      {},
+      { traceId: trace },
+      { traceId: 'no id' },
+    ];
+    const lines = ids.map((own, i) =>
+      JSON.stringify({
+        timestamp: `2026-01-15T12:00:0${i}.5Z`,
+        level: 'INFO',
+        service: `s${i % 2}`,
+        message: `m ${i}`,
+        ...own,
+      }),
+    );
+    const [fast, slow] = [new BatchBuilder('live', 'test'), new BatchBuilder('live', 'test')];
+    const scanner = new NdjsonScanner(Buffer.from(lines.join('\n')), observedMs, '');
+    while (scanner.next() === 'record') fast.add(scanner.view, 1);
+    for (const line of lines) {
+      const record = parseJsonObject(JSON.parse(line), { observedMs });
+      if (!('reject' in record)) slow.add(viewOf(record, { observedMs, service: '' }, new View()), 1);
+    }
+    const batch = fast.take();
+    expect(batch?.rows).toBe(lines.length);
+    expect(batch).toEqual(slow.take());
   });
 });
