@@ -121,6 +121,8 @@ describe('over sockets', () => {
     const world = await openSockets('syslog', { quotas });
     open.push(world);
     const socket = await connectTo(world.port('syslog'));
+    // What it sent before is four seconds' worth over what it may.
+    quotas.sources.charge('127.0.0.1', 3_000, 0, Date.now());
     // In pieces, since a piece is taken whole.
     for (let i = 0; i < 15; i++) {
       socket.write('<13>hello\n'.repeat(100));

@@ -5,16 +5,7 @@ import { Transform } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { type Bus, type DeadLetters, noDeadLetters, type Time } from '#bus/mod.ts';
 import { LogweirError, liveLane } from '#protocol/mod.ts';
-import {
-  acceptMore,
-  Admission,
-  backlogMax,
-  checkFree,
-  ConnectionLimit,
-  FairTurns,
-  Quotas,
-  sharing,
-} from './admission/mod.ts';
+import { acceptMore, Admission, checkFree, ConnectionLimit, FairTurns, Quotas, sharing } from './admission/mod.ts';
 import { BatchPublisher } from './batch-publisher.ts';
 import { tooLarge } from './too-large.ts';
 import { type Gate, openGate } from './pipeline/gate.ts';
@@ -282,12 +273,16 @@ export class Gateway {
     const { tls } = this.options;
     if (tls !== undefined) this.enders.push(alsoTls(server, tls, [own?.protocol ?? 'http/1.1']));
     this.connections.attach(server);
+    const { host } = this.options;
+    await checkFree(host, port);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ port, host: this.options.host, backlog: backlogMax }, resolve);
+      server.listen({ port, host, ...sharing }, resolve);
     });
     this.closers.push(own?.stop ?? (() => new Promise<void>((resolve) => void server.close(() => resolve()))));
-    return (server.address() as AddressInfo).port;
+    const { port: bound } = server.address() as AddressInfo;
+    this.closers.push(await acceptMore(server, host, bound));
+    return bound;
   }
 
   private serverOfRoutes(): Server {

@@ -3,6 +3,7 @@
  * last as long as it likes; on the others a request must come whole within two minutes.
  */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { deadRetryHeader, LogweirError } from '#protocol/mod.ts';
@@ -49,7 +50,12 @@ export const journaldServer: ReceiverServer = {
       else if (request.method !== 'POST') respond({ status: 406, text: 'Uploads are sent by POST.\n' });
       else void answerUpload(context, request.headers, request, addressOf(request)).then(respond);
     });
-    server.maxConnections = uploadsMax;
+    // Not `maxConnections`, which knows nothing of what other sockets of the port accept.
+    let open = 0;
+    server.on('connection', (socket: Socket) => {
+      if (++open > uploadsMax) socket.destroy();
+      socket.once('close', () => open--);
+    });
     const stop = async (): Promise<void> => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       const timer = setTimeout(() => server.closeAllConnections(), closeMs);
