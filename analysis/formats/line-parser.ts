@@ -10,10 +10,11 @@ import { recordBytesMax, unknownService } from '#protocol/mod.ts';
 import { FormatChoice } from './choose.ts';
 import { addWrapper, serviceOfLabels, unwrap, type Wrapped, type Wrapper, wrapperAttributes } from './container.ts';
 import { ContainerParts, type JoinedLine } from './container-parts.ts';
-import type { ContainerOrigin } from './container-path.ts';
 import { Draft, type ParsedRecord, type RawLines, SourceContext } from './draft.ts';
 import { foldVerdict, isBlank } from './folding.ts';
+import { type Emit, InOrder } from './in-order.ts';
 import { cutService, json } from './json.ts';
+import type { LineCounts, LineFolding, LineParserOptions } from './line-options.ts';
 import { OpenRecord } from './open-record.ts';
 import { serviceFromFileName } from './service-name.ts';
 
@@ -30,61 +31,6 @@ const acrossMs = 200;
 /** Lines from one place on where nothing but one record is open to the next such place. */
 const acrossLinesMax = 100;
 
-export interface LineParserOptions {
-  /** Service of every record, whatever the lines say. */
-  service?: string | undefined;
-  /** File name the lines come from: names the service where they do not. */
-  sourceName?: string | undefined;
-  /** Container that the lines are of, where it is known: names the service where lines do not, and their resource. */
-  container?: ContainerOrigin | undefined;
-  /** ms since 1970 when the lines were seen (for a file at rest, better its modification time): stamps without a year
-   * lie at most a day after it. */
-  observedMs: number;
-  /** Zone of stamps that name none: 'UTC' (default) or minutes east of it. */
-  timeZone?: 'UTC' | number | undefined;
-  /** Told of every line that is counted as rejected: its number in the source, from 1, and why. */
-  onReject?: ((line: number, reason: string) => void) | undefined;
-  /** Records carry the lines as they came, too. */
-  keepRaw?: boolean | undefined;
-  /** Which lines belong together, told instead of found. */
-  folding?: LineFolding | undefined;
-}
-
-/** Tells which lines continue the record before them, for sources whose records no built-in rule puts together. */
-export interface LineFolding {
-  continues(line: string): boolean;
-  /** Lines of one record; a further one begins the next. */
-  linesMax: number;
-  /** Characters of one record. */
-  charactersMax: number;
-}
-
-export interface LineCounts {
-  lines: number;
-  records: number;
-  /** Lines that became part of the record before them. */
-  folded: number;
-  /** Empty lines outside of any stack trace. */
-  blank: number;
-  /** Records that no format fits, kept whole; they are counted in `records` too. */
-  unparsed: number;
-  rejected: number;
-  /** Records by format; `plain` are the unparsed. */
-  byFormat: Record<string, number>;
-}
-
-/**
- * `at`: the place that `push` was given with the record's first line. `order`: the place where that line was whole, or one
- * within the line there; it ascends from record to record, which `at` does not where lines were split.
- */
-type Emit = (record: ParsedRecord, at: number, order: number) => void;
-
-interface Finished {
-  record: ParsedRecord;
-  at: number;
-  order: number;
-}
-
 export class LineParser {
   readonly counts: LineCounts = { lines: 0, records: 0, folded: 0, blank: 0, unparsed: 0, rejected: 0, byFormat: {} };
   private readonly options: LineParserOptions;
@@ -100,7 +46,7 @@ export class LineParser {
   private lane = this.stdout;
   private other = this.stderr;
   /** Records that ended while one that began before them is open, in their order. */
-  private readonly held: Finished[] = [];
+  private readonly held = new InOrder();
   /** Lines since the place where to resume that came while the other stream had a record open. */
   private linesAcross = 0;
   /** Lines that their container runtime split and that are not whole yet. */
@@ -183,7 +129,7 @@ export class LineParser {
 
   /** No record is open, and none waits for one. */
   private get isIdle(): boolean {
-    return this.lane.record === undefined && this.other.record === undefined && this.held.length === 0;
+    return this.lane.record === undefined && this.other.record === undefined && this.held.isEmpty;
   }
 
   private refuse(bytes: number): void {
@@ -325,7 +271,7 @@ export class LineParser {
    * them begins stands.
    */
   private setResume(): void {
-    if (this.other.record !== undefined || this.held.length > 0) return;
+    if (this.other.record !== undefined || !this.held.isEmpty) return;
     if (this.parts.count > 0 || (this.lineParts > 1 && this.isMixed)) return;
     this.resumeAtOrNull = this.at;
     this.linesAcross = 0;
@@ -403,18 +349,9 @@ export class LineParser {
     this.counts.records++;
     this.counts.byFormat[record.format] = (this.counts.byFormat[record.format] ?? 0) + 1;
     const beside = lane === this.stdout ? this.stderr : this.stdout;
-    if (beside.record === undefined && this.held.length === 0) emit(record, at, order);
-    else this.tell({ record, at, order }, beside, emit);
-  }
-
-  /** Emits what ended in the order in which it began: what began after a record that is open waits for it. */
-  private tell(finished: Finished, beside: OpenRecord, emit: Emit): void {
-    const { held } = this;
-    const before = held.findIndex(({ order }) => order > finished.order);
-    held.splice(before < 0 ? held.length : before, 0, finished);
-    const waits = beside.record === undefined ? Number.POSITIVE_INFINITY : beside.order;
-    const ready = held.findIndex(({ order }) => order > waits);
-    for (const { record, at, order } of held.splice(0, ready < 0 ? held.length : ready)) emit(record, at, order);
+    const isAlone = beside.record === undefined;
+    if (isAlone && this.held.isEmpty) emit(record, at, order);
+    else this.held.add({ record, at, order }, isAlone ? Number.POSITIVE_INFINITY : beside.order, emit);
   }
 
   /** An object printed over several lines is JSON after all. */
