@@ -46,9 +46,7 @@ export function seedIncidents(nowMs: number): IncidentItem[] {
         lane: 'live',
         title,
         description:
-          others.length === 0
-            ? worst.description
-            : `${title}; worst: ${worst.service} ${worst.detector} ${worst.score}`,
+          others.length === 0 ? worst.description : `${title}; worst, score ${worst.score}: ${worst.description}`,
         startedMs,
         changedMs: endedMs,
         endedMs,

@@ -192,12 +192,16 @@ describe.runIf(executablePath !== undefined)('the page', () => {
     const form = page.locator('.correct-form');
     await form.getByLabel('Severity').selectOption('WARN');
     await form.getByLabel('Category').fill('deliveries');
+    await form.getByLabel('Why').fill('nobody need wake up');
     await form.getByRole('button', { name: 'Correct' }).click();
     await page.getByText('deliveries').waitFor();
     await page.goto(`${site.url}/?tab=cluster`);
     await page.getByRole('heading', { name: 'Classification' }).waitFor();
+    await page.getByText(/dashboard, .* “nobody need wake up”/).waitFor();
     await page.getByRole('button', { name: 'take back' }).click();
     await expectCount(page, 'text=deliveries', 0);
+    await page.getByText('History of corrections').click();
+    await page.getByText(/dashboard took back WARN, deliveries/).waitFor();
   });
 
   it('shows what could not be taken: how much of which reason, and each with its bytes', async () => {

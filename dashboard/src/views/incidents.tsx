@@ -42,13 +42,17 @@ export function Incidents({ view, setView, pulse }: Props) {
         </Empty>
       )}
       <ul class="rows incidents">
-        {items.map((incident) => (
+        {openFirst(items).map((incident) => (
           <Incident key={incident.id} incident={incident} view={view} setView={setView} pulse={pulse} />
         ))}
       </ul>
       <More more={more} loading={loadingMore} onMore={loadMore} what="incidents" />
     </Section>
   );
+}
+
+function openFirst(incidents: readonly IncidentSummary[]): IncidentSummary[] {
+  return [...incidents].sort((a, b) => Number(b.state === 'open') - Number(a.state === 'open'));
 }
 
 function Incident({ incident, view, setView, pulse }: Props & { incident: IncidentSummary }) {

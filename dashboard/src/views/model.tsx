@@ -45,6 +45,7 @@ export function ModelPanel({ pulse }: { pulse: number }) {
       </p>
       <Training data={data} onChange={() => setAsked((n) => n + 1)} />
       {data.corrections > 0 && <Corrections pulse={pulse} />}
+      <History pulse={pulse} />
       {data.corrections >= data.correctionsMax * 0.9 && (
         <p class="loud">
           {count(data.corrections)} of {count(data.correctionsMax)} corrections are kept: train a model with them, then
@@ -220,7 +221,6 @@ function Corrections({ pulse }: { pulse: number }) {
           </tbody>
         </table>
       </div>
-      <History key={taken} />
     </>
   );
 }
@@ -228,9 +228,9 @@ function Corrections({ pulse }: { pulse: number }) {
 const historyShown = 50;
 
 /** What people did with corrections, for whoever asks: fetched when it is unfolded. */
-function History() {
+function History({ pulse }: { pulse: number }) {
   const [open, setOpen] = useState(false);
-  const { data, error, loading } = useResource<CorrectionHistory>(open ? '/corrections/history' : null, 0);
+  const { data, error, loading } = useResource<CorrectionHistory>(open ? '/corrections/history' : null, pulse);
   return (
     <details class="history" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>History of corrections</summary>
