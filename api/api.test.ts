@@ -236,7 +236,7 @@ describe('operations', () => {
     expect(Object.keys(body.paths)).toEqual(
       expect.arrayContaining(['/api/v1/live', '/api/v1/corrections', '/api/v1/corrections/{id}']),
     );
-    expect(Object.keys(body.paths)).toHaveLength(endpoints.length + 5);
+    expect(Object.keys(body.paths)).toHaveLength(endpoints.length + 8);
     expect(body.paths['/api/v1/logs']?.get.parameters?.map(({ name }) => name)).toContain('trace');
   });
 
