@@ -138,10 +138,20 @@ describe('findings', () => {
     expect(found(play(withMore(15, 90, debug)))).toEqual([]);
   });
 
-  it.each([0, 1, 3, 5, 20])('take a restart of 25 s for no drop, %i s into a window', (offset) => {
+  it.each([
+    [25, 0],
+    [25, 1],
+    [25, 3],
+    [25, 5],
+    [25, 20],
+    [12, 2],
+    [11, 16],
+    [10, 0],
+    [8, 1],
+  ])('take a restart of %i s for no drop, %i s into a window', (seconds, offset) => {
     const fromMs = startMs + 45 * minute + offset * second;
     const records = ordinary({ seed: 1, minutes: 50, rate: 5 });
-    const left = records.filter(({ timeMs }) => timeMs < fromMs || timeMs >= fromMs + 25_000);
+    const left = records.filter(({ timeMs }) => timeMs < fromMs || timeMs >= fromMs + seconds * second);
     expect(found(play(left))).toEqual([]);
   });
 

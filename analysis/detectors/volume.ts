@@ -49,6 +49,8 @@ const hourMs = 3_600_000;
 /** Beats of the stretches that a drop is looked for in, and the shortest of them. */
 const beatDropSpans = [4, 6, 8, 12, stretchMax] as const;
 const beatDropLeast = beatDropSpans[0];
+/** Usual records of a pause that is none by chance, even of a service that says half as much. */
+const pauseRecordsMin = 4;
 /** As many more looks are taken between windows. */
 const beatExponent = 1;
 
@@ -305,12 +307,15 @@ export class VolumeDetector {
     const { enabled, tailExponent, factorMax } = this.config.volumeDrop;
     if (!enabled) return 0;
     const least = Math.min(lowOf(usual), ...others) / beatsPerWindow;
+    // The least of many looks is lower than what goes on.
+    const isFar = (count: number, length: number): boolean =>
+      count + 2 * Math.sqrt(count) <= factorMax * length * least;
     let best = 0;
     for (const length of beatDropSpans) {
       const sum = beats.sum(of, beat, length);
-      // The least of many looks is lower than what goes on.
-      if (sum + 2 * Math.sqrt(sum) > factorMax * length * least) continue;
-      // What is low by the end only, or by a lull of seconds, is low in its first part by no means.
+      const rest = besidePause(beats, beat, length, of, least);
+      if (rest.beats < beatDropLeast || !isFar(sum, length) || !isFar(rest.sum, rest.beats)) continue;
+      // What is low by the end only is low in its first part by no means.
       const half = length >> 1;
       if (beats.sum(of, beat - half, length - half) > 0.75 * least * (length - half)) continue;
       const windows = length / beatsPerWindow;
@@ -526,6 +531,32 @@ export class VolumeDetector {
     this.last = this.change;
     this.change = null;
   }
+}
+
+/**
+ * What is left of a stretch without the longest pause in it, which may be a restart, and the beats at its edges.
+ * @param usual records of a beat
+ */
+function besidePause(
+  beats: Beats,
+  last: number,
+  length: number,
+  of: 'recordsOf' | 'plainOf',
+  usual: number,
+): { sum: number; beats: number } {
+  const first = last - length + 1;
+  let [from, to, start] = [first, first, first];
+  for (let beat = first; beat <= last; beat++) {
+    if (beats[of](beat) > 0) start = beat + 1;
+    else if (beat + 1 - start > to - from) [from, to] = [start, beat + 1];
+  }
+  const sum = beats.sum(of, last, length);
+  if ((to - from) * usual < pauseRecordsMin) return { sum, beats: length };
+  const edges = [from - 1, to].filter((beat) => beat >= first && beat <= last);
+  return {
+    sum: sum - edges.reduce((all, beat) => all + beats[of](beat), 0),
+    beats: length - (to - from) - edges.length,
+  };
 }
 
 function lowOf({ median, localMedian }: Usual): number {
