@@ -17,7 +17,7 @@ const absenceMs = 1_000;
  * work is what holds workers up, they would otherwise take all partitions from each other, and be held up by that, without
  * end: three workers did so for minutes on two cores with a load of 25.
  */
-const patienceMsMax = 10_000;
+const patienceMsMax = 20_000;
 /** … until it was not held up for so long. */
 const patienceForMs = 300_000;
 
