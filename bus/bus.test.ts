@@ -44,6 +44,11 @@ function contract(name: string, start: () => Promise<{ bus: Bus; end: () => Prom
       expect(await bus.streams.last(streams.logs, 'logs.9')).toBeNull();
     });
 
+    it('lets go of a subscription that nobody reads', async () => {
+      const subscription = await bus.streams.consume(streams.logs, { fromSequence: 1 });
+      await expect(subscription.stop()).resolves.toBeUndefined();
+    });
+
     it('delivers many small messages without stalling', async () => {
       const settings = {
         name: streams.alerts,

@@ -233,7 +233,8 @@ class NatsBus implements Bus {
     });
     return {
       async stop() {
-        await messages.close();
+        // Told to whoever reads as the last of what is queued: one that nobody reads would never be closed.
+        void messages.close();
         await consumer.delete().catch(() => false);
       },
       async *[Symbol.asyncIterator]() {

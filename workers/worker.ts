@@ -211,17 +211,32 @@ export class Worker {
     held.ending = true;
     try {
       await held.started;
-      if (how === 'finish') await held.runner.drain();
-      else await held.runner.stop();
+      if (how === 'finish') await this.withinTime(held.runner.drain());
+      else await this.withinTime(held.runner.stop());
     } catch (error) {
       this.options.log(`partition ${partition} was let go unfinished: ${(error as Error).message}`);
-      await held.runner.stop().catch(() => {});
+      // What it still does reaches nobody; the next owner need not wait for it.
+      void held.runner.stop().catch(() => {});
     }
     for (const [name, value] of Object.entries(counters(held.runner))) this.past[name] = (this.past[name] ?? 0) + value;
     if (this.held.get(partition) === held) this.held.delete(partition);
     this.beatSoon();
     // It may be wanted again meanwhile.
     this.reconcile();
+  }
+
+  /** One partition that never finishes would keep its place taken, and the assignment waiting. @throws Error */
+  private async withinTime(ending: Promise<void>): Promise<void> {
+    const ms = this.drainTimeoutMs;
+    let cancel: Cancel = () => {};
+    const late = new Promise<never>((_, reject) => {
+      cancel = this.options.time.after(ms, () => reject(new Error(`it took longer than ${ms / 1_000} s.`)));
+    });
+    await Promise.race([ending, late]).finally(() => cancel());
+  }
+
+  private get drainTimeoutMs(): number {
+    return this.options.drainTimeoutMs ?? drainTimeoutMsDefault;
   }
 
   /** A changed stream stops every partition, again and again until the coordinator's new generation: told of once. */
@@ -351,7 +366,7 @@ export class Worker {
     this.leaving = true;
     this.beat();
     this.reconcile();
-    const deadlineMs = time.now() + (this.options.drainTimeoutMs ?? drainTimeoutMsDefault);
+    const deadlineMs = time.now() + this.drainTimeoutMs;
     while (this.held.size > 0 && time.now() < deadlineMs) await sleep(time, drainLookMs);
     if (this.held.size > 0)
       log(

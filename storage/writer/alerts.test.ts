@@ -84,3 +84,40 @@ it('stores the others where one is never taken, and says little while nothing go
   expect(log.error.mock.calls.at(-1)?.[0]).toMatch(/^Alert poison, transition 1 is set aside\..*VIOLATED/);
   await writer.stop();
 });
+
+it('reads a stream that was made anew from its beginning, as soon as the server gives a subscription', async () => {
+  let createdMs = 1_000;
+  const bus = new MemoryBus(() => createdMs);
+  const { alerts: name } = streams;
+  const settings = { bytesMax: 1e6, replicas: 1, duplicateWindowMs: 1 };
+  const open = (): Promise<unknown> => bus.streams.ensure({ name, subjects: [streamSubjects[name]], ...settings });
+  await open();
+  const stored: string[] = [];
+  const clickHouse = {
+    insertNative: async (_table: string, _structure: string, chunks: readonly Uint8Array[]) => {
+      stored.push(
+        ...(Buffer.concat(chunks)
+          .toString('latin1')
+          .match(/alert\d/g) ?? []),
+      );
+    },
+  } as unknown as ClickHouse;
+  const log = { info: () => {}, error: vi.fn<(text: string) => void>() };
+  const put = (id: string): Promise<unknown> =>
+    bus.streams.publish(subjects.alerts(), encodeAlerts({ transitions: [transition(id)] }));
+  const writer = await startAlertsWriter({ bus, clickHouse, time: systemTime, log, lingerMs: 5, watchMs: 10 });
+  await put('alert1');
+  await expect.poll(() => stored).toEqual(['alert1']);
+  const { consume } = bus.streams;
+  let refused = 0;
+  bus.streams.consume = async (...wanted) => {
+    if (refused++ < 2) throw new Error('no answer in time');
+    return consume(...wanted);
+  };
+  createdMs = 2_000;
+  (bus as unknown as { byName: Map<string, unknown> }).byName.delete(name);
+  await open();
+  await put('alert2');
+  await expect.poll(() => stored).toEqual(['alert1', 'alert2']);
+  await writer.stop();
+});

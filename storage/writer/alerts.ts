@@ -86,17 +86,21 @@ class Shell implements AlertsWriter {
     const same = known?.alertsCreatedMs === createdMs && known.position <= lastSequence;
     this.createdMs = createdMs;
     this.position = same ? known.position : 0;
-    await this.consume();
+    this.follow(await this.subscribe());
     this.cancels.push(
       time.every(lingerMs, () => void this.flush()),
       time.every(watchMs, () => void this.watch()),
     );
   }
 
-  private async consume(): Promise<void> {
-    const { bus, log } = this.options;
+  private subscribe(from = this.position + 1): Promise<Subscription> {
+    return this.options.bus.streams.consume(streams.alerts, { fromSequence: from });
+  }
+
+  /** What was read and is not stored is read again. */
+  private follow(subscription: Subscription): void {
+    const { log } = this.options;
     this.read = this.position;
-    const subscription = await bus.streams.consume(streams.alerts, { fromSequence: this.position + 1 });
     this.subscription = subscription;
     void this.readAll(subscription).catch((error) => log.error(`The ALERTS subscription ended: ${messageOf(error)}`));
   }
@@ -173,13 +177,16 @@ class Shell implements AlertsWriter {
     if (this.storing !== null || this.stopping) return;
     const info = await this.options.bus.streams.info(streams.alerts).catch(() => null);
     if (info === null || (info.createdMs === this.createdMs && info.lastSequence >= this.read)) return;
+    // A server that just came back may not give one yet: the next look tries again.
+    const subscription = await this.subscribe(1).catch(() => null);
+    if (subscription === null) return;
+    if (this.storing !== null || this.stopping) return void subscription.stop().catch(() => {});
     this.options.log.info('The ALERTS stream was made anew or cut short; it is read from its beginning.');
     const old = this.subscription;
-    this.subscription = null;
     this.createdMs = info.createdMs;
     this.position = 0;
-    await this.consume();
-    await old?.stop();
+    this.follow(subscription);
+    await old?.stop().catch(() => {});
   }
 
   async stop(): Promise<void> {
