@@ -7,13 +7,14 @@ import type { Model } from './model.ts';
 import { labelNumbers, type SeverityLabel, severityLabelOf, severityLabels } from './severity-label.ts';
 import { rowOf } from './table.ts';
 import { learnerNames } from './task-model.ts';
+import { troubleOf, withTrouble } from './trouble.ts';
 
 /** An answer. Confidences are probabilities (0–1); `confidence` is the smaller of the two. */
 export interface Classification {
   severity: SeverityLabel;
   severityNumber: 5 | 9 | 13 | 17;
   severityConfidence: number;
-  /** Probability that it is an error, 0–1, whatever is the likeliest. */
+  /** Probability that it is an error, 0–1, whatever is the likeliest; by what its words say as well. */
   errorChance: number;
   category: string;
   categoryConfidence: number;
@@ -147,11 +148,17 @@ export class Classifier {
       severity: severityLabels[severity.label] as SeverityLabel,
       severityNumber: labelNumbers[severity.label] as 5 | 9 | 13 | 17,
       severityConfidence: severity.confidence,
-      errorChance: Math.exp(severity.logs[severityLabels.indexOf('ERROR')] ?? Number.NEGATIVE_INFINITY),
+      errorChance: this.#errorChance(features.key, severity.logs),
       category: this.#category.labelAt(category.label),
       categoryConfidence: category.confidence,
       confidence: Math.min(severity.confidence, category.confidence),
     };
+  }
+
+  /** What senders and people say of messages counts for more than words, the more they say. */
+  #errorChance(key: string, logs: ArrayLike<number>): number {
+    const chance = Math.exp(logs[severityLabels.indexOf('ERROR')] ?? Number.NEGATIVE_INFINITY);
+    return withTrouble(chance, (troubleOf(key) * lessonsToTrust) / (lessonsToTrust + this.#learned));
   }
 
   /**
@@ -255,6 +262,8 @@ export class Classifier {
 }
 
 const categoryCharsMax = 100;
+/** Labels learned from which what was learned counts for more than the words of trouble. */
+const lessonsToTrust = 32;
 /** Lessons kept beside a base. Each is learned again in a restore, in some 50 µs. */
 const lessonsMax = 16;
 /** After a longer text than this a base is taken at once. */

@@ -101,7 +101,8 @@ interface Words {
   masks: number;
 }
 
-function splitWords(text: string): Words {
+/** Letters of a text as words; an identifier of several words is taken apart. */
+export function splitWords(text: string): Words {
   const parts: string[] = [];
   const identifiers: string[] = [];
   let masks = 0;

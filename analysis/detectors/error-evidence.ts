@@ -24,6 +24,8 @@ const limits = [
 const firstChanceMin = 0.4;
 /** A message judged no error that is nearer to one than this may still be the message of a failure. */
 const doubtfulChanceMin = 0.25;
+/** Share of a service's records that may be such errors on an ordinary day, all messages together. */
+const togetherMax = 0.03;
 /** Windows. */
 const ageMin = 4;
 const ageMax = 32;
@@ -84,8 +86,33 @@ export class ErrorEvidence {
       this.verdicts[slot] = verdict;
       hasChanged = true;
     }
+    if (this.keepFew(at, records, table)) hasChanged = true;
     // Later in its life, few windows of many were counted otherwise.
     if (hasChanged && history.size <= youngMax) history.flatten('errorCount', this.usualErrors(at, table));
+  }
+
+  /** Errors of an ordinary day are few: of more, the least likely for how common they are, are none. */
+  private keepFew(at: number, records: number, table: TemplateTable): boolean {
+    let sum = 0;
+    const known: { slot: number; mean: number; odds: number }[] = [];
+    for (let slot = 0; slot < Math.min(this.slots, table.slots); slot++) {
+      if (this.verdicts[slot] !== isOne || !table.has(slot)) continue;
+      const age = at - table.get(slot, 'first') + 1;
+      const mean = table.get(slot, 'total') / age;
+      sum += mean;
+      if (age >= ageMin && age <= ageMax && (age & (age - 1)) === 0)
+        known.push({ slot, mean, odds: oddsOf(this.chances[slot] as number) / mean });
+    }
+    if (sum <= togetherMax * records) return false;
+    known.sort((a, b) => a.odds - b.odds || a.slot - b.slot);
+    let hasChanged = false;
+    for (const { slot, mean } of known) {
+      if (sum <= togetherMax * records) break;
+      sum -= mean;
+      this.verdicts[slot] = isNone;
+      hasChanged = true;
+    }
+    return hasChanged;
   }
 
   /** Errors of a window, as they count now. */
@@ -126,6 +153,10 @@ export class ErrorEvidence {
     this.chances = chances;
     this.verdicts = verdicts;
   }
+}
+
+function oddsOf(chance: number): number {
+  return chance / Math.max(1e-6, 1 - chance);
 }
 
 function chanceMinOf(share: number): number {
