@@ -7,6 +7,7 @@
 import { type ObservedEvent, sampleOf, type WindowState } from '#analysis/windows/mod.ts';
 import type { DetectorsConfig } from './config.ts';
 import { againstRate, clock, mostly, perTime, span, times } from './describe.ts';
+import { ErrorTrail, shapeOf } from './error-shape.ts';
 import { highExponent, type History, type Usual, varianceOf } from './history.ts';
 import {
   entriesOf,
@@ -16,11 +17,13 @@ import {
   templateInfo,
   topTemplates,
 } from './incident.ts';
-import { type SlidingSnapshot, SlidingCounts } from './sliding.ts';
+import { bucketsPerSpan, type SlidingSnapshot, SlidingCounts } from './sliding.ts';
 import { scoreOf, upperTailCount, upperTailExponent } from './tails.ts';
 
 export interface ErrorSnapshot {
   sliding: SlidingSnapshot;
+  /** Spans of five seconds, 32-bit integers as bytes. */
+  trail: { head: number; spans: Uint8Array };
   incident: IncidentSnapshot | null;
   closed: IncidentSnapshot | null;
   numbers: number[];
@@ -42,22 +45,22 @@ const creepWindows = 10;
 /** Windows of a spike that is thin. */
 const fewWindows = 4;
 const lumpMs = 9_000;
+/** Windows that may belong to what is about to be found, and do not say how many errors there have been at most. */
+const mostLag = 6;
 /** Where the sender says no severity. */
 const unsureLumpMs = 15_000;
 /** Errors that are more than a lump, however fast they come. */
 const hugeMin = 60;
-/** A spike jumps: at least so many times what chance needs a minute, and the excess of the two minutes before. */
-const jumpOverFire = 1.5;
-const jumpOverBefore = 4;
-/** Windows before a spike that must not have risen: those that the sliding span does not reach, whatever its place. */
-const beforeFrom = 2;
-const beforeTo = 6;
-/** Where those had more errors than by this chance, 10^−, they were on the rise already. */
-const risingExponent = 1.3;
-/** Errors from which the shapes of a step and of a rise can be told apart. */
-const shapeErrorsMin = 20;
-const shapeWindowsMax = 12;
-const riseWindowsMin = 10;
+/** Parts of the sliding span that are looked at as well, and what looking again costs, in powers of ten. */
+const parts = [0.5, 0.25] as const;
+const partPenalty = 0.3;
+/** Buckets of a lump, and the part of what is needed that must be there beside the largest one. */
+const lumpBuckets = 3;
+const spreadMin = 0.6;
+/** Errors from which their scatter is half known: two that come together by chance are no habit. */
+const dispersionErrors = 8;
+/** How much likelier a step must be than a rise to be told at an error, in natural logs. */
+const stepLeadMin = 3;
 const creepTailExponent = 6;
 const creepHistoryMin = 30;
 /** An incident that comes back so soon is the same one. */
@@ -81,10 +84,14 @@ export class ErrorDetector {
   /** Errors that open an incident; 0 while warming up. */
   private fireFrom = 0;
   private holdFrom = 0;
+  /** The same for the newest half and quarter of the span. */
+  private partFrom: number[] = parts.map(() => 0);
   /** Usual share of errors. */
   private share = 0;
-  /** Errors per sliding window in the minutes before, beyond what is usual, where that is no chance. */
-  private excessBefore = 0;
+  private dispersion = 1;
+  /** Bucket of event time that was judged last: the shape is looked at once a second. */
+  private judgedBucket = 0;
+  private readonly trail = new ErrorTrail();
   /** Usual records of a sliding window that are no errors. */
   private usualRecords = 0;
   private lastHotMs = 0;
@@ -131,7 +138,9 @@ export class ErrorDetector {
     openWindows: () => WindowState[],
   ): void {
     this.sliding.add(timeMs, isError);
-    if (!isError || this.fireFrom === 0) return;
+    if (!isError) return;
+    this.trail.add(timeMs);
+    if (this.fireFrom === 0) return;
     const { sliding } = this;
     if (this.incident !== null) {
       this.count(event.templateSlot, 1);
@@ -144,7 +153,7 @@ export class ErrorDetector {
       if (Math.floor(timeMs / sliding.bucketMs) !== this.writtenBucket) this.write(timeMs, context);
       return;
     }
-    if (sliding.errors < this.fireFrom || !this.shareIsHigh()) return;
+    if (!this.isMany() || !this.shareIsHigh()) return;
     // A lump of retries is over within seconds, unless it is huge; a job, whose words may be no errors, takes longer.
     const onsetMs = sliding.onsetMs(this.mean);
     const atLeastMs = event.isStated ? lumpMs : unsureLumpMs;
@@ -153,8 +162,8 @@ export class ErrorDetector {
       sliding.errors < Math.min(8 * this.fireFrom, Math.max(hugeMin, 3 * this.fireFrom))
     )
       return;
-    // What rises, or is just enough, may be the beginning of a creep: closed windows show the shape.
-    if (!this.isJump(timeMs - onsetMs)) return;
+    // What rises may be the beginning of a creep: closed windows show more of the shape.
+    if (!this.isJump(timeMs)) return;
     const windows = openWindows();
     if (this.isExplained(windows, knowledge, context)) return;
     const incident = this.open('error_spike', onsetMs, timeMs, windows, context);
@@ -266,18 +275,21 @@ export class ErrorDetector {
     // Gamma-Poisson: half an error is assumed beforehand, so that a service without errors still has a tail.
     const mean = scale * (level + 0.5 / history.size);
     this.mean = mean;
-    this.variance = mean * usual.dispersion + (mean * mean) / (errors + 0.5) + (0.1 * mean) ** 2;
+    const dispersion = surely(usual.dispersion, errors);
+    const varianceFor = (part: number): number =>
+      part * mean * dispersion + (part * mean) ** 2 * (1 / (errors + 0.5) + 0.01);
+    this.variance = varianceFor(1);
     let most = 0;
-    for (let back = 0; back < history.size; back++)
+    for (let back = Math.min(mostLag, history.size - 1); back < history.size; back++)
       most = Math.max(most, history.span('errorCount', back, back + Math.max(1, Math.ceil(scale))));
-    this.fireFrom = Math.max(errorsMin, upperTailCount(tailExponent, mean, this.variance), Math.ceil(1.3 * most));
+    const atLeast = Math.max(errorsMin, Math.ceil(1.3 * most));
+    this.fireFrom = Math.max(atLeast, upperTailCount(tailExponent, mean, this.variance));
+    for (const [i, part] of parts.entries())
+      this.partFrom[i] = Math.max(atLeast, upperTailCount(tailExponent + partPenalty, part * mean, varianceFor(part)));
     this.holdFrom = Math.max(2, Math.ceil((this.fireFrom + mean) / 2));
     this.share = (errors + 0.5) / Math.max(1, history.sum('logCount'));
     this.usualRecords = scale * (history.mean('logCount') - history.mean('errorCount'));
-    const windows = beforeTo - beforeFrom;
-    const before = history.span('errorCount', beforeFrom, beforeTo);
-    const isRising = highExponent(before, windows, { ...usual, local: usual.mean }) >= risingExponent;
-    this.excessBefore = isRising ? Math.max(0, (before * scale) / windows - mean) : 0;
+    this.dispersion = dispersion;
   }
 
   close(context: StepContext): void {
@@ -292,6 +304,7 @@ export class ErrorDetector {
   snapshot(): ErrorSnapshot {
     return {
       sliding: this.sliding.snapshot(),
+      trail: this.trail.snapshot(),
       incident: this.incident?.snapshot() ?? null,
       closed: this.closed?.snapshot() ?? null,
       numbers: [
@@ -303,12 +316,14 @@ export class ErrorDetector {
         this.fireFrom,
         this.holdFrom,
         this.share,
-        this.excessBefore,
+        this.dispersion,
         this.usualRecords,
         this.lastHotMs,
         this.peakErrors,
         this.lastTold,
         this.lastErrors,
+        this.judgedBucket,
+        ...this.partFrom,
       ],
       slots: [...this.slots].flat(),
     };
@@ -321,8 +336,10 @@ export class ErrorDetector {
     const at = (i: number): number => state.numbers[i] ?? 0;
     [this.mean, this.variance, this.openMean, this.openVariance] = [at(0), at(1), at(2), at(3)];
     [this.writtenBucket, this.fireFrom, this.holdFrom, this.share] = [at(4), at(5), at(6), at(7)];
-    [this.excessBefore, this.usualRecords, this.lastHotMs, this.peakErrors] = [at(8), at(9), at(10), at(11)];
-    [this.lastTold, this.lastErrors] = [at(12), at(13)];
+    [this.dispersion, this.usualRecords, this.lastHotMs, this.peakErrors] = [at(8), at(9), at(10), at(11)];
+    [this.lastTold, this.lastErrors, this.judgedBucket] = [at(12), at(13), at(14)];
+    this.partFrom = parts.map((_, i) => at(15 + i));
+    this.trail.restore(state.trail);
     this.slots = new Map();
     for (let i = 0; i < state.slots.length; i += 2)
       this.slots.set(state.slots[i] as number, state.slots[i + 1] as number);
@@ -362,6 +379,18 @@ export class ErrorDetector {
     return told > 0 && told >= 0.5 * (all - this.mean);
   }
 
+  /** More than chance gives, in the sliding span or in its newest part, and not by one lump that chance added to. */
+  private isMany(): boolean {
+    const { sliding } = this;
+    const spread = sliding.errors - sliding.densest(lumpBuckets) + 1;
+    const isEnough = (errors: number, from: number): boolean => errors >= from && spread >= spreadMin * from;
+    if (isEnough(sliding.errors, this.fireFrom)) return true;
+    return parts.some((part, i) => {
+      const from = this.partFrom[i] as number;
+      return sliding.errors >= from && isEnough(sliding.errorsOf(part * bucketsPerSpan), from);
+    });
+  }
+
   /** More traffic brings more errors; a spike is a larger share of errors too, and more than that traffic explains. */
   private shareIsHigh(): boolean {
     const { sliding, share, config, usualRecords } = this;
@@ -371,12 +400,12 @@ export class ErrorDetector {
     return upperTailExponent(sliding.errors, this.mean * growth, this.variance * growth) >= config.tailExponent;
   }
 
-  /** The errors set in at once: they come faster than what just suffices, and far faster than those before them. */
-  private isJump(lastedMs: number): boolean {
-    const { sliding, config, excessBefore } = this;
-    const perSpan = (sliding.errors * config.windowMs) / Math.min(config.windowMs, Math.max(1_000, lastedMs));
-    if (perSpan < jumpOverFire * this.fireFrom) return false;
-    return sliding.errors - this.mean >= jumpOverBefore * (excessBefore + Math.sqrt(excessBefore));
+  /** The errors set in at once. */
+  private isJump(timeMs: number): boolean {
+    const bucket = Math.floor(timeMs / this.sliding.bucketMs);
+    if (bucket === this.judgedBucket) return false;
+    this.judgedBucket = bucket;
+    return this.trail.stepLead((1000 * this.mean) / this.config.windowMs, this.dispersion) >= stepLeadMin;
   }
 
   private count(slot: number, errors: number): void {
@@ -430,6 +459,11 @@ function toldErrors(window: WindowState, knowledge: SlotKnowledge, context: Step
   return told;
 }
 
+/** Variance over mean of counts of which so many are known. */
+function surely(dispersion: number, errors: number): number {
+  return 1 + ((dispersion - 1) * errors) / (errors + dispersionErrors);
+}
+
 interface Past {
   usual: Usual;
   /** Records of a window. */
@@ -444,67 +478,9 @@ function pastOf(history: History): Past {
   let squares = 0;
   for (let back = creepRecent + 1; back < history.size; back++)
     squares += (history.value('errorCount', back) - history.value('errorCount', back - 1)) ** 2;
-  const dispersion = Math.max(1, squares / (2 * Math.max(1, size - 1) * mean));
+  const dispersion = surely(Math.max(1, squares / (2 * Math.max(1, size - 1) * mean)), mean * size);
   return {
     usual: { ...all, size, mean, local: mean, dispersion },
     records: history.span('logCount', creepRecent, history.size) / size,
   };
 }
-
-interface Shape {
-  name: 'error_creep' | 'error_spike';
-  /** Since it set in. */
-  windows: number;
-}
-
-/**
- * A step or a slow rise, by the Poisson likelihood of the last forty minutes; null where neither can be told yet. What
- * chance cannot explain within a minute is a spike already, so the longer it went unnoticed, the less it is a step.
- */
-function shapeOf(history: History, mean: number): Shape | null {
-  const windows = Math.min(80, history.size);
-  const counts = Array.from({ length: windows }, (_, i) => history.value('errorCount', windows - 1 - i));
-  const base = Math.max(mean, 0.02);
-  const step = { likelihood: Number.NEGATIVE_INFINITY, windows: 0 };
-  const rise = { likelihood: Number.NEGATIVE_INFINITY, windows: 0 };
-  for (let from = 0; from < windows; from++) {
-    const length = windows - from;
-    let excess = 0;
-    for (let i = from; i < windows; i++) excess += (counts[i] as number) - base;
-    if (excess <= 0) continue;
-    for (const [power, first] of shapes) {
-      // Within two minutes nothing rises slowly.
-      if (power > 0 && length < 4) continue;
-      const weight = (x: number): number => (power === 0 ? (x === 0 ? first : 1) : (x + 1) ** power);
-      let sum = 0;
-      for (let x = 0; x < length; x++) sum += weight(x);
-      let likelihood = 0;
-      for (let i = 0; i < windows; i++) {
-        const level = i < from ? base : base + (excess / sum) * weight(i - from);
-        likelihood += (counts[i] as number) * Math.log(level) - level;
-      }
-      const best = power === 0 ? step : rise;
-      if (likelihood > best.likelihood) [best.likelihood, best.windows] = [likelihood, length];
-    }
-  }
-  let errors = 0;
-  for (let back = 1; back <= step.windows; back++) errors += counts[windows - back] as number;
-  const forRise = rise.likelihood - step.likelihood;
-  const forStepMin = step.windows < 5 ? 1 : step.windows / 3;
-  if (forRise < -forStepMin) return { name: 'error_spike', windows: step.windows };
-  const isKnown = step.windows >= 5 && (errors >= shapeErrorsMin || step.windows >= shapeWindowsMax);
-  // What rose within a few minutes is a step that chance bent, or not known yet.
-  if (rise.windows < riseWindowsMin)
-    return isKnown && forRise < 0.5 ? { name: 'error_spike', windows: step.windows } : null;
-  return forRise > 3 || isKnown ? { name: 'error_creep', windows: rise.windows } : null;
-}
-
-/** Power of time, and for steps what part of its first window a step takes. */
-const shapes = [
-  [0, 1],
-  [0, 0.75],
-  [0, 0.5],
-  [0, 0.25],
-  [1, 0],
-  [2, 0],
-] as const;

@@ -1,7 +1,7 @@
 /** Records and errors of the last span of event time, in 60 buckets: O(1) per record. */
 import { int32Bytes, int32From } from '#protocol/number-bytes.ts';
 
-const bucketsPerSpan = 60;
+export const bucketsPerSpan = 60;
 
 export interface SlidingSnapshot {
   headBucket: number;
@@ -35,6 +35,26 @@ export class SlidingCounts {
       this.errorRing[at]!++;
       this.errors++;
     }
+  }
+
+  /** Errors of the newest part of the span, in buckets. */
+  errorsOf(buckets: number): number {
+    let sum = 0;
+    for (let bucket = this.head; bucket > Math.max(-1, this.head - buckets); bucket--)
+      sum += this.errorRing[bucket % bucketsPerSpan] as number;
+    return sum;
+  }
+
+  /** Most errors within so many buckets in a row. */
+  densest(buckets: number): number {
+    let most = 0;
+    let sum = 0;
+    for (let back = 0; back < bucketsPerSpan && back <= this.head; back++) {
+      sum += this.errorRing[(this.head - back) % bucketsPerSpan] as number;
+      if (back >= buckets) sum -= this.errorRing[(this.head - back + buckets) % bucketsPerSpan] as number;
+      most = Math.max(most, sum);
+    }
+    return most;
   }
 
   /**
