@@ -50,4 +50,26 @@ describe('ErrorEvidence', () => {
     restored.restore(evidence.snapshot());
     expect(restored.snapshot()).toEqual(evidence.snapshot());
   });
+
+  it('takes few messages for errors, the rare ones rather than the common', () => {
+    const evidence = new ErrorEvidence();
+    const table = new TemplateTable();
+    const history = new History(128);
+    for (let at = 0; at < 16; at++) {
+      const window = new WindowState(at * 30_000, 30_000);
+      const add = (slot: number, chance: number): void => {
+        const event = eventOf(slot, chance);
+        window.add(event, at * 30_000, evidence.classOf(event));
+      };
+      for (let n = 0; n < 200; n++) add(0, 0.01);
+      for (let n = 0; n < 5; n++) add(1, 0.9);
+      for (let n = 0; n < 3; n++) add(2, 0.85);
+      if (at % 2 === 0) add(3, 0.85);
+      window.close();
+      table.push(window, at, true, () => false);
+      history.push(window);
+      evidence.review(at, table, history);
+    }
+    expect([1, 2, 3].map((slot) => evidence.classOf(eventOf(slot, 0.85)))).toEqual([2, 4, 4]);
+  });
 });

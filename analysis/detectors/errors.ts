@@ -49,6 +49,7 @@ const lumpMs = 9_000;
 const mostLag = 6;
 /** Where the sender says no severity. */
 const unsureLumpMs = 15_000;
+const unsureFactor = 1.5;
 /** Errors that are more than a lump, however fast they come. */
 const hugeMin = 60;
 /** Parts of the sliding span that are looked at as well, and what looking again costs, in powers of ten. */
@@ -153,7 +154,7 @@ export class ErrorDetector {
       if (Math.floor(timeMs / sliding.bucketMs) !== this.writtenBucket) this.write(timeMs, context);
       return;
     }
-    if (!this.isMany() || !this.shareIsHigh()) return;
+    if (!this.isMany(event.isStated) || !this.shareIsHigh()) return;
     // A lump of retries is over within seconds, unless it is huge; a job, whose words may be no errors, takes longer.
     const onsetMs = sliding.onsetMs(this.mean);
     const atLeastMs = event.isStated ? lumpMs : unsureLumpMs;
@@ -380,11 +381,13 @@ export class ErrorDetector {
   }
 
   /** More than chance gives, in the sliding span or in its newest part, and not by one lump that chance added to. */
-  private isMany(): boolean {
+  private isMany(isStated: boolean): boolean {
     const { sliding } = this;
+    if (!isStated && sliding.errors < unsureFactor * this.fireFrom) return false;
     const spread = sliding.errors - sliding.densest(lumpBuckets) + 1;
     const isEnough = (errors: number, from: number): boolean => errors >= from && spread >= spreadMin * from;
     if (isEnough(sliding.errors, this.fireFrom)) return true;
+    if (!isStated) return false;
     return parts.some((part, i) => {
       const from = this.partFrom[i] as number;
       return sliding.errors >= from && isEnough(sliding.errorsOf(part * bucketsPerSpan), from);
