@@ -90,7 +90,7 @@ export class ErrorDetector {
   /** Usual share of errors. */
   private share = 0;
   private dispersion = 1;
-  /** Bucket of event time that was judged last: the shape is looked at once a second. */
+  /** Bucket of event time that was judged last: once a second is enough. */
   private judgedBucket = 0;
   private readonly trail = new ErrorTrail();
   /** Usual records of a sliding window that are no errors. */
@@ -154,6 +154,10 @@ export class ErrorDetector {
       if (Math.floor(timeMs / sliding.bucketMs) !== this.writtenBucket) this.write(timeMs, context);
       return;
     }
+    if (sliding.errors < this.leastFrom) return;
+    const bucket = Math.floor(timeMs / sliding.bucketMs);
+    if (bucket <= this.judgedBucket) return;
+    this.judgedBucket = bucket;
     if (!this.isMany(event.isStated) || !this.shareIsHigh()) return;
     // A lump of retries is over within seconds, unless it is huge; a job, whose words may be no errors, takes longer.
     const onsetMs = sliding.onsetMs(this.mean);
@@ -164,7 +168,7 @@ export class ErrorDetector {
     )
       return;
     // What rises may be the beginning of a creep: closed windows show more of the shape.
-    if (!this.isJump(timeMs)) return;
+    if (!this.isJump()) return;
     const windows = openWindows();
     if (this.isExplained(windows, knowledge, context)) return;
     const incident = this.open('error_spike', onsetMs, timeMs, windows, context);
@@ -388,10 +392,12 @@ export class ErrorDetector {
     const isEnough = (errors: number, from: number): boolean => errors >= from && spread >= spreadMin * from;
     if (isEnough(sliding.errors, this.fireFrom)) return true;
     if (!isStated) return false;
-    return parts.some((part, i) => {
-      const from = this.partFrom[i] as number;
-      return sliding.errors >= from && isEnough(sliding.errorsOf(part * bucketsPerSpan), from);
-    });
+    return parts.some((part, i) => isEnough(sliding.errorsOf(part * bucketsPerSpan), this.partFrom[i] as number));
+  }
+
+  /** Errors of the sliding span without which nothing is a spike. */
+  private get leastFrom(): number {
+    return this.partFrom.reduce((least, from) => Math.min(least, from), this.fireFrom);
   }
 
   /** More traffic brings more errors; a spike is a larger share of errors too, and more than that traffic explains. */
@@ -404,10 +410,7 @@ export class ErrorDetector {
   }
 
   /** The errors set in at once. */
-  private isJump(timeMs: number): boolean {
-    const bucket = Math.floor(timeMs / this.sliding.bucketMs);
-    if (bucket === this.judgedBucket) return false;
-    this.judgedBucket = bucket;
+  private isJump(): boolean {
     return this.trail.stepLead((1000 * this.mean) / this.config.windowMs, this.dispersion) >= stepLeadMin;
   }
 
