@@ -8,7 +8,7 @@ import type { History } from './history.ts';
 const spanMs = 5_000;
 const spansMax = 144;
 /** A step set in at most so many spans ago; a rise takes as many as these. Within two minutes nothing rises slowly. */
-const stepSpansMax = 24;
+const stepSpansMax = 72;
 const riseSpans = [36, 60, 96, 144] as const;
 const risePowers = [1, 2] as const;
 

@@ -61,7 +61,7 @@ const spreadMin = 0.6;
 /** Errors from which their scatter is half known: two that come together by chance are no habit. */
 const dispersionErrors = 8;
 /** How much likelier a step must be than a rise to be told at an error, in natural logs. */
-const stepLeadMin = 3;
+const stepLeadMin = 2;
 const creepTailExponent = 6;
 const creepHistoryMin = 30;
 /** An incident that comes back so soon is the same one. */
