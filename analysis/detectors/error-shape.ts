@@ -18,6 +18,7 @@ const stepLeadWindows = 2;
 /** Errors from which the shapes of a step and of a rise can be told apart. */
 const shapeErrorsMin = 20;
 const shapeWindowsMax = 12;
+const riseLeadMin = 3;
 const riseWindowsMin = 10;
 /** Least errors per window, and per span, that are usual. */
 const windowFloor = 0.02;
@@ -137,7 +138,9 @@ export function shapeOf(history: History, mean: number): Shape | null {
   // What rose within a few minutes is a step that chance bent, or not known yet.
   if (rise.windows < riseWindowsMin)
     return isKnown && lead > -0.5 ? { name: 'error_spike', windows: step.windows } : null;
-  return lead < -3 || isKnown ? { name: 'error_creep', windows: rise.windows } : null;
+  // A step of this size would have been told at its errors; until then, what looks like one may be waited for.
+  const isRise = lead < -riseLeadMin || (isKnown && (lead < 0 || step.windows >= shapeWindowsMax));
+  return isRise ? { name: 'error_creep', windows: rise.windows } : null;
 }
 
 /** Power of time, and for steps what part of its first window a step takes. */
