@@ -61,7 +61,7 @@ const detectorsShape = {
     warmupWindows: wholeField(4, 1, 1000),
     errorsMin: wholeField(6, 1, 1_000_000),
     /** Fires where chance alone gives as many errors once in 10^this windows. */
-    tailExponent: numberField(7, 2, 300),
+    tailExponent: numberField(6, 2, 300),
     /** The share of errors must be this many times the usual one as well. */
     shareFactorMin: numberField(2, 1, 1000),
     /** Below the closing level for this long, the incident is over. */
