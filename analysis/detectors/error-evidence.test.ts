@@ -67,7 +67,7 @@ describe('ErrorEvidence', () => {
       if (at % 2 === 0) add(3, 0.85);
       window.close();
       table.push(window, at, true, () => false);
-      history.push(window);
+      history.push(window, new Beats(30_000, 5_000));
       evidence.review(at, table, history);
     }
     expect([1, 2, 3].map((slot) => evidence.classOf(eventOf(slot, 0.85)))).toEqual([2, 4, 4]);
