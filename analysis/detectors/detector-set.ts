@@ -8,13 +8,13 @@ import { ErrorDetector, type ErrorSnapshot, type SlotKnowledge } from './errors.
 import { countOf, History, type HistorySnapshot } from './history.ts';
 import type { StepContext } from './incident.ts';
 import { LatencyDetector, type LatencySnapshot } from './latency.ts';
-import { MatcherSet } from './matcher.ts';
+import { MatcherSet } from './rules/matcher.ts';
 import { MultivariateDetector, type MultivariateSnapshot } from './multivariate.ts';
 import { NewTemplateDetector, type NewTemplateSnapshot } from './new-template.ts';
 import { NewValueDetector, type NewValueSnapshot } from './new-value.ts';
 import { PairDetector, type PairsSnapshot } from './pairs.ts';
-import { RuleDetector, type RulesSnapshot } from './rules.ts';
-import { SequenceMatchDetector, sequenceMatchers, type SequenceMatchSnapshot } from './sequence-match.ts';
+import { RuleDetector, type RulesSnapshot } from './rules/rules.ts';
+import { SequenceMatchDetector, sequenceMatchers, type SequenceMatchSnapshot } from './rules/sequence-match.ts';
 import {
   type BurstErrors,
   beatStretch,
@@ -24,7 +24,7 @@ import {
   type TemplateRatesSnapshot,
 } from './template-rates.ts';
 import { TemplateTable, type TemplateTableSnapshot } from './template-table.ts';
-import { UnusualSequenceDetector, type UnusualSequenceSnapshot } from './unusual-sequence.ts';
+import { UnusualSequenceDetector, type UnusualSequenceSnapshot } from './keyed/unusual-sequence.ts';
 import { VolumeDetector, type VolumeSnapshot } from './volume.ts';
 
 /** All detectors in two parts: what moves with records, and what moves only when a window closes. */

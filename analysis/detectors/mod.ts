@@ -16,6 +16,6 @@ export {
   KeyedSequenceDetector,
   type KeyedSequenceOptions,
   type SequenceVerdict,
-} from './sequences.ts';
-export { SeriesDetector, type SeriesSnapshot } from './series.ts';
+} from './sequences/detector.ts';
+export { SeriesDetector, type SeriesSnapshot } from './series/detector.ts';
 export { ServiceAnalysis, type ServiceAnalysisSnapshot, type ServiceIdentity } from './service.ts';

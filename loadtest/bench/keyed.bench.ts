@@ -9,7 +9,7 @@ import {
   keyedWorld,
   type WorldFault,
   worldFaults,
-} from '../../analysis/detectors/keyed-world.fixture.ts';
+} from '../../analysis/detectors/keyed/world.fixture.ts';
 import { MinedDriver } from '../../analysis/detectors/mined-driver.fixture.ts';
 import { pack } from '../../protocol/mod.ts';
 

@@ -7,7 +7,7 @@
  * `in the end` the last one. Times are CPU time of the process.
  */
 import { KeyedSequenceDetector, type SequenceVerdict } from '#analysis/detectors/mod.ts';
-import { faultKinds, sequenceWorld } from '../../analysis/detectors/sequence-world.fixture.ts';
+import { faultKinds, sequenceWorld } from '../../analysis/detectors/sequences/world.fixture.ts';
 
 const argument = (name: string, otherwise: number): number => {
   const at = process.argv.indexOf(`--${name}`);

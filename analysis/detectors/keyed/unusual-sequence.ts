@@ -4,12 +4,19 @@
  * steps that change their order are an `unusual_sequence`.
  */
 import type { ObservedEvent, WindowState } from '#analysis/windows/mod.ts';
-import type { DetectorsConfig } from './config.ts';
-import { clock, figure, percent, quote } from './describe.ts';
-import { hasMoved, Incident, type IncidentSnapshot, type StepContext, templateInfo, templateText } from './incident.ts';
-import { KeyPlaces, type KeyPlacesSnapshot } from './key-places.ts';
-import { KeyedFlows, type KeyedFlowsSnapshot, type OddFlows } from './keyed-flows.ts';
-import { scoreOf } from './tails.ts';
+import type { DetectorsConfig } from '../config.ts';
+import { clock, figure, percent, quote } from '../describe.ts';
+import {
+  hasMoved,
+  Incident,
+  type IncidentSnapshot,
+  type StepContext,
+  templateInfo,
+  templateText,
+} from '../incident.ts';
+import { KeyPlaces, type KeyPlacesSnapshot } from './places.ts';
+import { KeyedFlows, type KeyedFlowsSnapshot, type OddFlows } from './flows.ts';
+import { scoreOf } from '../tails.ts';
 
 /** Windows without an odd key, though as many keys came as would have had several, that end an incident; or so many. */
 const endWindows = 4;

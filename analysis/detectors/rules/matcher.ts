@@ -1,7 +1,7 @@
 /** Which of the configured matchers a record meets. Patterns run only where severity and texts fit. */
 import { RE2JS } from 're2js';
 import type { ObservedEvent } from '#analysis/windows/mod.ts';
-import type { MatcherConfig } from './config.ts';
+import type { MatcherConfig } from '../config.ts';
 import { NeedleScanner } from './needle-scanner.ts';
 
 /** A pattern sees this much of a body. */

@@ -4,7 +4,7 @@
  * other messages, each in few lines. Two such minutes decide. What has a trace id needs none of this.
  */
 import type { PlaceValues } from '#analysis/templates/mod.ts';
-import { fnvOf } from './keyed-flows.ts';
+import { fnvOf } from './flows.ts';
 
 /** Ids kept at a time; beyond it every second one, by its hash, then every fourth … */
 const idsMax = 512;

@@ -3,8 +3,8 @@
  * optional step, failures now and then, restarts that cut what is under way, a deploy with other words. From minute 70 to
  * 85 there may be a fault.
  */
-import type { MinedRecord } from './mined-driver.fixture.ts';
-import { poissonOf, randomOf, startMs } from './test-stream.ts';
+import type { MinedRecord } from '../mined-driver.fixture.ts';
+import { poissonOf, randomOf, startMs } from '../test-stream.ts';
 
 export const worldFaults = ['none', 'missing', 'truncated', 'swapped', 'status', 'state'] as const;
 export type WorldFault = (typeof worldFaults)[number];

@@ -1,8 +1,8 @@
 /** Rules that people write: thresholds and ratios for N of M windows, absence, pattern counts. */
 import { classes, featureOf, type ObservedEvent, sampleOf, type WindowState } from '#analysis/windows/mod.ts';
-import type { RuleConfig, WindowFeature } from './config.ts';
-import { clock, figure, nameOf, percent, span } from './describe.ts';
-import { entriesOf, Incident, type IncidentSnapshot, type StepContext, topTemplates } from './incident.ts';
+import type { RuleConfig, WindowFeature } from '../config.ts';
+import { clock, figure, nameOf, percent, span } from '../describe.ts';
+import { entriesOf, Incident, type IncidentSnapshot, type StepContext, topTemplates } from '../incident.ts';
 
 export interface RulesSnapshot {
   rules: {

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { LogweirError } from '#protocol/errors.ts';
-import { KeyedSequenceDetector, type KeyedSequenceOptions, type SequenceVerdict } from './mod.ts';
-import { SequenceClock } from './sequence-clock.ts';
-import { type SequenceWorld, sequenceWorld } from './sequence-world.fixture.ts';
+import { KeyedSequenceDetector, type KeyedSequenceOptions, type SequenceVerdict } from '../mod.ts';
+import { SequenceClock } from './clock.ts';
+import { type SequenceWorld, sequenceWorld } from './world.fixture.ts';
 
 const run = (options: KeyedSequenceOptions, lines: readonly string[]): SequenceVerdict[] => {
   const detector = new KeyedSequenceDetector(options);

@@ -6,10 +6,10 @@
  * may have come before the input began is not missing either. And what is rare among all keys is usual if it is frequent
  * among the last ones: after a deploy the flow is another one.
  */
-import type { SequenceModel } from './sequence-model.ts';
-import { lagSteps } from './sequence-model.ts';
-import type { SequencePace } from './sequence-pace.ts';
-import type { Trace } from './sequence-trace.ts';
+import type { SequenceModel } from './model.ts';
+import { lagSteps } from './model.ts';
+import type { SequencePace } from './pace.ts';
+import type { Trace } from './trace.ts';
 
 /** Fewer keys than this are no measure of what is usual. */
 export const keysMin = 50;

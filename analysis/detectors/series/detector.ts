@@ -5,8 +5,8 @@
  * measured against the highest peaks that they showed, and combined without weights: weights learned from labelled
  * series did not hold on others, nor did more views, so those that earned nothing on other series were taken out.
  */
-import { HighMark, type HighMarkSnapshot, peakLifeRows } from './series-record.ts';
-import { SeriesViews, type SeriesViewsSnapshot, viewsTotal } from './series-views.ts';
+import { HighMark, type HighMarkSnapshot, peakLifeRows } from './record.ts';
+import { SeriesViews, type SeriesViewsSnapshot, viewsTotal } from './views.ts';
 
 /** Between the mean of the views (0) and the highest one (∞). */
 const sharpness = 3;

@@ -19,7 +19,7 @@ import {
   note,
   usualShare,
   weigh,
-} from './flow-evidence.ts';
+} from './evidence.ts';
 
 /** Keys at a time; beyond it every second one is followed, by its hash, then every fourth … */
 const keysMax = 128;

@@ -1,4 +1,4 @@
-/** Evidence against one rule of keyed sequences: a cumulative sum of likelihood ratios (F2 and F3 of `keyed-flows.ts`). */
+/** Evidence against one rule of keyed sequences: a cumulative sum of likelihood ratios (F2 and F3 of `flows.ts`). */
 
 /** Counts are halved at so many keys, so that they follow the service. */
 export const agedKeys = 4_096;

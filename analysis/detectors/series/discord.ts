@@ -2,7 +2,7 @@
  * How far the last rows are, as a stretch, from the most similar stretch of the past (a left matrix profile without
  * z-normalisation, so that level counts as well as shape).
  */
-import { historyRows, type Past } from './series-past.ts';
+import { historyRows, type Past } from './past.ts';
 
 /** Lengths of the stretches, in rows. */
 export const stretchRows = [32, 64] as const;

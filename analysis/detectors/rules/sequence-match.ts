@@ -6,9 +6,9 @@
  * a least pause may rule out the latest.
  */
 import { type ObservedEvent, sampleOf } from '#analysis/windows/mod.ts';
-import { isSelective, type MatcherConfig, type SequenceConfig } from './config.ts';
-import { clock, often, quote, span } from './describe.ts';
-import { Incident, type IncidentSnapshot, type StepContext, templateText } from './incident.ts';
+import { isSelective, type MatcherConfig, type SequenceConfig } from '../config.ts';
+import { clock, often, quote, span } from '../describe.ts';
+import { Incident, type IncidentSnapshot, type StepContext, templateText } from '../incident.ts';
 
 /** Records that wait for the watermark; beyond this the oldest is taken early. */
 const waitingMax = 256;

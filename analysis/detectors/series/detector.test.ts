@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { SeriesDetector, type SeriesSnapshot } from './mod.ts';
-import { Peaks, Sample } from './series-record.ts';
-import { randomOf } from './test-stream.ts';
+import { SeriesDetector, type SeriesSnapshot } from '../mod.ts';
+import { Peaks, Sample } from './record.ts';
+import { randomOf } from '../test-stream.ts';
 
 const stepMs = 300_000;
 const perDay = 288;

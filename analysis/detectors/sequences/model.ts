@@ -2,7 +2,7 @@
  * What keys usually look like, counted over a set of them: which messages, how often, what goes with what, in which
  * order and how far apart. All sums are of whole numbers, so that a key can be taken out again exactly, in any order.
  */
-import type { Trace } from './sequence-trace.ts';
+import type { Trace } from './trace.ts';
 
 /** Pairs of messages that are told apart; more are not learned. A bound on memory, about 200 B each. */
 const pairsMax = 200_000;

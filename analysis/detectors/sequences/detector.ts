@@ -11,13 +11,13 @@
 import { RE2JS } from 're2js';
 import { type MinerSnapshot, TemplateMiner, templateDefaults } from '#analysis/templates/mod.ts';
 import { LogweirError } from '#protocol/errors.ts';
-import { span } from './describe.ts';
-import { SequenceClock } from './sequence-clock.ts';
-import { Deadlines } from './sequence-deadlines.ts';
-import { judge, type Judgement, type Oddity } from './sequence-judge.ts';
-import { SequenceModel } from './sequence-model.ts';
-import { SequencePace } from './sequence-pace.ts';
-import { addLine, newTrace, resolveTrace, type Trace } from './sequence-trace.ts';
+import { span } from '../describe.ts';
+import { SequenceClock } from './clock.ts';
+import { Deadlines } from './deadlines.ts';
+import { judge, type Judgement, type Oddity } from './judge.ts';
+import { SequenceModel } from './model.ts';
+import { SequencePace } from './pace.ts';
+import { addLine, newTrace, resolveTrace, type Trace } from './trace.ts';
 
 export interface SequenceVerdict {
   key: string;

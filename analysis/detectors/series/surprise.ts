@@ -3,7 +3,7 @@
  * the same row, and after about the same two rows. Every longer context corrects the shorter one as far as it has been
  * seen (as in compression by partial matching), so a value that is common but not here is a surprise too.
  */
-import { historyRows, type Past } from './series-past.ts';
+import { historyRows, type Past } from './past.ts';
 
 /** What a context that was never seen weighs, in rows. */
 const priorRows = 2;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MatcherSet } from './matcher.ts';
 import { NeedleScanner } from './needle-scanner.ts';
-import { randomOf } from './test-stream.ts';
+import { randomOf } from '../test-stream.ts';
 
 const any = { contains: [], matches: '', severityMin: 0, severityMax: 24 };
 

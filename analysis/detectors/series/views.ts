@@ -1,9 +1,9 @@
 /** A value of a series as one looks at it: several short-lived figures, each of which may be unusual by itself. */
-import { Discord, stretchRows } from './series-discord.ts';
-import { Past } from './series-past.ts';
-import { Highest, type HighestSnapshot, Sample, type SampleSnapshot } from './series-record.ts';
-import { Season, type SeasonSnapshot, seasonViews } from './series-season.ts';
-import { Surprise } from './series-surprise.ts';
+import { Discord, stretchRows } from './discord.ts';
+import { Past } from './past.ts';
+import { Highest, type HighestSnapshot, Sample, type SampleSnapshot } from './record.ts';
+import { Season, type SeasonSnapshot, seasonViews } from './season.ts';
+import { Surprise } from './surprise.ts';
 
 /** Rows that moving figures look back at most: a mean of 12 against the 96 before it. */
 const ringRows = 128;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { pack, unpack } from '#protocol/frame.ts';
-import { keyedWorld } from './keyed-world.fixture.ts';
-import { type MinedRecord, MinedDriver } from './mined-driver.fixture.ts';
-import { poissonOf, randomOf, startMs } from './test-stream.ts';
+import { keyedWorld } from './world.fixture.ts';
+import { type MinedRecord, MinedDriver } from '../mined-driver.fixture.ts';
+import { poissonOf, randomOf, startMs } from '../test-stream.ts';
 
 const minute = 60_000;
 
