@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleepReal } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { admit, CollectedDeadLetters, MemoryBus, type Objects, startMark, type Streams, systemTime } from '#bus/mod.ts';
 import {
@@ -564,6 +565,52 @@ describe('a LOGS stream that lost its tail', () => {
     await bench.upTo(4);
     await runner.drain();
     expect(await bench.checkpointed()).toBe(await bench.folded());
+  });
+
+  it('is asked anew where it gives nothing any more, although it has more', async () => {
+    const { consume } = bench.bus.streams;
+    let asked = 0;
+    (bench.bus.streams as { consume: Streams['consume'] }).consume = async (name, options) => {
+      const subscription = await consume(name, options);
+      if (name !== streams.logs || asked++ > 0) return subscription;
+      const stopped = Promise.withResolvers<void>();
+      return {
+        stop: async () => {
+          stopped.resolve();
+          await subscription.stop();
+        },
+        async *[Symbol.asyncIterator]() {
+          for await (const message of subscription) {
+            if (message.sequence > 3) return await stopped.promise;
+            yield message;
+          }
+        },
+      };
+    };
+    for (let i = 1; i <= 3; i++) await bench.send(`order ${i} shipped`);
+    const runner = await bench.start();
+    await bench.upTo(3);
+    bench.nowMs += 20_000;
+    await sleepReal(200);
+    expect(asked).toBe(1);
+    await bench.send('order 4 shipped');
+    bench.nowMs += 20_000;
+    await bench.upTo(4);
+    expect(asked).toBe(2);
+    expect(bench.said.join()).toContain('LOGS has messages up to 4, and nothing comes after 3. It is asked anew.');
+    await runner.drain();
+    expect(await bench.checkpointed()).toBe(await bench.folded());
+  });
+
+  it('is asked anew after a break too short to be seen', async () => {
+    for (let i = 1; i <= 3; i++) await bench.send(`order ${i} shipped`);
+    const runner = await bench.start();
+    await bench.upTo(3);
+    const consume = vi.spyOn(bench.bus.streams, 'consume');
+    (bench.bus as { connections: number }).connections++;
+    await expect.poll(() => consume.mock.calls.length).toBe(1);
+    await bench.upTo(await bench.send('order 4 shipped'));
+    await runner.drain();
   });
 
   it('was made anew: everything in it is news', async () => {

@@ -88,6 +88,8 @@ const checkpointSlots = 16;
 const drainTriesMax = 3;
 const drainRetryMs = 500;
 const reconnectLookMs = 100;
+/** A subscription that gave nothing for so long, although LOGS has more of the partition, is made anew. */
+const silenceMsMax = 15_000;
 const window = 64;
 const queueBytesMax = 16 * 1024 * 1024;
 /** A partition without records is checkpointed this much more rarely in the end: ticks alone change little. */
@@ -129,6 +131,10 @@ export class PartitionRunner {
   private wasAway = false;
   /** The connection that the subscription was made on. */
   private connection = 0;
+  /** Since when the next message is waited for, ms; infinite while one is worked on, and while the stream is looked at. */
+  private waitingSinceMs = Number.POSITIVE_INFINITY;
+  /** Sequence of the last message that the subscription gave, or of the one before its first. */
+  private givenSequence = 0;
   /** Newest RESULTS message as `restore` found it: its sequence on that stream, and what it says of the chain. */
   private tail: { sequence: number; generation: number; anomaliesTo: number } | null = null;
   /** What was restored is out of date. */
@@ -210,6 +216,7 @@ export class PartitionRunner {
     const { bus, partition } = this.options;
     this.wasAway = false;
     this.connection = bus.connections;
+    this.givenSequence = this.resume.fromSequence - 1;
     return bus.streams.consume(streams.logs, {
       subject: subjects.logs(partition),
       fromSequence: this.resume.fromSequence,
@@ -321,7 +328,7 @@ export class PartitionRunner {
   /** Ends when stopped, and where the connection broke. */
   private async read(): Promise<void> {
     const { options } = this;
-    for await (const message of this.subscription as Subscription) {
+    for await (const message of this.given(this.subscription as Subscription)) {
       if (this.stopping || this.wasAway || options.bus.connections !== this.connection) return;
       const processingMs = options.time.now();
       const gap = this.resume.gapBefore(message.sequence);
@@ -353,6 +360,20 @@ export class PartitionRunner {
       if (this.publisher.queuedBytes >= queueBytesMax) await this.publisher.room();
       const turn = options.turns.next();
       if (turn !== null) await turn;
+    }
+  }
+
+  private async *given(subscription: Subscription): AsyncGenerator<StreamMessage> {
+    this.waitingSinceMs = this.options.time.now();
+    try {
+      for await (const message of subscription) {
+        this.waitingSinceMs = Number.POSITIVE_INFINITY;
+        this.givenSequence = message.sequence;
+        yield message;
+        this.waitingSinceMs = this.options.time.now();
+      }
+    } finally {
+      this.waitingSinceMs = Number.POSITIVE_INFINITY;
     }
   }
 
@@ -508,8 +529,27 @@ export class PartitionRunner {
 
   /** While NATS was away its LOGS may have become shorter, and the client goes on as if nothing had happened. */
   private watchConnection(): void {
-    if (!this.options.bus.connected) this.wasAway = true;
-    else if (this.wasAway) void this.subscription?.stop();
+    const { bus, time } = this.options;
+    if (!bus.connected || bus.connections !== this.connection) this.wasAway = true;
+    if (bus.connected && this.wasAway) void this.subscription?.stop();
+    else if (time.now() - this.waitingSinceMs >= silenceMsMax) void this.lookForSilence();
+  }
+
+  /** The client resubscribes by itself; one that does not would be waited for for ever. */
+  private async lookForSilence(): Promise<void> {
+    const { bus, partition, log, time } = this.options;
+    const { subscription } = this;
+    const given = this.givenSequence;
+    this.waitingSinceMs = Number.POSITIVE_INFINITY;
+    const last = await bus.streams.last(streams.logs, subjects.logs(partition)).catch(() => null);
+    // What came meanwhile, or another subscription, has begun to wait anew.
+    if (this.subscription !== subscription || this.givenSequence !== given) return;
+    if (this.waitingSinceMs === Number.POSITIVE_INFINITY) this.waitingSinceMs = time.now();
+    if (last === null || last.sequence <= given || this.stopping) return;
+    log(
+      `partition ${partition}: LOGS has messages up to ${last.sequence}, and nothing comes after ${given}. It is asked anew.`,
+    );
+    this.checkStream();
   }
 
   /** The stream may have changed without the connection breaking: reads on only once that is known. */
