@@ -44,6 +44,15 @@ describe('findings', () => {
     );
   });
 
+  it.each([11, 13, 43, 45])(
+    'know a message that comes in a part of every minute only, from its second %i on',
+    (from) => {
+      const parts = Array.from({ length: 91 }, (_, at): [number, number] => [at + from / 60, at + (from + 33) / 60]);
+      const records = withMore(1, 92, steady(2, 20, 'heartbeat of shard 7', 120, parts));
+      expect(found(play(records.filter(({ timeMs }) => timeMs < startMs + 91 * minute)))).toEqual([]);
+    },
+  );
+
   it('take other words for the same as no finding', () => {
     const driver = play(
       withMore(1, 90, [

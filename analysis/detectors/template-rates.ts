@@ -178,6 +178,8 @@ export class TemplateRateDetector {
       const gap = gapOf(slot);
       const longest = table.get(slot, 'gap');
       if (gap === 0 || gap <= 1.5 * longest + (longest > 0 ? 1 : 0)) continue;
+      // Lulls that fill no window are known by eighths: what comes for half of every minute is away for the other half.
+      if (beatsPerWindow * gap <= 1.5 * table.get(slot, 'lull') + 1) continue;
       if (table.get(slot, 'class') === classes.debug || table.get(slot, 'class') >= classes.error) continue;
       const mean = table.get(slot, 'mean') * Math.min(1, level.growth);
       const age = at - table.get(slot, 'first');

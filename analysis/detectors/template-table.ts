@@ -24,6 +24,8 @@ const columns = [
   'pair',
   /** Longest run of windows without a record, between two with one. */
   'gap',
+  /** Longest run of eighths without a record, between two with one. */
+  'lull',
   /** Windows with records. */
   'active',
   /** Records of the window before. */
@@ -107,7 +109,7 @@ export class TemplateTable {
       if (records > 0) {
         const severity = topBit((slotMarks[slot] as number) >> 8);
         if (severity > (rows[row + offset.class] as number)) rows[row + offset.class] = severity;
-        this.take(row, records, popCount((slotMarks[slot] as number) & 255), at, learn && !frozen(slot));
+        this.take(row, records, (slotMarks[slot] as number) & 255, at, learn && !frozen(slot));
         rows[row + offset.lastEighth] = topBit((slotMarks[slot] as number) & 255);
       } else if (at - (rows[row + offset.last] as number) > forgetWindows) this.clear(slot);
       rows[row + offset.before] = records;
@@ -146,15 +148,18 @@ export class TemplateTable {
   }
 
   /** Records after `empty` windows without. Those windows count only now, so that a template that stops keeps its rate. */
-  private take(row: number, records: number, spread: number, at: number, learn: boolean): void {
+  private take(row: number, records: number, eighths: number, at: number, learn: boolean): void {
     const { rows } = this;
+    const spread = popCount(eighths);
     const empty = Math.max(0, at - (rows[row + offset.last] as number) - 1);
+    const lullBefore = 8 * empty + 7 - (rows[row + offset.lastEighth] as number);
     rows[row + offset.last] = at;
     rows[row + offset.active] = (rows[row + offset.active] as number) + 1;
     rows[row + offset.total] = Math.min(1e6, (rows[row + offset.total] as number) + records);
     rows[row + offset.told] = 0;
     if (!learn) return;
     if (empty > (rows[row + offset.gap] as number)) rows[row + offset.gap] = empty;
+    rows[row + offset.lull] = Math.max(rows[row + offset.lull] as number, longestLull(lullBefore, eighths));
     const most = (rows[row + offset.most] as number) * mostFading ** (empty + 1);
     // A window that is far larger than any teaches nothing yet: the next one tells whether it was the first of many.
     if (records <= 3 * most + 8) {
@@ -198,6 +203,20 @@ export function popCount(bits: number): number {
   let count = 0;
   for (let left = bits; left !== 0; left &= left - 1) count++;
   return count;
+}
+
+/** Longest run of eighths without a record up to the last one that has any. @param before eighths since the last record */
+function longestLull(before: number, eighths: number): number {
+  let run = before;
+  let longest = 0;
+  for (let left = eighths; left !== 0; left >>= 1) {
+    if ((left & 1) === 0) run++;
+    else {
+      if (run > longest) longest = run;
+      run = 0;
+    }
+  }
+  return longest;
 }
 
 /** Highest of a set of bits: a severity class, an eighth. */
