@@ -53,6 +53,28 @@ describe('findings', () => {
     },
   );
 
+  it('name one debug message that stays away while others come, but no debug output that is switched off', () => {
+    const debug = (slot: number, minutes: number): TestRecord[] =>
+      steady(slot, slot, `${'abcdefgh'[slot - 20]} cache looked up`, 12, [[0, minutes]]).map((one) => ({
+        ...one,
+        severity: 5,
+      }));
+    const others = [21, 22, 23, 24].flatMap((slot) => debug(slot, 92));
+    const cut = (records: TestRecord[]): TestRecord[] => records.filter(({ timeMs }) => timeMs < startMs + 91 * minute);
+    expect(found(play(cut(withMore(1, 92, [...debug(20, 60), ...others]))))).toEqual(['template_vanished']);
+    expect(
+      found(
+        play(
+          withMore(
+            1,
+            92,
+            [20, 21, 22, 23, 24].flatMap((slot) => debug(slot, 60)),
+          ),
+        ),
+      ),
+    ).toEqual([]);
+  });
+
   it('take other words for the same as no finding', () => {
     const driver = play(
       withMore(1, 90, [

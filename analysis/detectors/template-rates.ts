@@ -61,6 +61,8 @@ interface Missing {
 
 /** Between windows nothing is missing that was here so many beats ago: 26 s, as lulls come at any rate. */
 const gapBeatsMin = 7;
+/** Debug messages that still come, for each that is missing. */
+const debugOthersMin = 3;
 const resumeWindows = 10;
 const burstEndWindows = 2;
 
@@ -171,16 +173,21 @@ export class TemplateRateDetector {
   ): Missing {
     const missing: Missing = { slots: [], gaps: [], exponent: 0, regular: 0 };
     const { activeMin } = this.config.templateVanished;
+    const isDebug = (slot: number): boolean => table.get(slot, 'class') === classes.debug;
+    let debug = 0;
+    let debugThere = 0;
+    let debugExponent = 0;
     for (let slot = 0; slot < table.slots; slot++) {
       if (!table.has(slot) || table.get(slot, 'active') < activeMin) continue;
       missing.regular++;
-      if (table.get(slot, 'told') > 0) continue;
       const gap = gapOf(slot);
+      if (gap === 0 && isDebug(slot)) debugThere++;
+      if (table.get(slot, 'told') > 0) continue;
       const longest = table.get(slot, 'gap');
       if (gap === 0 || gap <= 1.5 * longest + (longest > 0 ? 1 : 0)) continue;
       // Lulls that fill no window are known by eighths: what comes for half of every minute is away for the other half.
       if (beatsPerWindow * gap <= 1.5 * table.get(slot, 'lull') + 1) continue;
-      if (table.get(slot, 'class') === classes.debug || table.get(slot, 'class') >= classes.error) continue;
+      if (table.get(slot, 'class') >= classes.error) continue;
       const mean = table.get(slot, 'mean') * Math.min(1, level.growth);
       const age = at - table.get(slot, 'first');
       if (age < 40) continue;
@@ -192,9 +199,17 @@ export class TemplateRateDetector {
       if (exponent < exponentMin) continue;
       missing.slots.push(slot);
       missing.gaps.push(gap);
-      missing.exponent = Math.max(missing.exponent, exponent);
+      if (isDebug(slot)) {
+        debug++;
+        debugExponent = Math.max(debugExponent, exponent);
+      } else missing.exponent = Math.max(missing.exponent, exponent);
     }
-    return missing;
+    if (debug === 0) return missing;
+    // Debug output that is switched off goes as a whole, or a large part of it.
+    if (debugOthersMin * debug <= debugThere)
+      return { ...missing, exponent: Math.max(missing.exponent, debugExponent) };
+    const kept = missing.slots.flatMap((slot, at) => (isDebug(slot) ? [] : [at]));
+    return { ...missing, slots: kept.map((at) => missing.slots[at]!), gaps: kept.map((at) => missing.gaps[at]!) };
   }
 
   private tellVanished(
