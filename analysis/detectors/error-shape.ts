@@ -137,7 +137,7 @@ export function shapeOf(history: History, mean: number): Shape | null {
   const isKnown = step.windows >= 5 && (errors >= shapeErrorsMin || step.windows >= shapeWindowsMax);
   // What rose within a few minutes is a step that chance bent, or not known yet.
   if (rise.windows < riseWindowsMin)
-    return isKnown && lead > -0.5 ? { name: 'error_spike', windows: step.windows } : null;
+    return isKnown && lead > 0.5 ? { name: 'error_spike', windows: step.windows } : null;
   // A step of this size would have been told at its errors; until then, what looks like one may be waited for.
   const isRise = lead < -riseLeadMin || (isKnown && (lead < 0 || step.windows >= shapeWindowsMax));
   return isRise ? { name: 'error_creep', windows: rise.windows } : null;
