@@ -202,9 +202,9 @@ export class DetectorSet {
     const broken = this.pairs.judgeAnswers((beat + 1) * beats.beatMs, table, isPairTold, windowOf, context);
     const burst = templateRates.beatBurst(beats, beat, at, table, level, told, windowOf, context);
     const wasOpen = templateRates.isOpen;
-    let found = burst || broken;
+    let isVolume = false;
     if (!burst && !templateRates.isOpen && !this.errors.isOpen && !this.newTemplate.isOpen)
-      found = volume.judgeBeat(
+      isVolume = volume.judgeBeat(
         beats,
         beat,
         history,
@@ -214,25 +214,19 @@ export class DetectorSet {
         context,
       );
     level.isTold = volume.isOpen;
-    const isPaired = (slot: number): boolean => this.pairs.isBroken(slot) || this.unusual.isMissing(slot);
-    const isAwaited = (slot: number): boolean => this.pairs.isAwaited(slot);
-    if (
-      templateRates.beatVanished(
-        beats,
-        beat,
-        this.pauseBeat,
-        at,
-        table,
-        level,
-        isPaired,
-        isAwaited,
-        windowOf,
-        context,
-      ) ||
-      found ||
-      templateRates.isOpen !== wasOpen
-    )
-      this.beatFindings++;
+    const vanished = templateRates.beatVanished(
+      beats,
+      beat,
+      this.pauseBeat,
+      at,
+      table,
+      level,
+      (slot) => this.pairs.isBroken(slot) || this.unusual.isMissing(slot),
+      (slot) => this.pairs.isAwaited(slot),
+      windowOf,
+      context,
+    );
+    if (burst || broken || isVolume || vanished || templateRates.isOpen !== wasOpen) this.beatFindings++;
   }
 
   /** Nothing came until then; true where a silence is told now. */

@@ -1,3 +1,4 @@
+import { serialize } from 'node:v8';
 import { describe, expect, it } from 'vitest';
 import { Driver, ordinary, poissonOf, randomOf, startMs, type TestRecord } from './test-stream.ts';
 
@@ -111,6 +112,25 @@ describe('findings', () => {
     expect(broken?.description).toMatch(
       / came \d+ times since [\d:]+ UTC without '.+', which usually comes about [67]\d\d ms later$/,
     );
+  });
+
+  it('raise the version of what is learned with every change of it, between windows too', () => {
+    const first = steady(7, 23, 'job 7 started', 10, [[0, 63]]);
+    const second = first
+      .filter(({ timeMs }) => timeMs < startMs + 60 * minute)
+      .map(({ timeMs }) => ({ timeMs: timeMs + 700, severity: 9, slot: 24, body: 'job 7 finished' }));
+    const records = withMore(8, 63, [...first, ...second]);
+    const from = records.findIndex(({ timeMs }) => timeMs > startMs + 60 * minute);
+    const driver = new Driver().sendIn(records.slice(0, from), 200);
+    const state = (): Buffer => serialize(driver.analysis.learnedState());
+    let [before, version] = [state(), driver.analysis.learnedVersion];
+    for (const record of records.slice(from)) {
+      driver.send([record]);
+      const after = state();
+      if (!after.equals(before)) expect(driver.analysis.learnedVersion).toBeGreaterThan(version);
+      [before, version] = [after, driver.analysis.learnedVersion];
+    }
+    expect(found(driver)).toEqual(['sequence_broken']);
   });
 
   it('tell a slow rise of errors and of times from sudden ones', () => {
