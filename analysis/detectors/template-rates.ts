@@ -174,9 +174,8 @@ export class TemplateRateDetector {
     const missing: Missing = { slots: [], gaps: [], exponent: 0, regular: 0 };
     const { activeMin } = this.config.templateVanished;
     const isDebug = (slot: number): boolean => table.get(slot, 'class') === classes.debug;
-    let debug = 0;
+    const found: { slot: number; gap: number; exponent: number }[] = [];
     let debugThere = 0;
-    let debugExponent = 0;
     for (let slot = 0; slot < table.slots; slot++) {
       if (!table.has(slot) || table.get(slot, 'active') < activeMin) continue;
       missing.regular++;
@@ -197,19 +196,17 @@ export class TemplateRateDetector {
       const seldom = share > 0.95 ? Number.POSITIVE_INFINITY : -Math.log10(1 - share);
       const exponent = gap * Math.min(seldom, lowerTailExponent(0, mean, variance)) - Math.log10(1 + missing.regular);
       if (exponent < exponentMin) continue;
+      found.push({ slot, gap, exponent });
+    }
+    // Debug output that is switched off goes as a whole, or a large part of it.
+    const isSetting = debugOthersMin * found.filter(({ slot }) => isDebug(slot)).length > debugThere;
+    for (const { slot, gap, exponent } of found) {
+      if (isSetting && isDebug(slot)) continue;
       missing.slots.push(slot);
       missing.gaps.push(gap);
-      if (isDebug(slot)) {
-        debug++;
-        debugExponent = Math.max(debugExponent, exponent);
-      } else missing.exponent = Math.max(missing.exponent, exponent);
+      missing.exponent = Math.max(missing.exponent, exponent);
     }
-    if (debug === 0) return missing;
-    // Debug output that is switched off goes as a whole, or a large part of it.
-    if (debugOthersMin * debug <= debugThere)
-      return { ...missing, exponent: Math.max(missing.exponent, debugExponent) };
-    const kept = missing.slots.flatMap((slot, at) => (isDebug(slot) ? [] : [at]));
-    return { ...missing, slots: kept.map((at) => missing.slots[at]!), gaps: kept.map((at) => missing.gaps[at]!) };
+    return missing;
   }
 
   private tellVanished(
