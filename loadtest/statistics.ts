@@ -1,4 +1,4 @@
-/** Statistics of measured durations. */
+/** Statistics of what is measured. */
 
 export interface Summary {
   count: number;
@@ -24,3 +24,9 @@ export function summarize(values: readonly number[]): Summary | null {
 
 export const tenths = (value: number): number => Math.round(value * 10) / 10;
 export const hundredths = (value: number): number => Math.round(value * 100) / 100;
+
+/** Heap, and buffers of typed arrays, bytes. */
+export function heldBytes(): number {
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}

@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
-import { type ObservedEvent, parseAnalysisConfig, ServiceAnalysis } from './mod.ts';
-import { emptyFindings } from './test-stream.ts';
+import { parseAnalysisConfig, ServiceAnalysis } from './mod.ts';
+import { blankEvent, emptyFindings } from './test-stream.ts';
 
 const records = 10_000_000;
 const startMs = Date.UTC(2026, 0, 15, 12);
@@ -26,19 +26,12 @@ it('keeps windows and detectors of a service in bounded memory over ten million 
   const identity = { service: 'shop', lane: 'live', live: true };
   const bytes = Buffer.from('request 4711 served in 37 ms for user 81723');
   const trace = { bytes: Buffer.alloc(32, 'a'), start: 0, end: 32 };
-  const event: ObservedEvent = {
-    timeMs: 0,
-    streamTimeMs: 0,
-    sequence: 0,
+  const event = {
+    ...blankEvent(),
     severityNumber: 9,
-    templateSlot: 0,
-    isNewTemplate: false,
-    isStated: true,
-    errorChance: 0,
     numbers: Float64Array.of(37, 81_723),
     numberCount: 2,
     bytes,
-    start: 0,
     end: bytes.length,
     trace,
   };

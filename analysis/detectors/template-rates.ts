@@ -10,7 +10,7 @@ import { againstRate, andMore, clock, perTime, quote, span, times } from './desc
 import { countOf } from './history.ts';
 import { hasMoved, Incident, type IncidentSnapshot, type StepContext, templateInfo, templateText } from './incident.ts';
 import { lowerTailExponent, scoreOf, upperTailExponent } from './tails.ts';
-import { popCount, type TemplateTable } from './template-table.ts';
+import { popCount, type TemplateTable, topBit } from './template-table.ts';
 
 export interface TemplateRatesSnapshot {
   vanished: IncidentSnapshot | null;
@@ -510,7 +510,8 @@ export class TemplateRateDetector {
         before !== null &&
         before.row.subject === id &&
         window.startMs - before.row.endMs < resumeWindows * seconds * 1000;
-      const firstEighth = Math.log2(lowestBit((window.slotMarks[hot[0] as number] as number) & 255));
+      const eighths = (window.slotMarks[hot[0] as number] as number) & 255;
+      const firstEighth = topBit(eighths & -eighths);
       const startMs = window.startMs + firstEighth * seconds * 125;
       this.burst = isSame ? before : Incident.open(context, 'template_burst', id, startMs);
       this.lastBurst = null;
@@ -545,10 +546,6 @@ export class TemplateRateDetector {
     this.bursting = [];
     this.quietWindows = 0;
   }
-}
-
-function lowestBit(bits: number): number {
-  return bits === 0 ? 1 : bits & -bits;
 }
 
 export function stretchOf(window: WindowState, table: TemplateTable): Stretch {

@@ -220,6 +220,6 @@ function longestLull(before: number, eighths: number): number {
 }
 
 /** Highest of a set of bits: a severity class, an eighth. */
-function topBit(bits: number): number {
+export function topBit(bits: number): number {
   return bits === 0 ? 0 : 31 - Math.clz32(bits);
 }

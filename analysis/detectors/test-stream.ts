@@ -102,6 +102,24 @@ export function emptyFindings(): Findings {
   return { windows: [], anomalies: [], lateCount: 0, futureCount: 0 };
 }
 
+export function blankEvent(): ObservedEvent {
+  return {
+    timeMs: 0,
+    streamTimeMs: 0,
+    sequence: 0,
+    severityNumber: 0,
+    templateSlot: 0,
+    isNewTemplate: false,
+    isStated: true,
+    errorChance: 0,
+    numbers: new Float64Array(8),
+    numberCount: 0,
+    bytes: new Uint8Array(0),
+    start: 0,
+    end: 0,
+  };
+}
+
 const encoder = new TextEncoder();
 
 /** Drives a service record by record and gathers what it finds. */
@@ -120,21 +138,7 @@ export class Driver {
     this.identity = { service: options.service ?? 'payments', lane: live ? 'live' : 'job-1', live };
     this.analysis = new ServiceAnalysis(this.config, this.identity, host);
     this.seen = new Set();
-    this.event = {
-      timeMs: 0,
-      streamTimeMs: 0,
-      sequence: 0,
-      severityNumber: 0,
-      templateSlot: 0,
-      isNewTemplate: false,
-      isStated: true,
-      errorChance: 0,
-      numbers: new Float64Array(8),
-      numberCount: 0,
-      bytes: new Uint8Array(0),
-      start: 0,
-      end: 0,
-    };
+    this.event = blankEvent();
   }
 
   /** One message of records. Stream time follows event time unless the record says otherwise. */

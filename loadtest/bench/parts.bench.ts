@@ -32,7 +32,7 @@ import {
 import { NdjsonScanner } from '../../ingest/ndjson.ts';
 import { BlockBuilder } from '../../storage/writer/block.ts';
 import { Partition } from '../../workers/mod.ts';
-import { percentile, tenths } from '../statistics.ts';
+import { heldBytes, percentile, tenths } from '../statistics.ts';
 
 const { values } = parseArgs({
   options: { json: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
@@ -61,9 +61,9 @@ function measure(part: string, run: (stretch: number) => void, records = rowsPer
   const bytes: number[] = [];
   const before = process.threadCpuUsage();
   for (let stretch = warm; stretch < stretches; stretch++) {
-    const held = allocated();
+    const held = heldBytes();
     run(stretch);
-    bytes.push((allocated() - held) / records);
+    bytes.push((heldBytes() - held) / records);
   }
   // Of all stretches at once: the kernel accounts by ticks of some ms.
   const { user, system } = process.threadCpuUsage(before);
@@ -78,11 +78,6 @@ function measure(part: string, run: (stretch: number) => void, records = rowsPer
     nsPerRecord: Math.round(nsPerRecord),
     bytesPerRecord: tenths(Math.max(bytesPerRecord, 0)),
   });
-}
-
-function allocated(): number {
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
 }
 
 const traffic = new Traffic({ seed: 1, ratePerSecond: rowsPerStretch });

@@ -2,7 +2,9 @@
  * Windows and detectors of one service: records/s, bytes allocated a record and bytes kept, on four mixes.
  * Run: node --expose-gc loadtest/bench/windows.bench.ts [records]; fails where a service keeps more than 4 MiB.
  */
-import { type Findings, type ObservedEvent, parseAnalysisConfig, ServiceAnalysis } from '#analysis/detectors/mod.ts';
+import { type Findings, parseAnalysisConfig, ServiceAnalysis } from '#analysis/detectors/mod.ts';
+import { blankEvent } from '../../analysis/detectors/test-stream.ts';
+import { heldBytes } from '../statistics.ts';
 
 const total = Number(process.argv[2] ?? 2_000_000);
 const bodies = [
@@ -35,38 +37,23 @@ const mixes: Mix[] = [
   },
 ];
 
-/** Heap, and buffers of typed arrays. */
-function livingBytes(): number {
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-}
-
 function run({ name, config, rate }: Mix): void {
   const analysis = new ServiceAnalysis(
     parseAnalysisConfig(config),
     { service: 'bench', lane: 'live', live: true },
     host,
   );
-  const event: ObservedEvent = {
-    timeMs: 0,
-    streamTimeMs: 0,
-    sequence: 0,
+  const event = {
+    ...blankEvent(),
     severityNumber: 9,
-    templateSlot: 0,
-    isNewTemplate: false,
-    isStated: true,
-    errorChance: 0,
     numbers: Float64Array.of(37, 81_723),
-    numberCount: 0,
     bytes: bodies[0] as Buffer,
-    start: 0,
-    end: 0,
   };
   const startMs = 1_700_000_000_000;
   let out: Findings = { windows: [], anomalies: [], lateCount: 0, futureCount: 0 };
   let state = 1;
   (globalThis as { gc?: () => void }).gc?.();
-  const before = livingBytes();
+  const before = heldBytes();
   const allocated: number[] = [];
   let held = before;
   const from = process.threadCpuUsage();
@@ -88,7 +75,7 @@ function run({ name, config, rate }: Mix): void {
     if ((i & 511) === 511) {
       analysis.flush(event.sequence, out);
       if ((i & 0x1fff) === 0x1fff) {
-        const living = livingBytes();
+        const living = heldBytes();
         allocated.push((living - held) / 0x2000);
         held = living;
       }
@@ -99,7 +86,7 @@ function run({ name, config, rate }: Mix): void {
   const { user, system } = process.threadCpuUsage(from);
   const seconds = (user + system) / 1e6;
   (globalThis as { gc?: () => void }).gc?.();
-  const kept = (livingBytes() - before) / 1024;
+  const kept = (heldBytes() - before) / 1024;
   // The median of stretches of 8,192 records: a collection within one hides what it took.
   const bytes = allocated.sort((a, b) => a - b)[allocated.length >> 1] ?? Number.NaN;
   if (kept > 4096) process.exitCode = 1;
